@@ -1,0 +1,167 @@
+"""The contract of a place: `StorageBackend`, bytes at paths under one URI, and who serves which scheme.
+
+A new place implements five duties and may better the defaults; `memory.py` is the shortest
+example, and `autostore.testing.BackendContract` tests any of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar
+
+from autostore.config import StorageConfig
+from autostore.errors import StorageFileNotFoundError, compose
+from autostore.keys import ParsedUri
+from autostore.scratch import Scratch
+
+__all__ = ["FileMetadata", "Mark", "StorageBackend", "not_found"]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Says of a file that it was written under a bare key, so that the key may replace it.
+
+    The greatest (time_ns, id) is the value where a crash left two files of one key.
+    """
+
+    time_ns: int
+    id: str
+
+    @classmethod
+    def fresh(cls, *, after: int = 0) -> Mark:
+        """A mark of this moment, later than `after` (ns) even if the clock says otherwise."""
+        return cls(max(time.time_ns(), after + 1), uuid.uuid4().hex[:16])
+
+
+@dataclass(frozen=True)
+class FileMetadata:
+    """What a backend knows of one file.
+
+    Attributes:
+        path: relative to the backend's URI, with the extension.
+        size: bytes.
+        etag: changes whenever the bytes do; opaque, and not a checksum.
+        modified_time: aware, UTC.
+        content_type: media type, guessed from the extension; None where unknown.
+        extra: what else the place keeps beside the bytes.
+        mark: set where the file was written under a bare key; listings leave it None.
+    """
+
+    path: str
+    size: int
+    etag: str
+    modified_time: datetime
+    content_type: str | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
+    mark: Mark | None = None
+
+
+class StorageBackend(ABC):
+    """Bytes at paths under one URI; paths are checked before they arrive here.
+
+    Promises that every implementation keeps, and `BackendContract` tests:
+    no client ever observes a partly written file; after a method returned, every client
+    sees its effect; an absent path raises `StorageFileNotFoundError`, a refusal
+    `StoragePermissionError`, an unreachable place `StorageConnectionError`.
+    """
+
+    config_class: ClassVar[type[StorageConfig]] = StorageConfig
+    concurrency: int = 1
+    """How many transfers are worth having in flight at once."""
+
+    def __init__(self, uri: ParsedUri, config: StorageConfig) -> None:
+        self.uri = f"{uri.scheme}://{uri.rest}"
+        self.config = config
+        self._scratch = Scratch(config.temp_dir)
+
+    # -- the five duties -------------------------------------------------------------------
+
+    @abstractmethod
+    def get_metadata(self, path: str) -> FileMetadata:
+        """Size, ETag, time and mark of one file."""
+
+    @abstractmethod
+    def download(self, path: str, file: Path, *, unless_etag: str | None = None) -> FileMetadata | None:
+        """Write the bytes at `path` into `file`; return the metadata of exactly those bytes.
+
+        None, with `file` untouched, where the ETag is still `unless_etag`.
+        """
+
+    @abstractmethod
+    def upload(
+        self, file: Path, path: str, *, mark: Mark | None = None, if_etag: str | None = None, if_absent: bool = False
+    ) -> FileMetadata:
+        """Publish the bytes of `file` at `path`, atomically, and keep `mark` beside them.
+
+        The backend may consume `file` where it lies in `scratch()`. With `if_etag` the
+        path must still have this ETag, with `if_absent` it must not exist: else, or where
+        the place cannot check this safely, `PreconditionFailedError` and nothing changed.
+        """
+
+    @abstractmethod
+    def delete(self, path: str, *, if_etag: str | None = None) -> None:
+        """Remove exactly this file; with `if_etag` only while it still has this ETag."""
+
+    @abstractmethod
+    def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
+        """Files whose path begins with `prefix`, a plain string, in the order of their UTF-8 bytes."""
+
+    # -- defaults that a backend may better -------------------------------------------------
+
+    def find(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
+        """The files `stem + extension` that exist, for any of `extensions`."""
+        wanted = {stem + extension for extension in extensions}
+        return [found for found in self.list_files(stem + ".") if found.path in wanted]
+
+    def copy(
+        self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None
+    ) -> FileMetadata:
+        """Copy the bytes at `source` to `target` (atomic, as `upload`); `if_etag` is the source's."""
+        with self.scratch_file() as file:
+            found = self.download(source, file)
+            if found is None or (if_etag is not None and found.etag != if_etag):
+                raise not_found(source, self.uri)
+            return self.upload(file, target, mark=mark)
+
+    def local_file(self, path: str) -> Path | None:
+        """The file itself where it lies on this machine, so that reading needs no copy; else None."""
+        return None
+
+    def lock(self, *paths: str) -> AbstractContextManager[None]:
+        """Exclude other writers of these paths' folders, where the place can; re-entrant per thread."""
+        return contextlib.nullcontext()
+
+    def scratch(self) -> Path:
+        """A private folder for temporary files, on the file system where publishing is a rename."""
+        return self._scratch.folder()
+
+    def scratch_file(self, suffix: str = "") -> AbstractContextManager[Path]:
+        """A fresh name in `scratch()`, removed at the end if it is still there."""
+        return _removed(self.scratch() / (uuid.uuid4().hex + suffix))
+
+    def close(self) -> None:
+        """Release connections and temporary files; the next use opens them again."""
+        self._scratch.close()
+
+
+@contextlib.contextmanager
+def _removed(file: Path) -> Iterator[Path]:
+    try:
+        yield file
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def not_found(path: str, uri: str) -> StorageFileNotFoundError:
+    """The one way to say that nothing is there."""
+    return StorageFileNotFoundError(
+        compose("Nothing is stored here", key=path, uri=uri, remedy="store.keys() lists what is.")
+    )

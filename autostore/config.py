@@ -1,0 +1,150 @@
+"""Settings of a store: frozen, keyword-only dataclasses, checked when they are made.
+
+Durations are seconds and sizes are bytes unless the name says otherwise; secrets never
+show in a repr.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from autostore.errors import InvalidConfigError
+
+__all__ = ["LocalFileConfig", "S3StorageConfig", "StorageConfig"]
+
+MIB = 1024 * 1024
+# S3 refuses parts under 5 MiB and objects of more than 10,000 parts:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+SMALLEST_PART = 5 * MIB
+LARGEST_PART = 5 * 1024 * MIB
+
+Self = TypeVar("Self", bound="StorageConfig")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageConfig:
+    """Settings that every backend understands.
+
+    Attributes:
+        timeout: seconds to wait for the place before `StorageConnectionError`.
+        max_retries: how often a failed request is sent again (0: never).
+        cache_enabled: keep local copies of remote objects, revalidated by ETag at each read.
+        cache_dir: folder of the cache; None: a private one per user.
+        cache_expiry_hours: drop a copy unused for so long (0: never).
+        cache_max_bytes: drop the least recently used copies above this (None: unbounded).
+        temp_dir: folder for temporary files; None: the backend's own choice.
+        read_only: refuse every write, delete, copy and move.
+        allow_pickle: allow formats whose reading may run code (.pkl, whole torch modules),
+            and the import of modules that a file names.
+        pickle_key: secret that signs pickles; unsigned or tampered ones are then refused.
+    """
+
+    timeout: float = 30
+    max_retries: int = 3
+    cache_enabled: bool = False
+    cache_dir: str | Path | None = None
+    cache_expiry_hours: float = 24
+    cache_max_bytes: int | None = 10 * 1024 * MIB
+    temp_dir: str | Path | None = None
+    read_only: bool = False
+    allow_pickle: bool = True
+    pickle_key: str | bytes | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self._at_least("timeout", 0, exclusive=True)
+        self._at_least("max_retries", 0)
+        self._at_least("cache_expiry_hours", 0)
+        if self.cache_max_bytes is not None:
+            self._at_least("cache_max_bytes", 0)
+        if self.pickle_key is not None and not self.pickle_key:
+            raise InvalidConfigError("pickle_key is empty. Pass a long random secret, or None to sign nothing.")
+
+    def _at_least(self, name: str, least: float, *, exclusive: bool = False) -> None:
+        value = getattr(self, name)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or value != value or value < least or (exclusive and value == least):
+            bound = f"greater than {least}" if exclusive else f"at least {least}"
+            raise InvalidConfigError(f"{name}={value!r} is out of range. Pass a number {bound}.")
+
+    @classmethod
+    def adapt(cls: type[Self], config: StorageConfig | None) -> Self:
+        """The same settings as this class: None gives the defaults, foreign settings are left out.
+
+        So one configuration can be handed to a local store and to a remote one alike.
+        """
+        if config is None:
+            return cls()
+        if isinstance(config, cls):
+            return config
+        if not isinstance(config, StorageConfig):
+            raise InvalidConfigError(
+                f"config is a {type(config).__name__}. Pass a {cls.__name__} (or another StorageConfig)."
+            )
+        shared: dict[str, Any] = {f.name: getattr(config, f.name) for f in fields(cls) if hasattr(config, f.name)}
+        return cls(**shared)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalFileConfig(StorageConfig):
+    """Settings of a store in a local folder.
+
+    Attributes:
+        durable: fsync the file and its folder before a write returns, so that it survives
+            a power cut; the default survives a killed process only.
+    """
+
+    durable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class S3StorageConfig(StorageConfig):
+    """Settings of a store on S3 or a compatible server.
+
+    Attributes:
+        aws_access_key_id, aws_secret_access_key, aws_session_token: static credentials;
+            only passed on when set, else botocore's own chain finds (and rotates) them.
+        profile_name: a profile of the AWS configuration files.
+        region_name: the bucket's region.
+        endpoint_url: address of an S3-compatible server; None: AWS.
+        use_ssl, verify: https, and how its certificate is checked (False, or a CA bundle).
+        addressing_style: "path", "virtual" or "auto"; None: path for a custom endpoint.
+        anonymous: send unsigned requests, for public buckets.
+        upload_args: extra arguments of every upload (ServerSideEncryption, StorageClass, ACL, ...).
+        multipart_threshold: files from this size on move in parallel parts, bytes.
+        multipart_chunksize: size of a part, bytes (raised where S3's 10,000 parts would not do).
+        max_concurrency: parts, or objects of a bulk read or write, in flight at once.
+        checksums: send checksums of our own; None: yes on AWS, only where required elsewhere.
+    """
+
+    aws_access_key_id: str | None = field(default=None, repr=False)
+    aws_secret_access_key: str | None = field(default=None, repr=False)
+    aws_session_token: str | None = field(default=None, repr=False)
+    profile_name: str | None = None
+    region_name: str | None = None
+    endpoint_url: str | None = None
+    use_ssl: bool = True
+    verify: bool | str | None = None
+    addressing_style: str | None = None
+    anonymous: bool = False
+    upload_args: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    multipart_threshold: int = 64 * MIB
+    multipart_chunksize: int = 16 * MIB
+    max_concurrency: int = 10
+    checksums: bool | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._at_least("multipart_threshold", 1)
+        self._at_least("max_concurrency", 1)
+        self._at_least("multipart_chunksize", SMALLEST_PART)
+        if self.multipart_chunksize > LARGEST_PART:
+            raise InvalidConfigError(f"multipart_chunksize is over S3's limit. Pass at most {LARGEST_PART} bytes.")
+        if self.addressing_style not in (None, "path", "virtual", "auto"):
+            raise InvalidConfigError(
+                f"addressing_style={self.addressing_style!r} is unknown. Pass 'path', 'virtual' or 'auto'."
+            )
+        if bool(self.aws_access_key_id) != bool(self.aws_secret_access_key):
+            raise InvalidConfigError("aws_access_key_id and aws_secret_access_key go together. Pass both, or neither.")

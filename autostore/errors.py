@@ -1,0 +1,130 @@
+"""What can fail, and what to catch: every error this library raises on purpose.
+
+Each is a `StorageError` and also the builtin that a caller would expect, so that both
+`except StorageError` and `except KeyError` read naturally.
+
+    StorageError
+     ├─ StorageFileNotFoundError   KeyError, FileNotFoundError   nothing is stored under the key
+     ├─ StoragePermissionError     PermissionError               the place refused; also read-only stores
+     ├─ StorageConnectionError     ConnectionError               the place could not be reached, or timed out
+     ├─ StorageIOError             OSError                       the disk is full or failing
+     ├─ InvalidKeyError            ValueError                    the key or URI cannot name anything
+     ├─ AmbiguousKeyError          ValueError                    several files answer to the key
+     ├─ InvalidConfigError         ValueError                    a setting is out of range
+     ├─ UnsupportedFormatError     TypeError                     the format cannot hold this value exactly
+     ├─ UnsupportedSchemeError     ValueError                    no backend serves this kind of URI
+     ├─ MissingDependencyError     ImportError                   an optional library is not installed
+     ├─ PreconditionFailedError    RuntimeError                  `if_etag` or `if_absent` did not hold
+     ├─ CorruptDataError           ValueError                    the stored bytes are not what the format says
+     └─ UntrustedDataError         ValueError                    reading would run code that is not allowed
+
+Not found, refused and unreachable are three different things: `in` and `get` swallow the
+first only.
+"""
+
+import errno
+
+__all__ = [
+    "AmbiguousKeyError",
+    "CorruptDataError",
+    "InvalidConfigError",
+    "InvalidKeyError",
+    "MissingDependencyError",
+    "PreconditionFailedError",
+    "StorageConnectionError",
+    "StorageError",
+    "StorageFileNotFoundError",
+    "StorageIOError",
+    "StoragePermissionError",
+    "UnsupportedFormatError",
+    "UnsupportedSchemeError",
+    "UntrustedDataError",
+    "compose",
+    "from_os_error",
+]
+
+
+def compose(problem: str, *, key: str | None = None, uri: str | None = None, remedy: str = "") -> str:
+    """One message that names what happened, where, and what to do; callers never pass secrets."""
+    where = ""
+    if key is not None:
+        where += f" (key {key!r}"
+        where += f" in {uri})" if uri is not None else ")"
+    elif uri is not None:
+        where += f" ({uri})"
+    return f"{problem}{where}. {remedy}".rstrip() if remedy else f"{problem}{where}."
+
+
+class StorageError(Exception):
+    """The root of all errors raised by this library; takes one message, so that it pickles."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        # KeyError shows the repr of its argument, which would quote the whole sentence.
+        return str(self.args[0]) if self.args else ""
+
+
+class StorageFileNotFoundError(StorageError, KeyError, FileNotFoundError):
+    """Nothing is stored under this key."""
+
+
+class StoragePermissionError(StorageError, PermissionError):
+    """The place refused: credentials, file permissions, or a store opened read-only."""
+
+
+class StorageConnectionError(StorageError, ConnectionError):
+    """The place could not be reached in time."""
+
+
+class StorageIOError(StorageError, OSError):
+    """The disk is full, or failed while reading or writing."""
+
+
+class InvalidKeyError(StorageError, ValueError):
+    """A key or URI that cannot name anything in this store."""
+
+
+class AmbiguousKeyError(StorageError, ValueError):
+    """Several files answer to the key and none was written under it; each reads by its full name."""
+
+
+class InvalidConfigError(StorageError, ValueError):
+    """A setting that is out of range; raised when the configuration is made."""
+
+
+class UnsupportedFormatError(StorageError, TypeError):
+    """The format cannot hold this value exactly; raised before anything is written."""
+
+
+class UnsupportedSchemeError(StorageError, ValueError):
+    """No backend is registered for this kind of URI."""
+
+
+class MissingDependencyError(StorageError, ImportError):
+    """An optional library is not installed; the message holds the command that installs it."""
+
+
+class PreconditionFailedError(StorageError, RuntimeError):
+    """The key changed (`if_etag`) or exists (`if_absent`), or the place cannot check this safely."""
+
+
+class CorruptDataError(StorageError, ValueError):
+    """The stored bytes are not a valid file of their format."""
+
+
+class UntrustedDataError(StorageError, ValueError):
+    """Reading or writing would need code (a pickle, an import) that this store does not allow."""
+
+
+def from_os_error(error: OSError, where: str) -> StorageError:
+    """An operating system's error in this library's words; `where` names key and uri."""
+    reason = error.strerror or str(error)
+    if isinstance(error, FileNotFoundError):
+        return StorageFileNotFoundError(f"{where}: nothing is stored here. store.keys() lists what is.")
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+        return StoragePermissionError(f"{where}: {reason}. Check the permissions of the store's folder.")
+    if isinstance(error, NotADirectoryError | IsADirectoryError | FileExistsError):
+        return InvalidKeyError(f"{where}: {reason}, because a file stands where a folder is needed. Choose another key.")
+    return StorageIOError(f"{where}: {reason}. Check the disk and its free space.")

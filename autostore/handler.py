@@ -1,0 +1,77 @@
+"""The contract of a format: `DataHandler` turns one family of objects into files and back.
+
+A new format implements four members and is registered with `store.register_handler(h)` or
+the entry point group `autostore.handlers`; `handlers/text.py` is the shortest example, and
+`autostore.testing.HandlerContract` tests any of them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar
+
+from autostore.errors import UnsupportedFormatError
+
+__all__ = ["DataHandler"]
+
+
+class DataHandler(ABC):
+    """Reads and writes one family of files.
+
+    Promises that every implementation keeps, and `HandlerContract` tests: what
+    `read_from_file` returns equals what was written and has its type; a value that the
+    format cannot hold so is refused with `UnsupportedFormatError`, never changed silently;
+    reading keeps no path (a lazy or mapped value keeps a descriptor), so the file may be
+    replaced or removed at any time afterwards.
+    """
+
+    explicit_only: ClassVar[bool] = False
+    """True: chosen only where the key or `format=` names the extension, never by the value's type."""
+
+    @property
+    @abstractmethod
+    def extensions(self) -> list[str]:
+        """Lower case, with the dot, such as `[".yaml", ".yml"]`; a bare key gets the first."""
+
+    @property
+    def priority(self) -> int:
+        """Where several handlers fit, the highest is asked first; the built-in ones use 5 to 10, pickle -100."""
+        return 0
+
+    def can_handle_extension(self, extension: str) -> bool:
+        """Whether this handler reads and writes files with this extension."""
+        return extension in self.extensions
+
+    @abstractmethod
+    def can_handle_data(self, data: Any) -> bool:
+        """Whether a value is of this family, by its type; called for every write, so it must be cheap.
+
+        Libraries are recognised by `optional.loaded_type`, so that asking never imports one.
+        """
+
+    def extension_for(self, data: Any) -> str:
+        """The extension that a bare key gets for this value."""
+        return self.extensions[0]
+
+    @abstractmethod
+    def read_from_file(self, file_path: Path, file_extension: str) -> Any:
+        """The object in this file; any exception means that the file is corrupt."""
+
+    def read_as(self, file_path: Path, file_extension: str, as_type: Any) -> Any:
+        """The object in this file as `as_type`; `UnsupportedFormatError` where that cannot be."""
+        data = self.read_from_file(file_path, file_extension)
+        if as_type is Any or (isinstance(as_type, type) and isinstance(data, as_type)):
+            return data
+        raise UnsupportedFormatError(
+            f"A {file_extension} file holds a {type(data).__qualname__}, which cannot be read as {as_type!r}. "
+            "Read it without as_type, and convert it."
+        )
+
+    @abstractmethod
+    def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
+        """Write a new file; `UnsupportedFormatError` where the format cannot hold the value exactly.
+
+        For a bare key the next handler is then asked; for a key that names the format the
+        write is refused, and nothing stored has changed.
+        """

@@ -1,0 +1,125 @@
+"""The grammar of keys and URIs: pure functions, called once where a key or URI enters.
+
+A key names an object (`experiment/results`), a path is a key plus its extension, relative
+and POSIX (`experiment/results.json`), a URI is where a store begins (`s3://bucket/data/`).
+Code below this floor trusts what came through here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from autostore.errors import InvalidKeyError, compose
+
+__all__ = ["RESERVED", "ParsedUri", "check_key", "check_path", "parse_uri", "split_extension"]
+
+RESERVED = ".autostore"
+"""The one name that is ours; no segment of a key may be it."""
+
+# File systems hold 255 bytes in a name, S3 holds 1,024 in a whole key:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+LONGEST_SEGMENT = 255
+LONGEST_KEY = 1024
+
+_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
+
+
+@dataclass(frozen=True)
+class ParsedUri:
+    """A URI in parts: `s3://bucket/data/` is scheme "s3" and rest "bucket/data/"."""
+
+    scheme: str
+    rest: str
+
+
+def parse_uri(uri: str | os.PathLike[str]) -> ParsedUri:
+    """Split a URI or a plain folder name (scheme "file") without touching anything."""
+    try:
+        text = os.fspath(uri)
+    except TypeError:
+        text = None
+    if not isinstance(text, str) or not text:
+        raise InvalidKeyError(
+            f"{type(uri).__name__} {uri!r} is not a URI. Pass a folder such as './data', or 's3://bucket/prefix/'."
+        )
+    if "\0" in text:
+        raise InvalidKeyError("A URI cannot hold a NUL character. Remove it.")
+    match = _SCHEME.match(text)
+    if match is None:
+        return ParsedUri("file", os.path.expanduser(text))
+    return ParsedUri(match[1].lower(), text[match.end() :])
+
+
+def check_key(key: object, uri: str) -> str:
+    """The key itself, if it can name an object here; `InvalidKeyError` says what is wrong with it."""
+    if not isinstance(key, str):
+        raise InvalidKeyError(compose(f"A key is a str, not {type(key).__name__}", uri=uri, remedy="Pass a string."))
+    problem = _problem(key)
+    if problem:
+        raise InvalidKeyError(
+            compose(
+                f"This cannot be a key: {problem}",
+                key=key if len(key) <= 200 else key[:200] + "...",
+                uri=uri,
+                remedy="Use relative names joined by '/', such as 'experiment/results'.",
+            )
+        )
+    return key
+
+
+def check_path(path: str, key: str, uri: str) -> str:
+    """The path of a checked key, if its extension did not make it too long."""
+    problem = _too_long(path)
+    if problem:
+        raise InvalidKeyError(
+            compose(f"With its extension this key is too long: {problem}", key=key, uri=uri, remedy="Shorten it.")
+        )
+    return path
+
+
+def split_extension(path: str, extensions: Collection[str]) -> tuple[str, str]:
+    """`("a/model", ".pydantic.json")`: the longest of `extensions` wins; `(path, "")` where none fits.
+
+    Extensions are lower case, so `Photo.JPG` has none; a name that is nothing but an
+    extension (`.json`) has none either.
+    """
+    start = path.rfind("/") + 1
+    dot = path.find(".", start + 1)
+    while dot != -1:
+        if path[dot:] in extensions:
+            return path[:dot], path[dot:]
+        dot = path.find(".", dot + 1)
+    return path, ""
+
+
+def _problem(key: str) -> str:
+    if not key:
+        return "it is empty"
+    if "\0" in key:
+        return "it holds a NUL character"
+    if key[0] == "/":
+        return "it is an absolute path"
+    for segment in key.split("/"):
+        if not segment:
+            return "it has an empty segment"
+        if segment in (".", ".."):
+            return f"it has a segment {segment!r}"
+        if segment == RESERVED:
+            return f"{RESERVED!r} is reserved"
+    return _too_long(key)
+
+
+def _too_long(path: str) -> str:
+    if len(path) * 4 <= LONGEST_SEGMENT and path.isascii():
+        return ""
+    try:
+        size = len(path.encode())
+    except UnicodeEncodeError:
+        return "it holds characters that UTF-8 cannot encode"
+    if size > LONGEST_KEY:
+        return f"{size} bytes, more than {LONGEST_KEY}"
+    longest = max(len(segment.encode()) for segment in path.split("/"))
+    return f"a segment of {longest} bytes, more than {LONGEST_SEGMENT}" if longest > LONGEST_SEGMENT else ""

@@ -1,0 +1,53 @@
+"""Optional libraries: imported late, recognised without importing, and named where missing."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+from autostore.errors import MissingDependencyError
+
+__all__ = ["loaded_type", "require"]
+
+# module -> the extra of pyproject.toml that installs it
+_EXTRAS = {
+    "PIL": "images",
+    "boto3": "s3",
+    "botocore": "s3",
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "platformdirs": "",
+    "polars": "polars",
+    "pyarrow": "arrow",
+    "pydantic": "",
+    "scipy": "scipy",
+    "torch": "torch",
+    "yaml": "yaml",
+}
+
+
+def require(module: str) -> Any:
+    """Import `module`, or raise `MissingDependencyError` with the command that installs it."""
+    found = sys.modules.get(module)
+    if found is not None:
+        return found
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        top = module.partition(".")[0]
+        if error.name is not None and error.name.partition(".")[0] != top:
+            raise  # the library is there, and something that it needs is not
+        extra = _EXTRAS.get(top, "")
+        target = f"'autostore[{extra}]'" if extra else top
+        raise MissingDependencyError(f"This needs {top}, which is not installed. Run: pip install {target}") from error
+
+
+def loaded_type(module: str, name: str) -> type | None:
+    """The class `module.name` if that module was imported already, else None; never imports.
+
+    A value whose library was never imported cannot be of its types, so asking is free.
+    """
+    found = sys.modules.get(module)
+    cls = getattr(found, name, None)
+    return cls if isinstance(cls, type) else None

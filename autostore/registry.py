@@ -1,0 +1,152 @@
+"""Who handles what: finds the handler of a value or an extension and translates what it raises."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from autostore.config import StorageConfig
+from autostore.errors import (
+    CorruptDataError,
+    InvalidConfigError,
+    StorageError,
+    UnsupportedFormatError,
+    from_os_error,
+)
+from autostore.handler import DataHandler
+from autostore.handlers import builtin_handlers
+from autostore.keys import split_extension
+
+__all__ = ["HandlerRegistry"]
+
+
+class HandlerRegistry:
+    """The handlers of one store, asked in the order of their priority."""
+
+    def __init__(self, config: StorageConfig) -> None:
+        own = builtin_handlers(config)
+        self._own_extensions = frozenset(extension for handler in own for extension in handler.extensions)
+        self._handlers: tuple[DataHandler, ...] = ()
+        self._set(own + [plugin() for plugin in _plugins()])
+
+    def _set(self, handlers: Iterable[DataHandler]) -> None:
+        # One assignment each, so that readers in other threads see the old state or the new.
+        ordered = tuple(sorted(handlers, key=lambda handler: -handler.priority))
+        by_extension: dict[str, list[DataHandler]] = {}
+        for handler in ordered:
+            for extension in handler.extensions:
+                by_extension.setdefault(extension, []).append(handler)
+        self._handlers, self._by_extension = ordered, by_extension
+        self.extensions = tuple(by_extension)
+
+    def register(self, handler: DataHandler) -> None:
+        """Add a handler; among equal priorities the newest is asked first."""
+        if not isinstance(handler, DataHandler):
+            raise InvalidConfigError(f"{handler!r} is not a handler. Pass an instance of a DataHandler subclass.")
+        for extension in handler.extensions:
+            if not extension.startswith(".") or extension != extension.lower() or "/" in extension or len(extension) < 2:
+                raise InvalidConfigError(f"{extension!r} is not an extension. Use lower case with a dot, like '.log'.")
+        self._set((handler, *self._handlers))
+
+    def unregister(self, handler_class: type[DataHandler]) -> None:
+        """Remove every handler of exactly this class; nothing happens where there is none."""
+        self._set([handler for handler in self._handlers if type(handler) is not handler_class])
+
+    def split(self, path: str) -> tuple[str, str]:
+        """`("k", ".json")`, or `("k", "")`: the key and the registered extension of a path."""
+        return split_extension(path, self._by_extension)
+
+    def names_a_file(self, key: str) -> str:
+        """The extension, where the key ends in one and so names exactly that file; else ""."""
+        return self.split(key)[1]
+
+    def may_be_stem(self, key: str) -> bool:
+        """Whether files of other extensions answer to the key.
+
+        The built-in extensions always name a file. One that a plugin brought may also be
+        the end of a key that was stored before the plugin came: it must not hide that.
+        """
+        extension = self.split(key)[1]
+        return not extension or extension not in self._own_extensions
+
+    def encode(self, data: Any, folder: Path, extension: str | None, where: str) -> tuple[Path, str]:
+        """Write `data` to a new file in `folder`; return it and the extension it got.
+
+        With `extension` only handlers of that format are asked, else those of the value's type.
+        """
+        refusals: list[str] = []
+        cause: Exception | None = None
+        for handler, chosen in self._writers(data, extension):
+            file = folder / (uuid.uuid4().hex + chosen)
+            try:
+                handler.write_to_file(data, file, chosen)
+            except Exception as error:
+                file.unlink(missing_ok=True)
+                failure, cause = _refusal(error, data, chosen, where), error
+                if not isinstance(failure, UnsupportedFormatError):
+                    reasons = f" (also tried: {'; '.join(refusals)})" if refusals else ""
+                    raise type(failure)(f"{failure}{reasons}") from error
+                refusals.append(str(failure))
+            except BaseException:  # Ctrl-C leaves no file behind
+                file.unlink(missing_ok=True)
+                raise
+            else:
+                return file, chosen
+        kind = type(data).__qualname__
+        reasons = "; ".join(refusals) or f"{extension or 'no format'} does not hold a {kind}"
+        remedy = "Use a key without an extension, and the format is chosen by the value." if extension else ""
+        raise UnsupportedFormatError(f"{where}: {reasons}. {remedy}".rstrip()) from cause
+
+    def _writers(self, data: Any, extension: str | None) -> Iterable[tuple[DataHandler, str]]:
+        if extension is not None:
+            return [(h, extension) for h in self._by_extension.get(extension, ()) if h.can_handle_data(data)]
+        return (
+            (h, h.extension_for(data)) for h in self._handlers if not h.explicit_only and h.can_handle_data(data)
+        )
+
+    def decode(self, file: Path, extension: str, as_type: Any, where: str) -> Any:
+        """The object in `file`; `as_type` None gives the recorded type, bytes the raw file."""
+        if as_type is bytes:
+            return file.read_bytes()
+        handler = self._by_extension[extension][0]
+        try:
+            if as_type is None:
+                return handler.read_from_file(file, extension)
+            return handler.read_as(file, extension, as_type)
+        except FileNotFoundError:
+            raise  # the file was replaced meanwhile; the caller looks again
+        except Exception as error:
+            raise _damage(error, extension, where) from error
+
+
+def _refusal(error: Exception, data: Any, extension: str, where: str) -> StorageError:
+    """What a handler raised while writing, as this library's error; a refusal names no key yet."""
+    if isinstance(error, UnsupportedFormatError):
+        return error
+    if isinstance(error, StorageError):
+        return type(error)(f"{where}: {error}")
+    if isinstance(error, OSError) and error.errno is not None:
+        return from_os_error(error, where)
+    kind = type(data).__qualname__
+    return UnsupportedFormatError(f"{extension} cannot hold this {kind}: {type(error).__name__}: {error}")
+
+
+def _damage(error: Exception, extension: str, where: str) -> StorageError:
+    """What a handler raised while reading, as this library's error."""
+    if isinstance(error, StorageError):
+        return type(error)(f"{where}: {error}")
+    if isinstance(error, OSError) and error.errno is not None:
+        return from_os_error(error, where)
+    return CorruptDataError(
+        f"{where}: this is not a valid {extension} file: {type(error).__name__}: {error}. "
+        "Restore it from where it came, or delete the key."
+    )
+
+
+@functools.cache
+def _plugins() -> tuple[type[DataHandler], ...]:
+    return tuple(point.load() for point in importlib.metadata.entry_points(group="autostore.handlers"))
