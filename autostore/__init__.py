@@ -1,0 +1,82 @@
+"""Autostore: `store["experiment/results"] = obj`, and the same object back, from a local folder or S3.
+
+Names are loaded when they are first used, so that `import autostore` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from autostore.autostore import AutoStore
+    from autostore.backend import FileMetadata, StorageBackend
+    from autostore.config import LocalFileConfig, S3StorageConfig, StorageConfig
+    from autostore.errors import (
+        AmbiguousKeyError,
+        CorruptDataError,
+        InvalidConfigError,
+        InvalidKeyError,
+        MissingDependencyError,
+        PreconditionFailedError,
+        StorageConnectionError,
+        StorageError,
+        StorageFileNotFoundError,
+        StorageIOError,
+        StoragePermissionError,
+        UnsupportedFormatError,
+        UnsupportedSchemeError,
+        UntrustedDataError,
+    )
+    from autostore.handler import DataHandler
+    from autostore.local import LocalFileBackend
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AmbiguousKeyError",
+    "AutoStore",
+    "CorruptDataError",
+    "DataHandler",
+    "FileMetadata",
+    "InvalidConfigError",
+    "InvalidKeyError",
+    "LocalFileBackend",
+    "LocalFileConfig",
+    "MissingDependencyError",
+    "PreconditionFailedError",
+    "S3StorageConfig",
+    "StorageBackend",
+    "StorageConfig",
+    "StorageConnectionError",
+    "StorageError",
+    "StorageFileNotFoundError",
+    "StorageIOError",
+    "StoragePermissionError",
+    "UnsupportedFormatError",
+    "UnsupportedSchemeError",
+    "UntrustedDataError",
+]
+
+_HOMES = {
+    "AutoStore": "autostore",
+    "DataHandler": "handler",
+    "FileMetadata": "backend",
+    "LocalFileBackend": "local",
+    "LocalFileConfig": "config",
+    "S3StorageConfig": "config",
+    "StorageBackend": "backend",
+    "StorageConfig": "config",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'autostore' has no attribute {name!r}")
+    home = importlib.import_module(f"autostore.{_HOMES.get(name, 'errors')}")
+    value = globals()[name] = getattr(home, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
