@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from autostore.config import StorageConfig
-from autostore.errors import StorageFileNotFoundError, compose
+from autostore.errors import PreconditionFailedError, StorageFileNotFoundError, compose
 from autostore.keys import ParsedUri
 from autostore.scratch import Scratch
 
-__all__ = ["FileMetadata", "Mark", "StorageBackend", "not_found"]
+__all__ = ["FileMetadata", "Mark", "StorageBackend", "changed", "exists_already", "not_found"]
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,10 @@ class StorageBackend(ABC):
 
     @abstractmethod
     def delete(self, path: str, *, if_etag: str | None = None) -> None:
-        """Remove exactly this file; with `if_etag` only while it still has this ETag."""
+        """Remove exactly this file; an absent one is not an error.
+
+        With `if_etag` only while it still has this ETag, else `PreconditionFailedError`.
+        """
 
     @abstractmethod
     def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
@@ -121,22 +124,30 @@ class StorageBackend(ABC):
         wanted = {stem + extension for extension in extensions}
         return [found for found in self.list_files(stem + ".") if found.path in wanted]
 
-    def copy(
-        self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None
-    ) -> FileMetadata:
+    def copy(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
         """Copy the bytes at `source` to `target` (atomic, as `upload`); `if_etag` is the source's."""
         with self.scratch_file() as file:
             found = self.download(source, file)
             if found is None or (if_etag is not None and found.etag != if_etag):
-                raise not_found(source, self.uri)
+                raise changed(source, self.uri)
             return self.upload(file, target, mark=mark)
+
+    def move(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
+        """Copy, then remove `source` if it is still what was copied."""
+        etag = if_etag or self.get_metadata(source).etag
+        moved = self.copy(source, target, mark=mark, if_etag=etag)
+        self.delete(source, if_etag=etag)
+        return moved
 
     def local_file(self, path: str) -> Path | None:
         """The file itself where it lies on this machine, so that reading needs no copy; else None."""
         return None
 
-    def lock(self, *paths: str) -> AbstractContextManager[None]:
-        """Exclude other writers of these paths' folders, where the place can; re-entrant per thread."""
+    def lock(self, *paths: str, make: bool = True) -> AbstractContextManager[None]:
+        """Exclude other writers of these paths' folders, where the place can; re-entrant per thread.
+
+        With `make` missing folders are made first; else there is nothing in them to protect.
+        """
         return contextlib.nullcontext()
 
     def scratch(self) -> Path:
@@ -165,3 +176,15 @@ def not_found(path: str, uri: str) -> StorageFileNotFoundError:
     return StorageFileNotFoundError(
         compose("Nothing is stored here", key=path, uri=uri, remedy="store.keys() lists what is.")
     )
+
+
+def changed(path: str, uri: str) -> PreconditionFailedError:
+    """The one way to say that `if_etag` did not hold."""
+    problem = "This was changed or removed by someone else"
+    return PreconditionFailedError(compose(problem, key=path, uri=uri, remedy="Read it again."))
+
+
+def exists_already(path: str, uri: str) -> PreconditionFailedError:
+    """The one way to say that `if_absent` did not hold."""
+    remedy = "Read it, or write without if_absent."
+    return PreconditionFailedError(compose("This exists already", key=path, uri=uri, remedy=remedy))

@@ -126,5 +126,7 @@ def from_os_error(error: OSError, where: str) -> StorageError:
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return StoragePermissionError(f"{where}: {reason}. Check the permissions of the store's folder.")
     if isinstance(error, NotADirectoryError | IsADirectoryError | FileExistsError):
-        return InvalidKeyError(f"{where}: {reason}, because a file stands where a folder is needed. Choose another key.")
+        return InvalidKeyError(
+            f"{where}: {reason}, because a file stands where a folder is needed. Choose another key."
+        )
     return StorageIOError(f"{where}: {reason}. Check the disk and its free space.")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from autostore.errors import InvalidKeyError, compose
 
-__all__ = ["RESERVED", "ParsedUri", "check_key", "check_path", "parse_uri", "split_extension"]
+__all__ = ["RESERVED", "ParsedUri", "can_be_key", "check_key", "check_path", "parse_uri", "split_extension"]
 
 RESERVED = ".autostore"
 """The one name that is ours; no segment of a key may be it."""
@@ -68,6 +68,11 @@ def check_key(key: object, uri: str) -> str:
             )
         )
     return key
+
+
+def can_be_key(name: str) -> bool:
+    """Whether a name found in a listing can be typed as a key."""
+    return not _problem(name)
 
 
 def check_path(path: str, key: str, uri: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import re
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,6 +24,8 @@ from autostore.keys import split_extension
 
 __all__ = ["HandlerRegistry"]
 
+_EXTENSION = re.compile(r"\.[^/\x00]+")
+
 
 class HandlerRegistry:
     """The handlers of one store, asked in the order of their priority."""
@@ -31,6 +34,7 @@ class HandlerRegistry:
         own = builtin_handlers(config)
         self._own_extensions = frozenset(extension for handler in own for extension in handler.extensions)
         self._handlers: tuple[DataHandler, ...] = ()
+        self._changes: list[DataHandler | type[DataHandler]] = []
         self._set(own + [plugin() for plugin in _plugins()])
 
     def _set(self, handlers: Iterable[DataHandler]) -> None:
@@ -48,21 +52,31 @@ class HandlerRegistry:
         if not isinstance(handler, DataHandler):
             raise InvalidConfigError(f"{handler!r} is not a handler. Pass an instance of a DataHandler subclass.")
         for extension in handler.extensions:
-            if not extension.startswith(".") or extension != extension.lower() or "/" in extension or len(extension) < 2:
+            if not _EXTENSION.fullmatch(extension) or extension != extension.lower():
                 raise InvalidConfigError(f"{extension!r} is not an extension. Use lower case with a dot, like '.log'.")
         self._set((handler, *self._handlers))
+        self._changes.append(handler)
 
     def unregister(self, handler_class: type[DataHandler]) -> None:
         """Remove every handler of exactly this class; nothing happens where there is none."""
         self._set([handler for handler in self._handlers if type(handler) is not handler_class])
+        self._changes.append(handler_class)
+
+    def changes(self) -> list[DataHandler | type[DataHandler]]:
+        """What was added (handlers) and removed (classes) since the store was made, for pickling it."""
+        return list(self._changes)
+
+    def apply(self, changes: Iterable[DataHandler | type[DataHandler]]) -> None:
+        """Repeat the changes of another registry."""
+        for change in changes:
+            if isinstance(change, DataHandler):
+                self.register(change)
+            else:
+                self.unregister(change)
 
     def split(self, path: str) -> tuple[str, str]:
         """`("k", ".json")`, or `("k", "")`: the key and the registered extension of a path."""
         return split_extension(path, self._by_extension)
-
-    def names_a_file(self, key: str) -> str:
-        """The extension, where the key ends in one and so names exactly that file; else ""."""
-        return self.split(key)[1]
 
     def may_be_stem(self, key: str) -> bool:
         """Whether files of other extensions answer to the key.
@@ -104,22 +118,20 @@ class HandlerRegistry:
     def _writers(self, data: Any, extension: str | None) -> Iterable[tuple[DataHandler, str]]:
         if extension is not None:
             return [(h, extension) for h in self._by_extension.get(extension, ()) if h.can_handle_data(data)]
-        return (
-            (h, h.extension_for(data)) for h in self._handlers if not h.explicit_only and h.can_handle_data(data)
-        )
+        return ((h, h.extension_for(data)) for h in self._handlers if not h.explicit_only and h.can_handle_data(data))
 
     def decode(self, file: Path, extension: str, as_type: Any, where: str) -> Any:
         """The object in `file`; `as_type` None gives the recorded type, bytes the raw file."""
-        if as_type is bytes:
-            return file.read_bytes()
         handler = self._by_extension[extension][0]
         try:
+            if as_type is bytes:
+                return file.read_bytes()
             if as_type is None:
                 return handler.read_from_file(file, extension)
             return handler.read_as(file, extension, as_type)
-        except FileNotFoundError:
-            raise  # the file was replaced meanwhile; the caller looks again
         except Exception as error:
+            if isinstance(error, OSError) and not isinstance(error, StorageError) and not file.is_file():
+                raise FileNotFoundError(str(file)) from error  # replaced meanwhile: the caller looks again
             raise _damage(error, extension, where) from error
 
 

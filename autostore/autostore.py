@@ -1,0 +1,379 @@
+"""The store: `AutoStore`, a dict over a folder, a bucket or memory that keeps every type.
+
+write: object -> handler (by type, or by the key's extension) -> a file in scratch -> backend
+read:  key -> path (at most one listing) -> a local file -> handler -> object
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from autostore import schemes
+from autostore.backend import FileMetadata, Mark, StorageBackend, changed, not_found
+from autostore.cache import Copies
+from autostore.config import StorageConfig
+from autostore.errors import (
+    InvalidConfigError,
+    InvalidKeyError,
+    PreconditionFailedError,
+    StorageFileNotFoundError,
+    StoragePermissionError,
+    UnsupportedFormatError,
+    compose,
+)
+from autostore.handler import DataHandler
+from autostore.keys import check_key, check_path, parse_uri
+from autostore.mapping import DictInterface
+from autostore.publishing import Publisher
+from autostore.registry import HandlerRegistry
+from autostore.resolution import Resolver
+
+__all__ = ["AutoStore", "DataHandler"]
+
+READ_ATTEMPTS = 50
+"""How often a read looks again when the file it found was replaced before it was opened."""
+
+
+class AutoStore(DictInterface):
+    """A store of objects under one URI.
+
+    Args:
+        uri: a folder (`"./data"`, a `Path`), `"s3://bucket/prefix/"`, or `"memory://"`.
+        config: settings; a backend takes those that it knows.
+
+    One store serves many threads; it works after fork, and pickles by reopening (the pickle
+    then holds the configuration's secrets).
+    """
+
+    def __init__(self, uri: str | os.PathLike[str], config: StorageConfig | None = None) -> None:
+        parsed = parse_uri(uri)
+        cls = schemes.backend_class(parsed.scheme)
+        self.config = cls.config_class.adapt(config)
+        self._backend: StorageBackend = cls(parsed, self.config)
+        self._registry = HandlerRegistry(self.config)
+        self._resolver = Resolver(self._backend, self._registry)
+        self._publisher = Publisher(self._backend, self._resolver)
+        self._copies = Copies(self._backend, self.config)
+
+    @property
+    def uri(self) -> str:
+        """Where the store begins, absolute."""
+        return self._backend.uri
+
+    @property
+    def _width(self) -> int:
+        return self._backend.concurrency
+
+    # -- objects ---------------------------------------------------------------------------
+
+    def __setitem__(self, key: str, data: Any) -> None:
+        """Keep `data` under `key`: a bare key gets the extension of its type's format.
+
+        `store["a/b"] = df` puts the bytes at `a/b.parquet` below the URI; a key that ends in
+        a registered extension (`a/b.csv`) names file and format itself.
+        """
+        self.write(key, data)
+
+    def __getitem__(self, key: str) -> Any:
+        """The object as it was written, of the same type."""
+        return self.read(key)
+
+    def __delitem__(self, key: str) -> None:
+        """Remove exactly this object."""
+        key = self._writable(key)
+        self._publisher.remove(key, key if self._names_file(key) else None)
+
+    def write(
+        self, key: str, data: Any, *, format: str | None = None, if_etag: str | None = None, if_absent: bool = False
+    ) -> FileMetadata:
+        """Keep `data` under `key`; all or nothing.
+
+        Args:
+            key: where; see `__setitem__`.
+            data: any object that a registered format holds exactly.
+            format: the extension to use for a bare key, such as `"csv"`; None: by type.
+            if_etag: write only while the object still has this ETag; keeps its format.
+            if_absent: write only where nothing is stored.
+
+        Raises:
+            UnsupportedFormatError: the format cannot hold the value; nothing was written.
+            AmbiguousKeyError: another file, not written under this key, answers to it.
+            PreconditionFailedError: `if_etag` or `if_absent` did not hold.
+        """
+        key = self._writable(key)
+        if if_etag is not None and if_absent:
+            raise InvalidConfigError("if_etag and if_absent exclude each other. Pass one of them.")
+        held = None if if_etag is None else self._path_held(key)
+        extension = self._registry.split(held or key)[1] or None
+        if format is not None:
+            extension = self._agree(key, format, extension)
+        file, extension = self._registry.encode(data, self._backend.scratch(), extension, self._where(key))
+        try:
+            path = held or self._path(key, extension)
+
+            def put(mark: Mark | None) -> FileMetadata:
+                return self._backend.upload(file, path, mark=mark, if_etag=if_etag, if_absent=if_absent)
+
+            if if_etag is not None:
+                return put(None if path == key else Mark.fresh())
+            return (self._publisher.create if if_absent else self._publisher.publish)(key, path, put)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(file)
+
+    def read(self, key: str, *, as_type: Any = None) -> Any:
+        """The object under `key`.
+
+        Args:
+            key: which.
+            as_type: None for the type that was recorded; a type that the format can be read
+                into (`pl.LazyFrame`, another model, `dict` for a model's fields); `bytes`
+                for the raw file.
+
+        Raises:
+            StorageFileNotFoundError: nothing is stored here (also a KeyError).
+            AmbiguousKeyError: several files answer, and none was written under this key.
+            CorruptDataError: the bytes are damaged.
+            UntrustedDataError: reading would run code that this store does not allow.
+        """
+        return self._load(self._key(key), as_type)[0]
+
+    def modify(self, key: str, fn: Callable[[Any], Any]) -> FileMetadata:
+        """Replace the object by `fn(object)`, again and again until nobody else wrote meanwhile."""
+        key = self._writable(key)
+        attempt = 0
+        while True:
+            value, etag = self._load(key, versioned=True)
+            try:
+                return self.write(key, fn(value), if_etag=etag)
+            except PreconditionFailedError:
+                if self.get_metadata(key).etag == etag:
+                    raise  # nobody wrote: the place itself refuses conditional writes
+            time.sleep(random.uniform(0, 0.001 * 2 ** min(attempt, 7)))  # noqa: S311 - spreads rivals, keeps no secret
+            attempt += 1
+
+    # -- files -----------------------------------------------------------------------------
+
+    def exists(self, key: str) -> bool:
+        """Whether something is stored under `key`; one request, and every failure but absence raises."""
+        key = self._key(key)
+        if self._names_file(key):
+            return self._resolver.is_file(key)
+        return bool(self._resolver.candidates(key))
+
+    def get_metadata(self, key: str) -> FileMetadata:
+        """Path, size in bytes, ETag and time of the file that holds the object."""
+        return self._locate(self._key(key))
+
+    def get_size(self, key: str) -> int:
+        """Size of the stored file, bytes."""
+        return self.get_metadata(key).size
+
+    def list_files(self, pattern: str = "*") -> Iterator[str]:
+        """Paths below the URI that match `pattern` as a whole (`*` crosses `/`), whatever their extension."""
+        wild = min((pattern.find(c) for c in "*?[" if c in pattern), default=len(pattern))
+        listed = self._backend.list_files(pattern[:wild])
+        return (file.path for file in listed if fnmatchcase(file.path, pattern))
+
+    def copy(self, source: str, target: str) -> FileMetadata:
+        """Copy an object without reading it; onto itself nothing happens."""
+        source, target = self._key(source), self._writable(target)
+
+        def copy_once() -> FileMetadata:
+            found = self._locate(source)
+            path = self._path_beside(found.path, target)
+            if path == found.path:
+                return found
+
+            def put(mark: Mark | None) -> FileMetadata:
+                with self._vanishing(found.path):
+                    return self._backend.copy(found.path, path, mark=mark)
+
+            return self._publisher.publish(target, path, put)
+
+        return self._while_replaced(copy_once)
+
+    def move(self, source: str, target: str) -> FileMetadata:
+        """Rename an object; a crash leaves it under one key or both, onto itself nothing happens."""
+        source, target = self._writable(source), self._writable(target)
+
+        def move_once() -> FileMetadata:
+            found = self._locate(source) if self._names_file(source) else self._publisher.settle(source, "move it")
+            path = self._path_beside(found.path, target)
+            if path == found.path:
+                return found
+            self._resolver.forget(source)
+
+            def put(mark: Mark | None) -> FileMetadata:
+                with self._vanishing(found.path):
+                    return self._backend.move(found.path, path, mark=mark, if_etag=found.etag)
+
+            return self._publisher.publish(target, path, put, touching=(found.path,))
+
+        return self._while_replaced(move_once)
+
+    # -- formats and backends --------------------------------------------------------------
+
+    def register_handler(self, handler: DataHandler) -> None:
+        """Add a format to this store."""
+        self._registry.register(handler)
+
+    def unregister_handler(self, handler_class: type[DataHandler]) -> None:
+        """Remove a format, built-in or added, from this store."""
+        self._registry.unregister(handler_class)
+
+    register_backend = staticmethod(schemes.register)
+    unregister_backend = staticmethod(schemes.unregister)
+    get_supported_backends = staticmethod(schemes.supported)
+
+    # -- life ------------------------------------------------------------------------------
+
+    def cleanup_cache(self) -> None:
+        """Drop cached copies that expired or exceed the limit, and what crashed processes left."""
+        self._copies.cleanup()
+
+    def close(self) -> None:
+        """Remove temporary files and drop connections; the next use opens them again."""
+        self._backend.close()
+
+    cleanup = close
+
+    def __enter__(self) -> AutoStore:
+        """The store itself."""
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.cleanup_cache()
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"AutoStore({self.uri!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"uri": self.uri, "config": self.config, "handlers": self._registry.changes()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["uri"], state["config"])  # type: ignore[misc]
+        self._registry.apply(state["handlers"])
+
+    # -- from keys to paths ----------------------------------------------------------------
+
+    def _key(self, key: object) -> str:
+        return check_key(key, self.uri)
+
+    def _writable(self, key: object) -> str:
+        checked = self._key(key)
+        if self.config.read_only:
+            remedy = "Open it without read_only to write."
+            raise StoragePermissionError(compose("This store is read-only", key=checked, uri=self.uri, remedy=remedy))
+        return checked
+
+    def _where(self, key: str) -> str:
+        return f"key {key!r} in {self.uri}"
+
+    def _names_file(self, key: str) -> bool:
+        """Whether the key names one file in full; a bare key is answered by files instead."""
+        if not self._registry.split(key)[1]:
+            return False
+        return not self._registry.may_be_stem(key) or self._resolver.is_file(key)
+
+    def _locate(self, key: str) -> FileMetadata:
+        if self._names_file(key):
+            return self._backend.get_metadata(key)
+        return self._resolver.choose(key, self._resolver.candidates(key))
+
+    def _path(self, key: str, extension: str) -> str:
+        """The path of a key: itself where it names its extension, else with this one."""
+        if self._registry.split(key)[1]:
+            return key
+        path = check_path(key + extension, key, self.uri)
+        if self._registry.split(path) != (key, extension):
+            problem = f"With {extension} this reads as {self._registry.split(path)}"
+            raise InvalidKeyError(compose(problem, key=key, uri=self.uri, remedy="Choose another key."))
+        return path
+
+    def _path_beside(self, source: str, target: str) -> str:
+        """The path that a copy of `source` gets under the key `target`: the format stays."""
+        extension = self._registry.split(source)[1]
+        wanted = self._registry.split(target)[1]
+        if wanted and wanted != extension:
+            remedy = "Read it and write it again to convert it."
+            problem = f"A copy keeps the format, and this is a {extension} file"
+            raise UnsupportedFormatError(compose(problem, key=target, uri=self.uri, remedy=remedy))
+        return self._path(target, extension)
+
+    def _path_held(self, key: str) -> str:
+        try:
+            return self._resolver.path(key)
+        except StorageFileNotFoundError:
+            raise changed(key, self.uri) from None
+
+    def _agree(self, key: str, format: str, extension: str | None) -> str:
+        wanted = format if format.startswith(".") else f".{format}"
+        if wanted not in self._registry.extensions or (extension is not None and extension != wanted):
+            problem = f"format={format!r} " + (f"contradicts {extension}" if extension else "is not registered")
+            raise UnsupportedFormatError(compose(problem, key=key, uri=self.uri))
+        return wanted
+
+    # -- reading ---------------------------------------------------------------------------
+
+    def _while_replaced(self, attempt: Callable[[], FileMetadata]) -> FileMetadata:
+        """Try again while someone else replaces the file between finding it and using it."""
+        for _ in range(READ_ATTEMPTS):
+            with contextlib.suppress(PreconditionFailedError):
+                return attempt()
+        return attempt()
+
+    @contextlib.contextmanager
+    def _vanishing(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except StorageFileNotFoundError as error:
+            raise changed(path, self.uri) from error
+
+    def _load(self, key: str, as_type: Any = None, *, versioned: bool = False) -> tuple[Any, str]:
+        """The object and, with `versioned`, an ETag that is not newer than it."""
+        for attempt in range(READ_ATTEMPTS):
+            path = self._resolver.path(key)
+            try:
+                return self._load_file(key, path, as_type, versioned=versioned)
+            except FileNotFoundError:
+                # Replaced by another format, or deleted, since it was found: look again.
+                self._resolver.forget(key)
+                if path == key and not self._registry.may_be_stem(key):
+                    raise not_found(key, self.uri) from None
+                if attempt > READ_ATTEMPTS // 2:
+                    time.sleep(0.01)
+        raise not_found(key, self.uri)
+
+    def _load_file(self, key: str, path: str, as_type: Any = None, *, versioned: bool = False) -> tuple[Any, str]:
+        with self._copies.open(path) as (file, metadata):
+            if metadata is None and versioned:
+                metadata = self._backend.get_metadata(path)
+            extension = self._registry.split(path)[1]
+            value = self._registry.decode(Path(file), extension, as_type, self._where(key))
+        return value, metadata.etag if metadata is not None else ""
+
+    def _load_listed(self, key: str, path: str) -> Any:
+        try:
+            return self._load_file(key, path)[0]
+        except FileNotFoundError:
+            return self.read(key)
+
+    def _entries(self, prefix: str) -> Iterator[tuple[str, str]]:
+        return self._resolver.keys(prefix)
+
+    def _take(self, key: str) -> Any:
+        key = self._writable(key)
+        while True:
+            value, etag = self._load(key, versioned=True)
+            with contextlib.suppress(PreconditionFailedError):
+                self._publisher.remove(key, key if self._names_file(key) else None, if_etag=etag)
+                return value

@@ -1,0 +1,122 @@
+"""The dict interface of a store, built on `read`, `write` and the finder.
+
+Not a `MutableMapping`: its mixins would load every object to compare two stores, and empty a
+bucket with `clear()`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from autostore.backend import FileMetadata
+from autostore.errors import PreconditionFailedError, StorageFileNotFoundError
+from autostore.parallel import in_order
+
+__all__ = ["DictInterface"]
+
+_MISSING: Any = object()
+
+
+class DictInterface(ABC):
+    """What a dict offers, over a store's own operations."""
+
+    @abstractmethod
+    def read(self, key: str, *, as_type: Any = None) -> Any:
+        """See `AutoStore.read`."""
+
+    @abstractmethod
+    def write(self, key: str, data: Any, *, if_absent: bool = False) -> FileMetadata:
+        """See `AutoStore.write`."""
+
+    @abstractmethod
+    def exists(self, key: str) -> bool:
+        """See `AutoStore.exists`."""
+
+    @abstractmethod
+    def _entries(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """`(key, path)` of what is stored."""
+
+    @abstractmethod
+    def _load_listed(self, key: str, path: str) -> Any:
+        """The object of a listed file; `StorageFileNotFoundError` if the key is gone meanwhile."""
+
+    @abstractmethod
+    def _take(self, key: str) -> Any:
+        """Read and remove one version of an object."""
+
+    @property
+    @abstractmethod
+    def _width(self) -> int:
+        """How many transfers are worth having in flight."""
+
+    def __contains__(self, key: object) -> bool:
+        """One request; a refused or broken connection raises."""
+        return self.exists(key)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[str]:
+        """The keys; a listing, one request per 1,000 objects."""
+        return self.keys()
+
+    def __len__(self) -> int:
+        """The number of keys; a whole listing."""
+        return sum(1 for _ in self._entries(""))
+
+    def __bool__(self) -> bool:
+        """A store is a place: true even while it is empty, and asking costs nothing."""
+        return True
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """Every key that begins with `prefix`, each once, in flat memory."""
+        return (key for key, _ in self._entries(prefix))
+
+    def values(self, prefix: str = "") -> Iterator[Any]:
+        """The objects in the order of `keys()`, a few read ahead; the first unreadable file raises."""
+        return (value for _, value in self.items(prefix))
+
+    def items(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        """`(key, object)` in the order of `keys()`, a few read ahead; the first unreadable file raises."""
+
+        def load(entry: tuple[str, str]) -> tuple[str, Any]:
+            try:
+                return entry[0], self._load_listed(*entry)
+            except StorageFileNotFoundError:
+                return entry[0], _MISSING  # deleted since it was listed
+
+        loaded = in_order(load, self._entries(prefix), self._width)
+        return (item for item in loaded if item[1] is not _MISSING)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The object, or `default` where nothing is stored; every other failure raises."""
+        try:
+            return self.read(key)
+        except StorageFileNotFoundError:
+            return default
+
+    def pop(self, key: str, default: Any = _MISSING) -> Any:
+        """Remove the key and return exactly what was removed."""
+        try:
+            return self._take(key)
+        except StorageFileNotFoundError:
+            if default is _MISSING:
+                raise
+            return default
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """The object; where nothing is stored, `default` is written first, by one writer at most."""
+        try:
+            return self.read(key)
+        except StorageFileNotFoundError:
+            pass
+        try:
+            self.write(key, default, if_absent=True)
+        except PreconditionFailedError:
+            return self.read(key)
+        return default
+
+    def update(self, other: Mapping[str, Any] | Iterable[tuple[str, Any]] = (), /, **objects: Any) -> None:
+        """Write many objects, several at a time; on a failure those already written stay."""
+        pairs = dict(other, **objects)
+        for _ in in_order(lambda key: self.write(key, pairs[key]), pairs, self._width):
+            pass

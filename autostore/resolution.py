@@ -1,0 +1,147 @@
+"""Which file answers to a key: the decisions, pure, and the finder that remembers them for a minute.
+
+A key that ends in a registered extension names exactly that file. Any other key, a bare one,
+is answered by the files `key + extension`: the only one there is, or the one whose mark says
+that it was written last under the bare key. Several files without a mark are ambiguous.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+
+from autostore.backend import FileMetadata, StorageBackend, not_found
+from autostore.errors import AmbiguousKeyError, StorageFileNotFoundError, compose
+from autostore.keys import can_be_key
+from autostore.registry import HandlerRegistry
+
+__all__ = ["Resolver", "ambiguous", "name_keys", "newest_marked"]
+
+REMEMBERED_SECONDS = 60.0
+REMEMBERED_KEYS = 65_536
+
+
+def newest_marked(files: Iterable[FileMetadata]) -> FileMetadata | None:
+    """The file that was written last under its bare key; None where none was."""
+    marked = [(file.mark.time_ns, file.mark.id, file) for file in files if file.mark is not None]
+    return max(marked, key=lambda entry: entry[:2])[2] if marked else None
+
+
+def ambiguous(key: str, uri: str, files: Iterable[FileMetadata], doing: str) -> AmbiguousKeyError:
+    """The error that lists who answers, and what to do."""
+    names = ", ".join(repr(file.path) for file in files)
+    remedy = "Use a full name, or delete what you do not need."
+    return AmbiguousKeyError(compose(f"Cannot {doing}: {names} answers to this", key=key, uri=uri, remedy=remedy))
+
+
+def name_keys(
+    paths: Iterable[str], split: Callable[[str], tuple[str, str]], is_bare: Callable[[str], bool]
+) -> Iterator[tuple[str, str]]:
+    """`(key, path)` of every path with a registered extension, each once, in flat memory.
+
+    `paths` come sorted. A stem with one file is listed as the bare key, one with several by
+    full names. Files of one stem need not be neighbours (`k.csv`, `k.d/x.json`, `k.json`),
+    but all between begin with `k.`, so a stack of open stems is enough.
+    """
+    opened: list[tuple[str, list[str]]] = []
+
+    def close() -> Iterator[tuple[str, str]]:
+        stem, files = opened.pop()
+        if len(files) == 1 and is_bare(stem):
+            yield stem, files[0]
+        else:
+            yield from zip(files, files, strict=True)
+
+    for path in paths:
+        while opened and not path.startswith(opened[-1][0] + "."):
+            yield from close()
+        stem, extension = split(path)
+        if not extension:
+            continue
+        if opened and opened[-1][0] == stem:
+            opened[-1][1].append(path)
+        else:
+            opened.append((stem, [path]))
+    while opened:
+        yield from close()
+
+
+class Resolver:
+    """Finds the file of a key; remembers the answer for a minute, and never an absence."""
+
+    def __init__(self, backend: StorageBackend, registry: HandlerRegistry) -> None:
+        self._backend = backend
+        self._registry = registry
+        self._memory: OrderedDict[str, tuple[str, float]] = OrderedDict()
+
+    def path(self, key: str) -> str:
+        """The path to read; at most one request, none where it is known."""
+        extension = self._registry.split(key)[1]
+        if extension and not self._registry.may_be_stem(key):
+            return key
+        remembered = self._memory.get(key)
+        if remembered is not None and time.monotonic() < remembered[1]:
+            return remembered[0]
+        if extension and self.is_file(key):
+            return key
+        path = self.choose(key, self.candidates(key)).path
+        self.remember(key, path)
+        return path
+
+    def candidates(self, key: str) -> list[FileMetadata]:
+        """The files that answer to a bare key, without their marks; a listing's worth of requests."""
+        found = self._backend.find(key, self._registry.extensions)
+        # `k.pydantic` + `.json` is the file of another key: the longest extension wins.
+        return [file for file in found if self._registry.split(file.path)[0] == key]
+
+    def choose(self, key: str, files: list[FileMetadata], doing: str = "read it") -> FileMetadata:
+        """The one that holds the value; marks are only looked up where there are several."""
+        if not files:
+            raise not_found(key, self._backend.uri)
+        if len(files) == 1:
+            return files[0]
+        newest = newest_marked(self.detail(files))
+        if newest is None:
+            raise ambiguous(key, self._backend.uri, files, doing)
+        return newest
+
+    def detail(self, files: Iterable[FileMetadata]) -> list[FileMetadata]:
+        """The same files with their marks; those that vanished meanwhile are left out."""
+        detailed = []
+        for file in files:
+            try:
+                detailed.append(self._backend.get_metadata(file.path))
+            except StorageFileNotFoundError:
+                continue
+        return detailed
+
+    def keys(self, prefix: str = "") -> Iterator[tuple[str, str]]:
+        """`(key, path)` of everything whose key begins with `prefix`, one listing in all."""
+        # Whether a stem has one file or several shows only if all of its files are listed.
+        slash = prefix.rfind("/") + 1
+        dot = prefix.find(".", slash)
+        listed = self._backend.list_files(prefix[:dot] if dot != -1 else prefix)
+        named = name_keys((file.path for file in listed), self._registry.split, self._is_bare)
+        return (entry for entry in named if entry[0].startswith(prefix))
+
+    def remember(self, key: str, path: str) -> None:
+        """Trust this answer for a minute: a reader that then finds nothing looks again."""
+        self._memory[key] = path, time.monotonic() + REMEMBERED_SECONDS
+        if len(self._memory) > REMEMBERED_KEYS:
+            self._memory.popitem(last=False)
+
+    def forget(self, key: str) -> None:
+        """Look again at the next read."""
+        self._memory.pop(key, None)
+
+    def _is_bare(self, stem: str) -> bool:
+        return can_be_key(stem) and self._registry.may_be_stem(stem)
+
+    def is_file(self, path: str) -> bool:
+        """Whether exactly this path exists; one request."""
+        try:
+            self._backend.get_metadata(path)
+        except StorageFileNotFoundError:
+            return False
+        return True
