@@ -1,0 +1,98 @@
+"""How `same` compares tables: by schema, then by values, with NaN equal to itself and signed zeros."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from autostore.optional import require
+
+__all__ = ["same_arrow", "same_pandas", "same_polars"]
+
+Again = Callable[[Any, Any], bool]
+
+
+def same_polars(first: Any, second: Any, again: Again) -> bool:
+    """Frames, lazy frames (by what they yield) and series of Polars."""
+    pl = require("polars")
+    if isinstance(first, pl.LazyFrame):
+        return same_polars(first.collect(), second.collect(), again)
+    if isinstance(first, pl.Series):
+        return bool(first.name == second.name) and same_polars(first.to_frame(), second.to_frame(), again)
+    if list(first.schema.items()) != list(second.schema.items()) or first.shape != second.shape:
+        return False
+    return all(_same_series(pl, first[name], second[name], again) for name in first.columns)
+
+
+def _same_series(pl: Any, first: Any, second: Any, again: Again) -> bool:
+    dtype = first.dtype
+    if dtype.is_nested() or dtype == pl.Object:
+        return again(first.to_list(), second.to_list())
+    if not first.equals(second, null_equal=True):
+        return False
+    # Polars holds 0.0 and -0.0 to be equal; their reciprocals are not.
+    return not dtype.is_float() or bool((1 / first).equals(1 / second, null_equal=True))
+
+
+def same_pandas(first: Any, second: Any, again: Again) -> bool:
+    """Frames, series and indexes of pandas: labels, dtypes, flags and attributes too."""
+    pd = require("pandas")
+    if isinstance(first, pd.Index):
+        return _same_index(pd, first, second, again)
+    if first.shape != second.shape or not again(dict(first.attrs), dict(second.attrs)):
+        return False
+    if first.flags.allows_duplicate_labels != second.flags.allows_duplicate_labels:
+        return False
+    if not _same_index(pd, first.index, second.index, again):
+        return False
+    if isinstance(first, pd.Series):
+        return again(first.name, second.name) and _same_values(first.array, second.array, again)
+    if not _same_index(pd, first.columns, second.columns, again):
+        return False
+    columns = range(first.shape[1])
+    return all(_same_values(first.iloc[:, i].array, second.iloc[:, i].array, again) for i in columns)
+
+
+def _same_index(pd: Any, first: Any, second: Any, again: Again) -> bool:
+    if (
+        type(first) is not type(second)
+        or first.shape != second.shape
+        or not again(list(first.names), list(second.names))
+    ):
+        return False
+    if isinstance(first, pd.RangeIndex):
+        return bool(first.equals(second) and first.step == second.step)
+    if isinstance(first, pd.MultiIndex):
+        levels = range(first.nlevels)
+        return all(_same_values(*(i.get_level_values(n).array for i in (first, second)), again) for n in levels)
+    if getattr(first, "freq", None) != getattr(second, "freq", None):
+        return False
+    return _same_values(first.array, second.array, again)
+
+
+def _same_values(first: Any, second: Any, again: Again) -> bool:
+    if first.dtype != second.dtype or type(first) is not type(second):
+        return False
+    np = require("numpy")
+    if isinstance(first.dtype, np.dtype) and first.dtype.kind not in "mM":
+        return again(np.asarray(first), np.asarray(second))
+    if first.dtype.kind == "O" or "loat" in str(first.dtype):
+        return again(first.tolist(), second.tolist())
+    return bool(first.equals(second))
+
+
+def same_arrow(first: Any, second: Any, again: Again) -> bool:
+    """Tables of Arrow, with the metadata of their schemas; chunks do not matter."""
+    if not first.schema.equals(second.schema, check_metadata=True) or first.num_rows != second.num_rows:
+        return False
+    return all(_same_column(one, two, again) for one, two in zip(first.columns, second.columns, strict=True))
+
+
+def _same_column(first: Any, second: Any, again: Again) -> bool:
+    if not _has_floats(str(first.type)):
+        return bool(first.equals(second))
+    return again(first.to_pylist(), second.to_pylist())
+
+
+def _has_floats(type_name: str) -> bool:
+    return any(name in type_name for name in ("float", "double"))

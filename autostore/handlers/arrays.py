@@ -1,0 +1,168 @@
+"""NumPy arrays: one as .npy, several by name as .npz; nothing is ever unpickled.
+
+Both formats are https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html.
+"""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from autostore.errors import CorruptDataError, UnsupportedFormatError
+from autostore.handler import DataHandler
+from autostore.optional import loaded_type, require
+
+__all__ = ["NpyHandler", "NpzHandler", "check_members"]
+
+MAP_FROM = 16 * 1024 * 1024
+# A header holds the dtype as text, and NumPy's default limit of 10,000 refuses wide records.
+MAX_HEADER = 1024 * 1024
+# What a hostile archive may claim to expand to: this, or this many times its own size.
+FREE_EXPANSION = 1024**3
+MAX_EXPANSION = 100
+
+
+class NpyHandler(DataHandler):
+    """One exact `ndarray` without objects, as .npy."""
+
+    @property
+    def extensions(self) -> list[str]:
+        """Only .npy."""
+        return [".npy"]
+
+    @property
+    def priority(self) -> int:
+        """A typed library."""
+        return 10
+
+    def can_handle_data(self, data: Any) -> bool:
+        """Exact arrays; masked ones, matrices and records would come back as plain arrays."""
+        return type(data) is loaded_type("numpy", "ndarray")
+
+    def read_from_file(self, file_path: Path, file_extension: str) -> Any:
+        """The array; from 16 MiB on its pages are read when used, and writing to it changes only it."""
+        with open(file_path, "rb") as file:
+            size = file_path.stat().st_size if file_path.is_file() else 0
+            shape, fortran, dtype = _read_header(file)
+            offset = file.tell()
+            nbytes = math.prod(shape) * dtype.itemsize
+            if nbytes > size - offset:
+                raise CorruptDataError(f"The array needs {nbytes} bytes, and the file ends after {size - offset}.")
+            np = require("numpy")
+            if nbytes >= MAP_FROM:
+                order = "F" if fortran else "C"
+                mapped = np.memmap(file, dtype=dtype, mode="c", offset=offset, shape=shape, order=order)
+                return mapped.view(np.ndarray)
+            file.seek(0)
+            return np.lib.format.read_array(file, allow_pickle=False, max_header_size=MAX_HEADER)
+
+    def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
+        """Write the array; objects and dtypes that the header cannot name are refused."""
+        check_dtype(data)
+        with open(file_path, "wb") as file:
+            require("numpy").lib.format.write_array(file, data, allow_pickle=False)
+
+
+class NpzHandler(DataHandler):
+    """A non-empty dict of exact str to exact arrays, as .npz; it comes back a plain dict."""
+
+    @property
+    def extensions(self) -> list[str]:
+        """Only .npz."""
+        return [".npz"]
+
+    @property
+    def priority(self) -> int:
+        """Just below the single array."""
+        return 9
+
+    def can_handle_data(self, data: Any) -> bool:
+        """By the type of every key and value."""
+        array = loaded_type("numpy", "ndarray")
+        if array is None or type(data) is not dict or not data:
+            return False
+        return all(type(k) is str and type(v) is array for k, v in data.items())
+
+    def read_from_file(self, file_path: Path, file_extension: str) -> dict[str, Any]:
+        """Every member, in the order of the archive."""
+        with zipfile.ZipFile(file_path) as archive:
+            check_members(archive, file_path.stat().st_size)
+            return {info.filename.removesuffix(".npy"): _read_member(archive, info) for info in archive.infolist()}
+
+    def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
+        """Write the members one by one: `numpy.savez(**data)` loses names like "file"."""
+        for name, array in data.items():
+            _check_name(name)
+            check_dtype(array)
+        np = require("numpy")
+        with zipfile.ZipFile(file_path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+            for name, array in data.items():
+                with archive.open(zipfile.ZipInfo(name + ".npy"), "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def check_dtype(array: Any) -> None:
+    """Refuse what the header of a .npy file would not give back."""
+    dtype = array.dtype
+    if dtype.hasobject:
+        raise UnsupportedFormatError("A NumPy file cannot hold Python objects. Give the array a numeric or text dtype.")
+    lib = require("numpy").lib.format
+    try:
+        kept = lib.descr_to_dtype(lib.dtype_to_descr(dtype)) == dtype and lib.drop_metadata(dtype) is dtype
+    except (TypeError, ValueError) as error:
+        raise UnsupportedFormatError(f"A NumPy file cannot hold the dtype {dtype}: {error}. Convert it.") from error
+    if not kept:
+        raise UnsupportedFormatError(f"A NumPy file would not give the dtype {dtype} back. Convert it.")
+
+
+def _check_name(name: str) -> None:
+    if "\0" in name or name.endswith(".npy.npy"):
+        raise UnsupportedFormatError(f"A .npz member cannot be named {name!r:.80}. Rename it.")
+    try:
+        size = len(name.encode("utf-8"))
+    except UnicodeEncodeError as error:
+        raise UnsupportedFormatError(f"A .npz member cannot be named {name!r:.80}: not UTF-8. Rename it.") from error
+    if size > 65_000:  # zip counts a name's length in 16 bits
+        raise UnsupportedFormatError(f"A .npz member's name of {size} bytes is too long. Rename it.")
+
+
+def check_members(archive: zipfile.ZipFile, file_size: int) -> None:
+    """Refuse archives that claim to be far larger than they are, before anything is read."""
+    members = archive.infolist()
+    if len({info.filename for info in members}) != len(members):
+        raise CorruptDataError("The archive names a member twice. Restore it from where it came.")
+    if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in members):
+        raise CorruptDataError("The archive uses a compression that NumPy never writes. Write it with NumPy.")
+    if sum(info.compress_size for info in members) > file_size:
+        raise CorruptDataError("The archive's members overlap. Restore it from where it came.")
+    total = sum(info.file_size for info in members)
+    if total > max(FREE_EXPANSION, MAX_EXPANSION * file_size):
+        raise CorruptDataError(
+            f"The archive of {file_size} bytes claims to hold {total}. If you trust it, open it with numpy.load."
+        )
+
+
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Any:
+    with archive.open(info) as member:
+        shape, _, dtype = _read_header(member)
+        nbytes = math.prod(shape) * dtype.itemsize
+        if nbytes + member.tell() != info.file_size:
+            raise CorruptDataError(f"The member {info.filename!r:.80} is not as long as its header says.")
+    with archive.open(info) as member:
+        lib = require("numpy").lib.format
+        array = lib.read_array(member, allow_pickle=False, max_header_size=MAX_HEADER)
+        member.read(1)  # reaching the end checks the CRC
+        return array
+
+
+def _read_header(file: Any) -> tuple[tuple[int, ...], bool, Any]:
+    lib = require("numpy").lib.format
+    version = lib.read_magic(file)
+    # Version 3 differs from 2 only in its encoding of field names, which do not matter for sizes.
+    read = lib.read_array_header_1_0 if version == (1, 0) else lib.read_array_header_2_0
+    shape, fortran, dtype = read(file, max_header_size=MAX_HEADER)
+    if dtype.hasobject:
+        raise CorruptDataError("The file holds pickled Python objects, which are never loaded from NumPy files.")
+    return shape, fortran, dtype

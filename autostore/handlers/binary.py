@@ -1,0 +1,37 @@
+"""Raw bytes, stored as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from autostore.handler import DataHandler
+
+__all__ = ["BytesHandler"]
+
+
+class BytesHandler(DataHandler):
+    """Exact `bytes` as .bin; `bytearray` and `memoryview` are pickled, so that they keep their type."""
+
+    @property
+    def extensions(self) -> list[str]:
+        """Only .bin."""
+        return [".bin"]
+
+    @property
+    def priority(self) -> int:
+        """As text."""
+        return 8
+
+    def can_handle_data(self, data: Any) -> bool:
+        """Exact `bytes` only."""
+        return type(data) is bytes
+
+    def read_from_file(self, file_path: Path, file_extension: str) -> bytes:
+        """The whole file."""
+        return file_path.read_bytes()
+
+    def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
+        """Write the bytes and nothing else."""
+        with open(file_path, "wb") as file:
+            file.write(data)

@@ -1,0 +1,71 @@
+"""What the two table formats share: the kinds of tables, conversions, and errors of a query."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from autostore.errors import CorruptDataError, StorageError, UnsupportedFormatError
+from autostore.optional import loaded_type
+
+__all__ = ["failed_query", "kind_of", "panics_are_errors", "requested_kind"]
+
+_KINDS = {
+    "polars.DataFrame": ("polars", "DataFrame"),
+    "polars.LazyFrame": ("polars", "LazyFrame"),
+    "pandas.DataFrame": ("pandas", "DataFrame"),
+    "pyarrow.Table": ("pyarrow", "Table"),
+}
+
+
+def kind_of(data: Any) -> str | None:
+    """The recorded name of a table's exact type, such as `polars.LazyFrame`; None for anything else."""
+    return _kind_of_class(type(data))
+
+
+def requested_kind(as_type: Any) -> str:
+    """The same for a class that a reader asks for."""
+    kind = _kind_of_class(as_type)
+    if kind is None:
+        raise UnsupportedFormatError(
+            f"A table cannot be read as {as_type!r}. "
+            "Pass polars.DataFrame, polars.LazyFrame, pandas.DataFrame or pyarrow.Table."
+        )
+    return kind
+
+
+def _kind_of_class(cls: Any) -> str | None:
+    for name, (module, attribute) in _KINDS.items():
+        if cls is not None and cls is loaded_type(module, attribute):
+            return name
+    return None
+
+
+@contextlib.contextmanager
+def panics_are_errors() -> Iterator[None]:
+    """Turn a panic of Polars' Rust code into an error; it is a bare BaseException, which nobody catches."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":
+            raise CorruptDataError(f"Polars gave up: {error}") from error
+        raise
+
+
+@contextlib.contextmanager
+def failed_query() -> Iterator[None]:
+    """A LazyFrame that fails is its author's error: never a reason to try another format."""
+    try:
+        with panics_are_errors():
+            yield
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise _failed(error) from error
+    except Exception as error:
+        raise _failed(error) from error
+
+
+def _failed(error: Exception) -> StorageError:
+    return StorageError(f"The LazyFrame could not be written: {type(error).__name__}: {error}. Correct its query.")

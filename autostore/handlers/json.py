@@ -1,0 +1,129 @@
+"""JSON and JSON lines: plain files that hold exactly what JSON can express, never a mark of ours.
+
+Both are strict both ways: no NaN, UTF-8 without a byte order mark, and only the types that
+JSON gives back as they were.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+from autostore.errors import UnsupportedFormatError
+from autostore.handler import DataHandler
+
+__all__ = ["JSONHandler", "JSONLinesHandler", "check_json", "parse_json"]
+
+# A reader may stand deeper in the stack than the writer did, and must not overflow it.
+MAX_DEPTH = 400
+_LEAVES = frozenset({str, int, float, bool, type(None)})
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False).encode
+
+
+def check_json(value: Any, depth: int = 0) -> None:
+    """Refuse every type that JSON would give back as another; NaN and huge ints fail in the encoder."""
+    kind = type(value)
+    if kind in _LEAVES:
+        return
+    if depth > MAX_DEPTH:
+        raise UnsupportedFormatError(f"JSON here is nested at most {MAX_DEPTH} deep. Store it under a bare key.")
+    if kind is dict:
+        for key in value:
+            if type(key) is not str:
+                raise UnsupportedFormatError(
+                    f"JSON keys are str, and {key!r:.80} is of type {type(key).__qualname__}. Convert it, or use a bare key."
+                )
+        children = value.values()
+    elif kind is list:
+        children = value
+    else:
+        raise UnsupportedFormatError(
+            f"JSON would not give a {kind.__qualname__} back as such. Convert it, or use a bare key."
+        )
+    for child in children:
+        if type(child) not in _LEAVES:
+            check_json(child, depth + 1)
+
+
+def _dump(value: Any) -> bytes:
+    check_json(value)
+    try:
+        return _encode(value).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UnsupportedFormatError("UTF-8 cannot hold a lone surrogate in this value. Remove it.") from error
+    except ValueError as error:  # NaN and infinities; ints beyond Python's limit of digits
+        raise UnsupportedFormatError(f"JSON cannot hold this value: {error}. Convert it, or use a bare key.") from error
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_decoder = json.JSONDecoder(parse_constant=_no_constant)
+
+
+def parse_json(text: str) -> Any:
+    """`json.loads`, but NaN and infinities are errors, as the standard says."""
+    return _decoder.decode(text)
+
+
+def _dump_lines(rows: list[Any]) -> bytes:
+    return b"".join(_dump(row) + b"\n" for row in rows)
+
+
+def _parse_lines(text: str) -> list[Any]:
+    # Not splitlines(), which also splits at characters that JSON strings may hold as they are.
+    return [parse_json(line) for line in text.split("\n") if line.strip()]
+
+
+class JSONHandler(DataHandler):
+    """Dicts, lists, scalars and None as .json; any list as .jsonl where the key says so."""
+
+    @property
+    def extensions(self) -> list[str]:
+        """A bare key gets .json."""
+        return [".json", ".jsonl"]
+
+    @property
+    def priority(self) -> int:
+        """Below text, bytes and JSON lines."""
+        return 6
+
+    def can_handle_data(self, data: Any) -> bool:
+        """Exactly the types that JSON has."""
+        return type(data) in _LEAVES or type(data) in (dict, list)
+
+    def read_from_file(self, file_path: Path, file_extension: str) -> Any:
+        """The parsed file; NaN and infinities are errors."""
+        text = file_path.read_bytes().decode("utf-8")
+        return _parse_lines(text) if file_extension == ".jsonl" else parse_json(text)
+
+    def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
+        """Write UTF-8; one line a row for .jsonl."""
+        if file_extension != ".jsonl":
+            content = _dump(data)
+        elif type(data) is list:
+            content = _dump_lines(data)
+        else:
+            raise UnsupportedFormatError(f".jsonl holds a list, not a {type(data).__qualname__}. Use .json.")
+        with open(file_path, "wb") as file:
+            file.write(content)
+
+
+class JSONLinesHandler(JSONHandler):
+    """A non-empty list of exact dicts, one a line."""
+
+    @property
+    def extensions(self) -> list[str]:
+        """Only .jsonl."""
+        return [".jsonl"]
+
+    @property
+    def priority(self) -> int:
+        """Asked before JSON."""
+        return 7
+
+    def can_handle_data(self, data: Any) -> bool:
+        """A non-empty list of exact dicts."""
+        return type(data) is list and bool(data) and all(type(row) is dict for row in data)

@@ -1,0 +1,78 @@
+"""Pickle: the fallback for every Python object that no other format holds.
+
+Reading a pickle may run code, so both ways obey `allow_pickle`, and `pickle_key` signs.
+"""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+from autostore.config import StorageConfig
+from autostore.errors import CorruptDataError, UnsupportedFormatError, UntrustedDataError
+from autostore.handler import DataHandler
+from autostore.signing import sign_file, verified
+
+__all__ = ["PickleHandler"]
+
+PROTOCOL = 5
+
+
+class PickleHandler(DataHandler):
+    """Any object that pickles, as .pkl."""
+
+    def __init__(self, config: StorageConfig) -> None:
+        self._allowed = config.allow_pickle
+        self._key = config.pickle_key
+
+    @property
+    def extensions(self) -> list[str]:
+        """Only .pkl."""
+        return [".pkl"]
+
+    @property
+    def priority(self) -> int:
+        """Asked last."""
+        return -100
+
+    def can_handle_data(self, data: Any) -> bool:
+        """Everything; whether it pickles is known when it is tried."""
+        return True
+
+    def read_from_file(self, file_path: Path, file_extension: str) -> Any:
+        """The object; a signature is checked before anything is unpickled."""
+        self._check("read")
+        try:
+            if self._key is None:
+                with open(file_path, "rb") as file:
+                    return pickle.load(file)
+            # Checked and loaded from one copy in memory: nobody can change it in between.
+            return pickle.loads(verified(file_path.read_bytes(), file_extension, self._key))
+        except (ImportError, AttributeError) as error:
+            raise CorruptDataError(
+                f"The pickle needs what is not importable here: {error}. Install or import it, under the name it had."
+            ) from error
+
+    def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
+        """Write protocol 5, signed where the store has a key."""
+        self._check("written")
+        try:
+            with open(file_path, "wb") as file:
+                pickle.dump(data, file, protocol=PROTOCOL)
+        except OSError:
+            raise
+        except Exception as error:  # whatever the value's own code raises
+            raise UnsupportedFormatError(
+                f"This {type(data).__qualname__} does not pickle: {error}. "
+                "Store the data it is made of, or define its class at the top level of a module."
+            ) from error
+        if self._key is not None:
+            sign_file(file_path, file_extension, self._key)
+
+    def _check(self, verb: str) -> None:
+        if not self._allowed:
+            raise UntrustedDataError(
+                f"A pickle cannot be {verb}, because this store has allow_pickle=False. "
+                "Store a value that another format holds, or allow pickles where you trust the place."
+            )

@@ -1,0 +1,96 @@
+"""SciPy's sparse matrices and arrays: its own .npz layout, and a member that names the exact class."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from autostore.equality import same
+from autostore.errors import CorruptDataError, UnsupportedFormatError
+from autostore.handler import DataHandler
+from autostore.handlers.arrays import check_dtype, check_members
+from autostore.optional import loaded_type, require
+
+__all__ = ["SparseHandler"]
+
+MEMBER = "autostore.json"
+_FORMATS = ("csr", "csc", "coo", "bsr", "dia", "lil", "dok")
+_CLASSES = frozenset(f"{name}_{kind}" for name in _FORMATS for kind in ("matrix", "array"))
+
+
+class SparseHandler(DataHandler):
+    """All seven formats, as matrix and as array, as .sparse."""
+
+    @property
+    def extensions(self) -> list[str]:
+        """Only .sparse."""
+        return [".sparse"]
+
+    @property
+    def priority(self) -> int:
+        """A typed library."""
+        return 10
+
+    def can_handle_data(self, data: Any) -> bool:
+        """Matrices and arrays of scipy.sparse."""
+        for name in ("sparray", "spmatrix"):
+            base = loaded_type("scipy.sparse", name)
+            if base is not None and isinstance(data, base):
+                return True
+        return False
+
+    def read_from_file(self, file_path: Path, file_extension: str) -> Any:
+        """The recorded class; of a file that scipy wrote, the class that scipy gives."""
+        sparse = require("scipy.sparse")
+        with zipfile.ZipFile(file_path) as archive:
+            check_members(archive, file_path.stat().st_size)
+            name = _recorded_class(archive)
+        with open(file_path, "rb") as file:
+            matrix = sparse.load_npz(file)
+        # SciPy's operations index memory by these numbers without looking at them.
+        if hasattr(matrix, "check_format"):
+            matrix.check_format(full_check=True)
+        if name is None or type(matrix).__name__ == name:
+            return matrix
+        return _convert(sparse, matrix, name)
+
+    def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
+        """Write uncompressed; lil and dok as coo, if they come back equal from it."""
+        sparse = require("scipy.sparse")
+        name = type(data).__name__
+        if name not in _CLASSES or type(data) is not getattr(sparse, name):
+            raise UnsupportedFormatError(f".sparse holds SciPy's own classes, not a {name}. Convert it.")
+        check_dtype(data)
+        stored = data
+        if data.format in ("lil", "dok"):
+            stored = data.tocoo()
+            if not same(_convert(sparse, stored, name), data):
+                raise UnsupportedFormatError(f"This {name} would not come back as it is. Convert it with tocsr().")
+        with open(file_path, "wb") as file:
+            sparse.save_npz(file, stored, compressed=False)
+        with zipfile.ZipFile(file_path, "a") as archive:
+            archive.writestr(zipfile.ZipInfo(MEMBER), json.dumps({"v": 1, "type": f"scipy.sparse.{name}"}))
+        if data.ndim != 2 and not same(self.read_from_file(file_path, file_extension), data):
+            raise UnsupportedFormatError(f"This {data.ndim}-dimensional {name} would not come back as it is.")
+
+
+def _recorded_class(archive: zipfile.ZipFile) -> str | None:
+    try:
+        info = archive.getinfo(MEMBER)
+    except KeyError:
+        return None
+    if info.file_size > 10_000:
+        raise CorruptDataError(f"{MEMBER} is too long. Restore the file from where it came.")
+    mark = json.loads(archive.read(info))
+    if mark["v"] != 1:
+        raise CorruptDataError(f"The file has version {mark['v']!r:.40}. Upgrade autostore.")
+    name = str(mark["type"]).removeprefix("scipy.sparse.")
+    if name not in _CLASSES:
+        raise CorruptDataError(f"The file names an unknown class {name!r:.80}. Restore it from where it came.")
+    return name
+
+
+def _convert(sparse: Any, matrix: Any, name: str) -> Any:
+    return getattr(sparse, name)(matrix)

@@ -1,0 +1,45 @@
+"""Text files: UTF-8, every character and line ending as it was given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from autostore.errors import UnsupportedFormatError
+from autostore.handler import DataHandler
+
+__all__ = ["TextHandler"]
+
+
+class TextHandler(DataHandler):
+    """Exact `str` values as .txt, .html and .md."""
+
+    @property
+    def extensions(self) -> list[str]:
+        """What a str is stored as; a bare key gets .txt."""
+        return [".txt", ".html", ".md"]
+
+    @property
+    def priority(self) -> int:
+        """Above JSON, which could hold a str too."""
+        return 8
+
+    def can_handle_data(self, data: Any) -> bool:
+        """Exact `str` only; a subclass would come back as a str."""
+        return type(data) is str
+
+    def read_from_file(self, file_path: Path, file_extension: str) -> str:
+        """The text; a byte order mark that another program wrote stays part of it."""
+        # Decoding bytes, not opening in text mode, keeps \r\n.
+        return file_path.read_bytes().decode("utf-8")
+
+    def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
+        """Write UTF-8; lone surrogates are refused."""
+        try:
+            content = data.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise UnsupportedFormatError(
+                f"UTF-8 text cannot hold the lone surrogate at position {error.start}. Remove it, or store bytes."
+            ) from error
+        with open(file_path, "wb") as file:
+            file.write(content)

@@ -1,0 +1,99 @@
+"""YAML, safe-loaded always; chosen only where the key names it.
+
+Depth and aliases are bounded before anything is built, so that a small file cannot expand
+into a large object (https://en.wikipedia.org/wiki/Billion_laughs_attack).
+"""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+from autostore.equality import same
+from autostore.errors import CorruptDataError, UnsupportedFormatError
+from autostore.handler import DataHandler
+from autostore.optional import require
+
+__all__ = ["YAMLHandler"]
+
+MAX_DEPTH = 200
+MAX_ALIASED_NODES = 1_000_000
+_TYPES = frozenset({dict, list, set, str, bytes, int, float, bool, type(None), datetime.datetime, datetime.date})
+
+
+class YAMLHandler(DataHandler):
+    """What YAML gives back exactly, as .yaml and .yml."""
+
+    explicit_only: ClassVar[bool] = True
+
+    @property
+    def extensions(self) -> list[str]:
+        """Both usual spellings."""
+        return [".yaml", ".yml"]
+
+    @property
+    def priority(self) -> int:
+        """Below JSON."""
+        return 5
+
+    def can_handle_data(self, data: Any) -> bool:
+        """Exactly the types that safe YAML has."""
+        return type(data) in _TYPES
+
+    def read_from_file(self, file_path: Path, file_extension: str) -> Any:
+        """The one document of the file."""
+        return _load(file_path.read_bytes().decode("utf-8"))
+
+    def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
+        """Write block style in the order given, if that reads back equal."""
+        yaml = require("yaml")
+        dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+        try:
+            text = yaml.dump(data, Dumper=dumper, sort_keys=False, allow_unicode=True)
+            content = text.encode("utf-8")
+            equal = same(_load(text), data)
+        except (yaml.YAMLError, CorruptDataError, ValueError, RecursionError) as error:
+            raise UnsupportedFormatError(f"YAML cannot hold this value: {error}. Use a bare key.") from error
+        if not equal:
+            raise UnsupportedFormatError("YAML would not give this value back equal. Use a bare key.")
+        with open(file_path, "wb") as file:
+            file.write(content)
+
+
+def _load(text: str) -> Any:
+    yaml = require("yaml")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    _check_bounds(yaml, text, loader)
+    return yaml.load(text, Loader=loader)
+
+
+def _check_bounds(yaml: Any, text: str, loader: Any) -> None:
+    """Walk the events, which costs no recursion, and count what aliases would expand to."""
+    sizes: dict[str, int] = {}
+    open_nodes: list[tuple[str | None, int]] = []  # anchor, nodes seen when it began
+    total = aliased = 0
+    for event in yaml.parse(text, Loader=loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            open_nodes.append((event.anchor, total))
+            total += 1
+            if len(open_nodes) > MAX_DEPTH:
+                raise CorruptDataError(f"The YAML is nested more than {MAX_DEPTH} deep. Flatten it.")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, begin = open_nodes.pop()
+            if anchor is not None:
+                sizes[anchor] = total - begin
+        elif isinstance(event, yaml.ScalarEvent):
+            total += 1
+            if event.anchor is not None:
+                sizes[event.anchor] = 1
+        elif isinstance(event, yaml.AliasEvent):
+            if any(anchor == event.anchor for anchor, _ in open_nodes):
+                raise CorruptDataError("The YAML holds a node that contains itself. Remove the alias.")
+            size = sizes.get(event.anchor, 1)
+            total += size
+            aliased += size
+            if aliased > MAX_ALIASED_NODES:
+                raise CorruptDataError(
+                    f"The YAML's aliases expand to more than {MAX_ALIASED_NODES} nodes. Write it without aliases."
+                )
