@@ -1,0 +1,15 @@
+"""Dagster on autostore: `AutoStoreIOManager` keeps what assets and ops return, `AutoStoreResource` is the store itself."""
+
+from autostore_dagster.config import LocalStorageConfig, S3StorageConfig, StorageBase
+from autostore_dagster.definitions import stamp
+from autostore_dagster.io_manager import AutoStoreIOManager
+from autostore_dagster.resource import AutoStoreResource
+
+__all__ = [
+    "AutoStoreIOManager",
+    "AutoStoreResource",
+    "LocalStorageConfig",
+    "S3StorageConfig",
+    "StorageBase",
+    "stamp",
+]

@@ -1,0 +1,59 @@
+"""Tables over many partitions: one polars frame from explicit lists of stored files, with the partition as columns."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from autostore import AutoStore
+from autostore_dagster.annotations import is_polars_frame, read_type
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["lazy_type", "read_columns", "union"]
+
+
+def lazy_type() -> type:
+    """`pl.LazyFrame`; only asked for where a consumer's annotation named a frame."""
+    import polars as pl
+
+    return pl.LazyFrame
+
+
+def union(parts: Sequence[tuple[Mapping[str, str], "pl.LazyFrame"]], annotation: Any, columns: list[str] | None) -> Any:
+    """One frame of all partitions, each with its dimensions as text columns; None where there is none.
+
+    A column that the tables have themselves is left as it is. Columns that a partition lacks are
+    null there, and numbers are widened, as months of real data demand.
+    """
+    import polars as pl
+
+    if not parts:
+        return None
+    tables = [_with_partition(table, partition, columns) for partition, table in parts]
+    whole = pl.concat(tables, how="diagonal_relaxed")
+    if columns is not None:
+        whole = whole.select(columns)
+    return whole if annotation is pl.LazyFrame else whole.collect()
+
+
+def read_columns(store: AutoStore, key: str, annotation: Any, columns: list[str]) -> Any:
+    """Only these columns of a stored table, read from the file as far as its format allows."""
+    import polars as pl
+
+    wanted = read_type(annotation)
+    if wanted is None or is_polars_frame(wanted):
+        table: pl.LazyFrame = store.read(key, as_type=pl.LazyFrame).select(columns)
+        return table if wanted is pl.LazyFrame else table.collect()
+    table = store.read(key, as_type=wanted)
+    return table[columns] if hasattr(table, "iloc") else table.select(columns)
+
+
+def _with_partition(table: "pl.LazyFrame", partition: Mapping[str, str], columns: list[str] | None) -> "pl.LazyFrame":
+    import polars as pl
+
+    own = table.collect_schema().names()
+    added = [pl.lit(value, dtype=pl.String).alias(name) for name, value in partition.items() if name not in own]
+    table = table.with_columns(added)
+    if columns is None:
+        return table
+    return table.select([name for name in columns if name in own or name in partition])

@@ -1,0 +1,73 @@
+"""`AutoStoreIOManager`: keeps what assets and ops return in a store, and reads it back as their consumers ask.
+
+Where a value lies is `keys.py`, what a consumer gets is `loading.py`, how an output is written
+`writing.py`, and what the UI shows `metadata/`.
+"""
+
+from collections.abc import Callable
+from typing import Any, Optional
+
+import dagster as dg
+from pydantic import Field, PrivateAttr
+
+from autostore import AutoStore
+from autostore_dagster import loading, retrying, writing
+from autostore_dagster.config import StorageBase
+
+__all__ = ["AutoStoreIOManager"]
+
+
+class AutoStoreIOManager(dg.ConfigurableIOManager):
+    """Stores every output in its own format, atomically, and loads it as its consumer's annotation asks.
+
+    An asset chooses by its metadata: `{"autostore/format": "csv"}`, `"autostore/previews"`,
+    `"autostore/data_version"`; an input by `AssetIn(metadata=...)`: `"columns"`,
+    `"allow_missing_partitions"`.
+    """
+
+    uri: str = Field(description="Where the store begins: a folder, `s3://bucket/prefix/`, ...")
+    storage: Optional[StorageBase] = Field(  # noqa: UP045  # Dagster does not read `X | None` of resources
+        default=None, description="A LocalStorageConfig or S3StorageConfig; None: the defaults."
+    )
+    retries: int = Field(
+        default=3, ge=0, description="How often a transfer is repeated while the place is unreachable."
+    )
+    retry_wait: float = Field(default=0.5, ge=0, description="Seconds before the first repetition; doubles each time.")
+    load_concurrency: int = Field(default=16, ge=1, description="Partitions of one input loaded at the same time.")
+    previews: bool = Field(default=True, description="Show heads, images and statistics of values in the UI.")
+    data_version: bool = Field(
+        default=False, description="Version assets by their stored bytes, so that unchanged ones do not look stale."
+    )
+
+    _store: AutoStore | None = PrivateAttr(default=None)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Open the store that the steps of this process share."""
+        self._store = self._open()
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Release connections and temporary files, also after a failed run."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Store what an asset or op returned."""
+        options = writing.Options(previews=self.previews, data_version=self.data_version)
+        writing.write(self._opened(), self.uri, context, obj, options=options, retrying=self._retrying(context))
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """What a consumer asked for, also for `load_asset_value` and asset checks."""
+        retry = self._retrying(context)
+        return loading.load(self._opened(), context, concurrency=self.load_concurrency, retrying=retry)
+
+    def _opened(self) -> AutoStore:
+        if self._store is None:  # called without Dagster's set-up, as tests do
+            self._store = self._open()
+        return self._store
+
+    def _open(self) -> AutoStore:
+        return AutoStore(self.uri, self.storage.to_core() if self.storage else None)
+
+    def _retrying(self, context: dg.InputContext | dg.OutputContext) -> Callable[[Callable[[], Any]], Any]:
+        return lambda action: retrying.call(action, retries=self.retries, wait=self.retry_wait, log=context.log)

@@ -1,0 +1,163 @@
+"""How an input is read: its shape is decided by the consumer's annotation, its type by that and by what the store recorded."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import dagster as dg
+
+from autostore import AutoStore, StorageFileNotFoundError, UnsupportedFormatError
+from autostore_dagster import annotations, frames
+from autostore_dagster.partitions import dimensions, is_one_to_one, keys_by_partition, single_key
+
+__all__ = ["load"]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Request:
+    """One input: what its consumer wants of the store."""
+
+    store: AutoStore
+    context: dg.InputContext
+    annotation: Any
+    columns: list[str] | None
+    allow_missing: bool
+    concurrency: int
+    retrying: Callable[[Callable[[], Any]], Any]
+
+    def read(self, key: str, annotation: Any) -> Any:
+        """One value; a stored None is given as such, and its consumer's annotation judges it."""
+        return self.retrying(lambda: self._read(key, annotation))
+
+    def _read(self, key: str, annotation: Any) -> Any:
+        try:
+            if self.columns is not None:
+                return frames.read_columns(self.store, key, annotation, self.columns)
+            return self.store.read(key, as_type=annotations.read_type(annotation))
+        except UnsupportedFormatError:
+            if self.store.read(key) is None:
+                return None
+            raise
+
+
+def load(
+    store: AutoStore, context: dg.InputContext, *, concurrency: int, retrying: Callable[[Callable[[], Any]], Any]
+) -> Any:
+    """The value of an input: one object, a dict by partition, or one frame over all partitions."""
+    metadata = context.definition_metadata or {}
+    request = _Request(
+        store=store,
+        context=context,
+        annotation=annotations.required(context.dagster_type.typing_type),
+        columns=_columns(metadata),
+        allow_missing=bool(metadata.get("allow_missing_partitions", False)),
+        concurrency=concurrency,
+        retrying=retrying,
+    )
+    if context.has_asset_key and context.has_asset_partitions:
+        return _load_partitions(request)
+    key = single_key(context)
+    try:
+        return request.read(key, request.annotation)
+    except StorageFileNotFoundError as error:
+        raise _missing(context, [key], str(error)) from error
+
+
+def _load_partitions(request: _Request) -> Any:
+    keys = keys_by_partition(request.context)
+    by_partition, item = annotations.by_partition(request.annotation)
+    if not keys:
+        return {} if by_partition else None
+    one_to_one = is_one_to_one(request.context)
+    if annotations.is_polars_frame(request.annotation) and not one_to_one:
+        return _load_frame(request, keys)
+    if len(keys) > 1 or (request.annotation is Any and not one_to_one):
+        if not by_partition and request.annotation is not Any:
+            raise UnsupportedFormatError(_cannot_hold(request, len(keys)))
+        return _load_each(request, keys, item if by_partition else Any)
+    if by_partition:
+        return _load_only(request, keys, item, one_to_one=one_to_one)
+    return next(iter(_load_each(request, keys, request.annotation).values()), None)
+
+
+def _load_each(request: _Request, keys: Mapping[str, str], annotation: Any) -> dict[str, Any]:
+    """Partition -> value, in the order of `keys`; several at once, in threads of their own.
+
+    Threads also work where an event loop is running, and keep each value with its partition.
+    """
+    absent: list[str] = []
+
+    def read(partition: str) -> Any:
+        try:
+            return request.read(keys[partition], annotation)
+        except StorageFileNotFoundError:
+            absent.append(partition)
+            return None
+
+    with ThreadPoolExecutor(min(request.concurrency, len(keys)), "autostore-load") as pool:
+        values = dict(zip(keys, pool.map(read, keys), strict=True))
+    missing = [partition for partition in keys if partition in set(absent)]
+    if missing and not request.allow_missing:
+        raise _missing(request.context, missing, "")
+    if missing:
+        request.context.log.warning(f"Skipped partitions that are not stored: {_some(missing)}.")
+    return {partition: value for partition, value in values.items() if partition not in set(missing)}
+
+
+def _load_only(request: _Request, keys: Mapping[str, str], item: Any, *, one_to_one: bool) -> Any:
+    """The only partition for a consumer of `dict[str, T]`: the stored dict itself, or a dict of one T.
+
+    The value tells where only one of them fits; where both do, the partition mapping.
+    """
+    lazy = annotations.is_polars_frame(annotations.required(item))
+    values = _load_each(request, keys, item if lazy else Any)
+    for value in values.values():
+        whole, one = annotations.fits(value, request.annotation), annotations.fits(value, item)
+        if whole and (one_to_one or not one):
+            return value
+        if not one and value is not None:
+            return _load_each(request, keys, item)
+    return values
+
+
+def _load_frame(request: _Request, keys: Mapping[str, str]) -> Any:
+    plain = dataclasses.replace(request, columns=None)
+    tables = _load_each(plain, keys, frames.lazy_type())
+    definition = request.context.asset_partitions_def
+    parts = [(dimensions(definition, key), table) for key, table in tables.items() if table is not None]
+    return frames.union(parts, request.annotation, request.columns)
+
+
+def _columns(metadata: Mapping[str, Any]) -> list[str] | None:
+    columns = metadata.get("columns")
+    value = columns.value if isinstance(columns, dg.MetadataValue) else columns
+    if value is None:
+        return None
+    if isinstance(value, str) or not all(isinstance(name, str) for name in value):
+        raise dg.DagsterInvariantViolationError(
+            f'The input metadata "columns" is {value!r}. Pass a list of column names.'
+        )
+    return list(value)
+
+
+def _missing(context: dg.InputContext, names: list[str], detail: str) -> StorageFileNotFoundError:
+    what = f"Asset {context.asset_key.to_user_string()}" if context.has_asset_key else "The upstream output"
+    if detail:
+        return StorageFileNotFoundError(f"{what} is not stored: {detail} Materialize it first.")
+    return StorageFileNotFoundError(
+        f"{what} has {len(names)} partition(s) that are not stored: {_some(names)}. Materialize them first, or give "
+        'the input the metadata {"allow_missing_partitions": True}.'
+    )
+
+
+def _cannot_hold(request: _Request, count: int) -> str:
+    name = getattr(request.annotation, "__name__", str(request.annotation))
+    return (
+        f"Asset {request.context.asset_key.to_user_string()} is read for {count} partitions, which {name} cannot hold. "
+        f"Annotate the input as dict[str, {name}], pl.DataFrame or pl.LazyFrame."
+    )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

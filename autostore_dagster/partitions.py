@@ -1,0 +1,93 @@
+"""What a Dagster context says about partitions: which ones, in which order, under which store keys."""
+
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+
+from autostore_dagster.keys import DATE, PARTITION, asset_key, run_key
+
+__all__ = ["is_one_to_one", "keys_by_partition", "single_key"]
+
+
+def single_key(context: dg.InputContext | dg.OutputContext) -> str:
+    """The store key of an unpartitioned asset or an op's output."""
+    if context.has_asset_key:
+        return asset_key(context.asset_key.path)
+    return run_key(context.get_identifier())
+
+
+def keys_by_partition(context: dg.InputContext | dg.OutputContext) -> dict[str, str]:
+    """Partition key -> store key, in the order of the partitions definition."""
+    path = context.asset_key.path
+    definition = context.asset_partitions_def
+    return {key: asset_key(path, dimensions(definition, key)) for key in _ordered(context, definition)}
+
+
+def dimensions(definition: dg.PartitionsDefinition, key: str) -> Mapping[str, str]:
+    """The value of each dimension of one partition, by the dimension's name.
+
+    A partition of one dimension has no name in Dagster: it is `date` where time windows
+    partition the asset, else `partition`.
+    """
+    if isinstance(definition, dg.MultiPartitionsDefinition):
+        if not isinstance(key, dg.MultiPartitionKey):
+            key = definition.get_partition_key_from_str(key)
+        return key.keys_by_dimension
+    return {DATE if isinstance(definition, dg.TimeWindowPartitionsDefinition) else PARTITION: key}
+
+
+def is_one_to_one(context: dg.InputContext) -> bool:
+    """Whether this input is always exactly one partition, rather than a set that has one today.
+
+    So the same consumer gets the same shape for a range of one day and for a range of two.
+    """
+    if len(context.asset_partition_keys) != 1:
+        return False
+    try:
+        consumer = context.step_context.assets_def
+    except dg.DagsterInvariantViolationError:  # load_asset_value: one partition was asked for, or a range
+        return context.has_partition_key
+    mapping = consumer.get_partition_mapping(context.asset_key) if consumer else None
+    own = consumer.partitions_def if consumer else None
+    return _maps_to_one(mapping, own, context.asset_partitions_def, single_run=context.has_partition_key)
+
+
+def _maps_to_one(
+    mapping: dg.PartitionMapping | None,
+    own: dg.PartitionsDefinition | None,
+    upstream: dg.PartitionsDefinition,
+    *,
+    single_run: bool,
+) -> bool:
+    if isinstance(mapping, dg.LastPartitionMapping):
+        return True
+    if isinstance(mapping, dg.SpecificPartitionsPartitionMapping):
+        return len(mapping.partition_keys) == 1
+    if isinstance(mapping, dg.TimeWindowPartitionMapping) and mapping.start_offset != mapping.end_offset:
+        return False
+    if isinstance(mapping, dg.AllPartitionMapping) or own is None:
+        return False
+    finer = isinstance(own, dg.MultiPartitionsDefinition) and not isinstance(upstream, dg.MultiPartitionsDefinition)
+    return single_run and (own == upstream or finer or isinstance(mapping, dg.StaticPartitionMapping))
+
+
+def _ordered(context: dg.InputContext | dg.OutputContext, definition: dg.PartitionsDefinition) -> Sequence[str]:
+    """Dagster hands a range of keys in any order."""
+    given = context.asset_partition_keys
+    if len(given) < 2:
+        return given
+    position = {key: index for index, key in enumerate(_all_keys(context, definition))}
+    return sorted(given, key=lambda key: (position.get(key, len(position)), key))
+
+
+def _all_keys(context: dg.InputContext | dg.OutputContext, definition: dg.PartitionsDefinition) -> Sequence[str]:
+    try:
+        return definition.get_partition_keys(dynamic_partitions_store=_instance(context))
+    except (dg.DagsterInvariantViolationError, dg.DagsterInvalidInvocationError):
+        return []  # dynamic partitions of a context that was built by hand: their names are in order
+
+
+def _instance(context: dg.InputContext | dg.OutputContext) -> dg.DagsterInstance | None:
+    if isinstance(context, dg.InputContext):
+        return context.instance
+    return context.step_context.instance

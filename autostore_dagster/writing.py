@@ -1,0 +1,133 @@
+"""How an output is written: which keys it goes to, in which format, and what the event log learns of it."""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from autostore import AutoStore, UnsupportedFormatError
+from autostore_dagster.metadata import Stored, describe
+from autostore_dagster.partitions import keys_by_partition, single_key
+
+__all__ = ["Options", "write"]
+
+PREFIX = "autostore/"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the manager, or an asset's metadata `autostore/...`, asks for.
+
+    Attributes:
+        format: an extension such as "csv"; None: chosen by the value.
+        previews: show heads, images and statistics in the UI.
+        data_version: version the asset by a hash of the stored bytes (read back once more).
+    """
+
+    format: str | None = None
+    previews: bool = True
+    data_version: bool = False
+
+    def of_asset(self, metadata: Mapping[str, Any]) -> "Options":
+        """These options, bettered by the asset's own metadata; an unknown option is an error."""
+        known = {"format": str, "previews": bool, "data_version": bool}
+        given = {
+            name.removeprefix(PREFIX): _plain(value) for name, value in metadata.items() if name.startswith(PREFIX)
+        }
+        for name, value in given.items():
+            if name not in known or not isinstance(value, known[name]):
+                raise UnsupportedFormatError(
+                    f"The asset metadata {PREFIX + name!r} = {value!r} is not understood. "
+                    'Use "autostore/format": "csv", "autostore/previews": False or "autostore/data_version": True.'
+                )
+        return Options(**{**vars(self), **given})
+
+
+def write(
+    store: AutoStore,
+    uri: str,
+    context: dg.OutputContext,
+    value: Any,
+    *,
+    options: Options,
+    retrying: Callable[[Callable[[], Any]], Any],
+) -> None:
+    """Store the value, or each partition's value, and add what was stored to the event log."""
+    options = options.of_asset(context.definition_metadata or {})
+    values = _values_by_key(context, value)
+    for key, (partition, part) in values.items():
+        stored = _write_one(store, uri, key, part, options, retrying)
+        metadata = describe(store, part, stored, partitioned=partition is not None, previews=options.previews)
+        _add_metadata(context, metadata, partition if len(values) > 1 else None)
+    if options.data_version and len(values) == 1 and context.has_asset_key:
+        _set_data_version(store, context, next(iter(values)))
+
+
+def _values_by_key(context: dg.OutputContext, value: Any) -> dict[str, tuple[str | None, Any]]:
+    """Store key -> (partition, value); for a run of several partitions the value is a dict of them."""
+    if not (context.has_asset_key and context.has_asset_partitions):
+        return {single_key(context): (None, value)}
+    keys = keys_by_partition(context)
+    if len(keys) == 1 and not _is_single_run_dict(context, value, keys):
+        (partition, key), *_ = keys.items()
+        return {key: (partition, value)}
+    if not isinstance(value, Mapping) or set(value) != set(keys):
+        raise UnsupportedFormatError(_not_by_partition(context, value, keys))
+    by_partition = dict(value)
+    return {key: (partition, by_partition[partition]) for partition, key in keys.items()}
+
+
+def _is_single_run_dict(context: dg.OutputContext, value: Any, keys: Mapping[str, str]) -> bool:
+    """Whether an asset that may get many partitions in a run returned its dict for a run of one."""
+    policy = context.step_context.job_def.asset_layer.get(context.asset_key).backfill_policy
+    many = policy is not None and policy.max_partitions_per_run != 1
+    return many and isinstance(value, Mapping) and set(value) == set(keys)
+
+
+def _not_by_partition(context: dg.OutputContext, value: Any, keys: Mapping[str, str]) -> str:
+    asset = context.asset_key.to_user_string()
+    wanted = f"This run is for {len(keys)} partitions of asset {asset}, so return a dict of partition key -> value"
+    if not isinstance(value, Mapping):
+        return f"{wanted}, not a {type(value).__qualname__}. Nothing was written."
+    missing, foreign = sorted(set(keys) - set(value)), sorted(map(str, set(value) - set(keys)))
+    return f"{wanted}. Missing: {missing[:10]}; not of this run: {foreign[:10]}. Nothing was written."
+
+
+def _write_one(
+    store: AutoStore,
+    uri: str,
+    key: str,
+    value: Any,
+    options: Options,
+    retrying: Callable[[Callable[[], Any]], Any],
+) -> Stored:
+    began = time.perf_counter()
+    file = retrying(lambda: store.write(key, value, format=options.format))
+    return Stored(key=key, store_uri=uri, file=file, seconds=time.perf_counter() - began)
+
+
+def _add_metadata(context: dg.OutputContext, metadata: Mapping[str, Any], partition: str | None) -> None:
+    """Add what the user has not set; the event of each partition gets its own."""
+    new = {name: value for name, value in metadata.items() if name not in (context.output_metadata or {})}
+    if partition is None:
+        context.add_output_metadata(new)
+        return
+    step = context.step_context
+    own = step.get_asset_metadata(context.asset_key, partition) or {}
+    shared = step.get_asset_metadata(context.asset_key) or {}
+    new = {name: value for name, value in new.items() if name not in own and name not in shared}
+    step.add_asset_metadata(new, asset_key=context.asset_key, partition_key=partition)
+
+
+def _set_data_version(store: AutoStore, context: dg.OutputContext, key: str) -> None:
+    step = context.step_context
+    if not step.has_data_version(context.asset_key):  # the user's own wins
+        digest = hashlib.sha256(store.read(key, as_type=bytes)).hexdigest()
+        step.set_data_version(context.asset_key, dg.DataVersion(digest))
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, dg.MetadataValue) else value

@@ -1,0 +1,1 @@
+"""The assets, in the order of their flow: settings, flights, features, model, report."""

@@ -1,0 +1,41 @@
+"""Where the assets are kept: a local folder, or S3 by two environment variables (see `.env.example`)."""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+
+from autostore_dagster import AutoStoreIOManager, AutoStoreResource, S3StorageConfig
+
+__all__ = ["resources", "store_uri", "with_torch"]
+
+# Beside the package, not in the current folder, so that the UI, a command and the demo find the same data.
+DEFAULT_URI = str(Path(__file__).parent.parent / "data")
+
+
+def store_uri() -> str:
+    """`AUTOSTORE_URI`, or the folder `data` of the checkout."""
+    return os.environ.get("AUTOSTORE_URI") or DEFAULT_URI
+
+
+def with_torch() -> bool:
+    """Whether the model is the network: not with `AUTOSTORE_EXAMPLE_TORCH=0`, and not where torch is missing."""
+    if os.environ.get("AUTOSTORE_EXAMPLE_TORCH", "1") == "0":
+        return False
+    try:
+        import torch  # noqa: F401
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
+def resources() -> dict[str, object]:
+    """The IO manager that keeps what assets return, and the store itself."""
+    uri = store_uri()
+    storage = None
+    if uri.startswith("s3://") and os.environ.get("AUTOSTORE_S3_ENDPOINT_URL"):
+        storage = S3StorageConfig(endpoint_url=dg.EnvVar("AUTOSTORE_S3_ENDPOINT_URL"))
+    return {
+        "io_manager": AutoStoreIOManager(uri=uri, storage=storage),
+        "store": AutoStoreResource(uri=uri, storage=storage),
+    }
