@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import datetime
+import datetime as dt
 import decimal
 import enum
 import math
@@ -22,6 +22,7 @@ from autostore.optional import loaded_type
 
 __all__ = ["same"]
 
+Again = Callable[[Any, Any], bool]
 Pairs = set[tuple[int, int]]
 _PLAIN = frozenset({str, int, bool, bytes, bytearray, type(None), range, type(Ellipsis)})
 _BY_IDENTITY = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType, enum.Enum)
@@ -54,7 +55,7 @@ def _same(first: Any, second: Any, active: Pairs) -> bool:
         active.discard(pair)
 
 
-def _compare(first: Any, second: Any, again: Callable[[Any, Any], bool]) -> bool:
+def _compare(first: Any, second: Any, again: Again) -> bool:
     library = comparer(first)
     if library is not None:
         return library(first, second, again)
@@ -66,7 +67,7 @@ def _compare(first: Any, second: Any, again: Callable[[Any, Any], bool]) -> bool
         missing = object()
         pairs = ((getattr(first, name, missing), getattr(second, name, missing)) for name in names)
         return all(again(one, two) for one, two in pairs) and again(_state(first), _state(second))
-    if type(first).__eq__ is not object.__eq__:
+    if getattr(type(first), "__eq__", None) is not object.__eq__:
         return bool(first == second)
     return _same_reduced(first, second, again)
 
@@ -75,17 +76,17 @@ def _state(value: Any) -> Any:
     return getattr(value, "__dict__", None)
 
 
-def _same_float(first: float, second: float, again: Callable[[Any, Any], bool]) -> bool:
+def _same_float(first: float, second: float, _again: Again) -> bool:
     if math.isnan(first) or math.isnan(second):
         return math.isnan(first) and math.isnan(second)
     return first == second and math.copysign(1, first) == math.copysign(1, second)
 
 
-def _same_complex(first: complex, second: complex, again: Callable[[Any, Any], bool]) -> bool:
+def _same_complex(first: complex, second: complex, again: Again) -> bool:
     return _same_float(first.real, second.real, again) and _same_float(first.imag, second.imag, again)
 
 
-def _same_mapping(first: Any, second: Any, again: Callable[[Any, Any], bool]) -> bool:
+def _same_mapping(first: Any, second: Any, again: Again) -> bool:
     return (
         len(first) == len(second)
         and all(again(a, b) and again(first[a], second[b]) for a, b in zip(first, second, strict=True))
@@ -94,7 +95,7 @@ def _same_mapping(first: Any, second: Any, again: Callable[[Any, Any], bool]) ->
     )
 
 
-def _same_sequence(first: Any, second: Any, again: Callable[[Any, Any], bool]) -> bool:
+def _same_sequence(first: Any, second: Any, again: Again) -> bool:
     return (
         len(first) == len(second)
         and all(again(a, b) for a, b in zip(first, second, strict=True))
@@ -103,7 +104,7 @@ def _same_sequence(first: Any, second: Any, again: Callable[[Any, Any], bool]) -
     )
 
 
-def _same_set(first: Any, second: Any, again: Callable[[Any, Any], bool]) -> bool:
+def _same_set(first: Any, second: Any, again: Again) -> bool:
     rest = list(second)
     for item in first:
         found = next((i for i, other in enumerate(rest) if again(item, other)), None)
@@ -113,16 +114,16 @@ def _same_set(first: Any, second: Any, again: Callable[[Any, Any], bool]) -> boo
     return not rest
 
 
-def _same_time(first: Any, second: Any, again: Callable[[Any, Any], bool]) -> bool:
+def _same_time(first: Any, second: Any, _again: Again) -> bool:
     # repr also holds the zone and the fold, which == ignores.
     return bool(first == second) and repr(first) == repr(second)
 
 
-def _same_decimal(first: decimal.Decimal, second: decimal.Decimal, again: Callable[[Any, Any], bool]) -> bool:
+def _same_decimal(first: decimal.Decimal, second: decimal.Decimal, _again: Again) -> bool:
     return first.as_tuple() == second.as_tuple()
 
 
-def _same_reduced(first: Any, second: Any, again: Callable[[Any, Any], bool]) -> bool:
+def _same_reduced(first: Any, second: Any, again: Again) -> bool:
     """Objects that define no equality: by what pickle would take of them."""
     try:
         one, two = first.__reduce_ex__(4), second.__reduce_ex__(4)
@@ -135,12 +136,12 @@ def _same_reduced(first: Any, second: Any, again: Callable[[Any, Any], bool]) ->
     return again(*unrolled)
 
 
-_COMPARERS: list[tuple[Any, Callable[[Any, Any, Callable[[Any, Any], bool]], bool]]] = [
+_COMPARERS: list[tuple[Any, Callable[[Any, Any, Again], bool]]] = [
     (float, _same_float),
     (complex, _same_complex),
     (dict, _same_mapping),
     ((list, tuple, collections.deque), _same_sequence),
     ((set, frozenset), _same_set),
-    ((datetime.datetime, datetime.time), _same_time),
+    ((dt.datetime, dt.time), _same_time),
     (decimal.Decimal, _same_decimal),
 ]

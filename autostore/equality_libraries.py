@@ -74,7 +74,7 @@ def _same_sparse(first: Any, second: Any, again: Again) -> bool:
     return all(np.array_equal(a, b) for a, b in parts) and again(first.data, second.data)
 
 
-def _same_tensor(first: Any, second: Any, again: Again) -> bool:
+def _same_tensor(first: Any, second: Any, _again: Again) -> bool:
     names = ("dtype", "shape", "layout", "device", "requires_grad")
     if any(getattr(first, name) != getattr(second, name) for name in names):
         return False
@@ -101,14 +101,14 @@ def _same_module(first: Any, second: Any, again: Again) -> bool:
     return bool(first.training == second.training) and again(dict(first.state_dict()), dict(second.state_dict()))
 
 
-def _same_image(first: Any, second: Any, again: Again) -> bool:
+def _same_image(first: Any, second: Any, _again: Again) -> bool:
     if first.mode != second.mode or first.size != second.size:
         return False
     palettes = [image.getpalette("RGBA") if image.mode in ("P", "PA") else None for image in (first, second)]
     if None not in palettes:
         # Formats pad or cut a palette to what the pixels use; the colours they name must agree.
         length = max(len(palette) for palette in palettes if palette is not None)
-        palettes = [palette and palette + [0, 0, 0, 255] * ((length - len(palette)) // 4) for palette in palettes]
+        palettes = [(palette or []) + [0, 0, 0, 255] * ((length - len(palette or [])) // 4) for palette in palettes]
     return bool(palettes[0] == palettes[1]) and first.tobytes() == second.tobytes()
 
 

@@ -64,7 +64,8 @@ def _same_index(pd: Any, first: Any, second: Any, again: Again) -> bool:
         return bool(first.equals(second) and first.step == second.step)
     if isinstance(first, pd.MultiIndex):
         levels = range(first.nlevels)
-        return all(_same_values(*(i.get_level_values(n).array for i in (first, second)), again) for n in levels)
+        pairs = ((first.get_level_values(n).array, second.get_level_values(n).array) for n in levels)
+        return all(_same_values(one, two, again) for one, two in pairs)
     if getattr(first, "freq", None) != getattr(second, "freq", None):
         return False
     return _same_values(first.array, second.array, again)

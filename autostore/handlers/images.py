@@ -99,7 +99,8 @@ def _read(file: Path, name: str) -> Any:
         limit = pil.MAX_IMAGE_PIXELS
         if limit is not None and image.width * image.height > limit:
             raise CorruptDataError(
-                f"The image claims {image.width} x {image.height} pixels. Raise PIL.Image.MAX_IMAGE_PIXELS if you trust it."
+                f"The image claims {image.width} x {image.height} pixels."
+                " Raise PIL.Image.MAX_IMAGE_PIXELS if you trust it."
             )
         # A photo may carry a preview as a second frame.
         if name != "JPEG" and getattr(image, "n_frames", 1) != 1:

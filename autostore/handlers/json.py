@@ -32,7 +32,7 @@ def check_json(value: Any, depth: int = 0) -> None:
         for key in value:
             if type(key) is not str:
                 raise UnsupportedFormatError(
-                    f"JSON keys are str, and {key!r:.80} is of type {type(key).__qualname__}. Convert it, or use a bare key."
+                    f"JSON keys are str, and {key!r:.80} is a {type(key).__qualname__}. Convert it, or use a bare key."
                 )
         children = value.values()
     elif kind is list:

@@ -158,7 +158,7 @@ def _write_pandas(data: Any, file: Path, mark: str) -> None:
         raise UnsupportedFormatError(f"Parquet cannot hold this DataFrame: {error}. Convert the column.") from error
     if not kept:
         raise UnsupportedFormatError(
-            "Parquet would change this DataFrame: cells of mixed Python types, a frequency, or labels that are not text. "
+            "Parquet would change this DataFrame: cells of Python objects, a frequency, or labels that are not text. "
             "Convert them, or use a bare key."
         )
 

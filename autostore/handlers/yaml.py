@@ -6,7 +6,7 @@ into a large object (https://en.wikipedia.org/wiki/Billion_laughs_attack).
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,7 +19,7 @@ __all__ = ["YAMLHandler"]
 
 MAX_DEPTH = 200
 MAX_ALIASED_NODES = 1_000_000
-_TYPES = frozenset({dict, list, set, str, bytes, int, float, bool, type(None), datetime.datetime, datetime.date})
+_TYPES = frozenset({dict, list, set, str, bytes, int, float, bool, type(None), dt.datetime, dt.date})
 
 
 class YAMLHandler(DataHandler):
@@ -69,31 +69,49 @@ def _load(text: str) -> Any:
 
 
 def _check_bounds(yaml: Any, text: str, loader: Any) -> None:
-    """Walk the events, which costs no recursion, and count what aliases would expand to."""
-    sizes: dict[str, int] = {}
-    open_nodes: list[tuple[str | None, int]] = []  # anchor, nodes seen when it began
-    total = aliased = 0
+    """Walk the events, which costs no recursion, before anything is built from them."""
+    depth = 0
+    aliases = _Aliases()
     for event in yaml.parse(text, Loader=loader):
         if isinstance(event, yaml.CollectionStartEvent):
-            open_nodes.append((event.anchor, total))
-            total += 1
-            if len(open_nodes) > MAX_DEPTH:
+            depth += 1
+            if depth > MAX_DEPTH:
                 raise CorruptDataError(f"The YAML is nested more than {MAX_DEPTH} deep. Flatten it.")
+            aliases.begin(event.anchor)
         elif isinstance(event, yaml.CollectionEndEvent):
-            anchor, begin = open_nodes.pop()
-            if anchor is not None:
-                sizes[anchor] = total - begin
+            depth -= 1
+            aliases.end()
         elif isinstance(event, yaml.ScalarEvent):
-            total += 1
-            if event.anchor is not None:
-                sizes[event.anchor] = 1
+            aliases.begin(event.anchor)
+            aliases.end()
         elif isinstance(event, yaml.AliasEvent):
-            if any(anchor == event.anchor for anchor, _ in open_nodes):
-                raise CorruptDataError("The YAML holds a node that contains itself. Remove the alias.")
-            size = sizes.get(event.anchor, 1)
-            total += size
-            aliased += size
-            if aliased > MAX_ALIASED_NODES:
-                raise CorruptDataError(
-                    f"The YAML's aliases expand to more than {MAX_ALIASED_NODES} nodes. Write it without aliases."
-                )
+            aliases.expand(event.anchor)
+
+
+class _Aliases:
+    """Counts the nodes that the aliases of a document stand for."""
+
+    def __init__(self) -> None:
+        self._sizes: dict[str, int] = {}
+        self._open: list[tuple[str | None, int]] = []  # anchor, and the nodes seen before it
+        self._nodes = self._expanded = 0
+
+    def begin(self, anchor: str | None) -> None:
+        self._open.append((anchor, self._nodes))
+        self._nodes += 1
+
+    def end(self) -> None:
+        anchor, before = self._open.pop()
+        if anchor is not None:
+            self._sizes[anchor] = self._nodes - before
+
+    def expand(self, anchor: str) -> None:
+        if any(name == anchor for name, _ in self._open):
+            raise CorruptDataError("The YAML holds a node that contains itself. Remove the alias.")
+        size = self._sizes.get(anchor, 1)
+        self._nodes += size
+        self._expanded += size
+        if self._expanded > MAX_ALIASED_NODES:
+            raise CorruptDataError(
+                f"The YAML's aliases expand to more than {MAX_ALIASED_NODES} nodes. Write it without aliases."
+            )
