@@ -1,0 +1,173 @@
+"""The connection to one bucket: a boto3 client made late, one per process, and the threads of its transfers.
+
+boto3 is imported by the first request; botocore's own retries are the only ones.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from autostore.config import S3StorageConfig
+from autostore.errors import StorageConnectionError
+from autostore.optional import require
+
+__all__ = ["S3Connection"]
+
+_guards: dict[int, threading.Lock] = {}
+"""One for each process: a thread that a fork left behind may hold its parent's."""
+
+
+class S3Connection:
+    """One bucket, as this process reaches it.
+
+    Attributes:
+        bucket: its name.
+        config: the settings it was opened with.
+        bucket_seen: some answer has shown that the bucket exists; a HEAD cannot tell a
+            missing bucket from a missing key.
+        quoted_if_match: whether this server's PUT wants the ETag of If-Match in quotes;
+            AWS does, radosgw matches without them only.
+    """
+
+    def __init__(self, bucket: str, config: S3StorageConfig) -> None:
+        self.bucket = bucket
+        self.config = config
+        self.bucket_seen = False
+        self.quoted_if_match = True
+        self._open: _Opened | None = None
+
+    def call(self, operation: str, **arguments: Any) -> Any:
+        """One request about the bucket; `upload_args` go with every operation that knows them."""
+        opened = self._opened()
+        known = self.config.upload_args
+        if known and operation != "put_object":  # there a misspelt name shall be refused
+            members = opened.members(operation)
+            known = {name: value for name, value in known.items() if name in members}
+        try:
+            response = getattr(opened.client, operation)(**{"Bucket": self.bucket, **known, **arguments})
+        except opened.refused as error:
+            if error.response.get("Error", {}).get("Code") in ("304", "NoSuchKey", "PreconditionFailed"):
+                self.bucket_seen = True
+            raise
+        if operation in ("get_object", "head_object") and not response.get("ETag"):
+            raise StorageConnectionError(f"What answers at {self.endpoint} is not S3. Check endpoint_url.")
+        self.bucket_seen = True
+        return response
+
+    @property
+    def endpoint(self) -> str:
+        """The server's address, wherever it was set."""
+        return str(self._opened().client.meta.endpoint_url)
+
+    @property
+    def deletes_if_match(self) -> bool:
+        """Whether the server honours If-Match of DELETE: AWS does, radosgw deletes all the same."""
+        return "amazonaws.com" in self.endpoint
+
+    def submit(self, work: Any) -> Future[None]:
+        """Run a part of a transfer in one of the `max_concurrency` threads."""
+        opened = self._opened()
+        try:
+            return opened.threads.submit(work)
+        except RuntimeError:  # closed meanwhile: the caller does this part itself
+            done: Future[None] = Future()
+            done.set_result(None)
+            return done
+
+    def close(self) -> None:
+        """End the threads and drop the connections of this process."""
+        opened, self._open = self._open, None
+        if opened is not None and opened.pid == os.getpid():
+            opened.threads.shutdown(wait=False)
+            opened.client.close()
+
+    def _opened(self) -> _Opened:
+        # A client shared over fork mixes up two processes' answers: https://github.com/boto/boto3/issues/1592
+        opened = self._open
+        if opened is not None and opened.pid == os.getpid():
+            return opened
+        with _guards.setdefault(os.getpid(), threading.Lock()):
+            if self._open is None or self._open.pid != os.getpid():
+                self._open = _Opened(self.config)
+            return self._open
+
+
+class _Opened:
+    """What one process has open."""
+
+    def __init__(self, config: S3StorageConfig) -> None:
+        self.pid = os.getpid()
+        self.client = _client(config)
+        self.refused = require("botocore.exceptions").ClientError
+        self.threads = ThreadPoolExecutor(config.max_concurrency, thread_name_prefix="autostore-s3")
+        self._members: dict[str, frozenset[str]] = {}
+
+    def members(self, operation: str) -> frozenset[str]:
+        """The names of the arguments that this operation takes."""
+        if operation not in self._members:
+            name = self.client.meta.method_to_api_mapping[operation]
+            shape = self.client.meta.service_model.operation_model(name).input_shape
+            self._members[operation] = frozenset(shape.members)
+        return self._members[operation]
+
+
+def _client(config: S3StorageConfig) -> Any:
+    session = require("boto3").Session(profile_name=config.profile_name, region_name=config.region_name)
+    credentials = {
+        "aws_access_key_id": config.aws_access_key_id,
+        "aws_secret_access_key": config.aws_secret_access_key,
+        "aws_session_token": config.aws_session_token,
+    }
+    client = session.client(
+        "s3",
+        endpoint_url=config.endpoint_url,
+        use_ssl=config.use_ssl,
+        verify=config.verify,
+        config=_botocore_config(config),
+        **{name: value for name, value in credentials.items() if value},
+    )
+    client.meta.events.register("request-created.s3", _note_deadline(config.timeout))
+    client.meta.events.register_first("needs-retry.s3", _give_up_in_time)
+    return client
+
+
+def _botocore_config(config: S3StorageConfig) -> Any:
+    custom = any((config.endpoint_url, *map(os.environ.get, ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"))))
+    checksums = config.checksums if config.checksums is not None else not custom
+    # boto3's default checksums are refused by many S3-compatible servers: https://github.com/boto/boto3/issues/4392
+    # Without them the signature covers a SHA-256 of the body, which every server checks.
+    when = "when_supported" if checksums else "when_required"
+    options: dict[str, Any] = {
+        "retries": {"mode": "standard", "total_max_attempts": config.max_retries + 1},
+        "connect_timeout": config.timeout,
+        "read_timeout": config.timeout,
+        "max_pool_connections": max(50, 4 * config.max_concurrency),
+        "s3": {"addressing_style": config.addressing_style or ("path" if custom else "auto")},
+        "request_checksum_calculation": when,
+        "response_checksum_validation": when,
+    }
+    if config.anonymous:
+        options["signature_version"] = require("botocore").UNSIGNED
+    return require("botocore.config").Config(**options)
+
+
+def _note_deadline(timeout: float) -> Any:
+    def note(request: Any, **_: Any) -> None:
+        request.context.setdefault("autostore_deadline", time.monotonic() + timeout)
+
+    return note
+
+
+def _give_up_in_time(request_dict: Any, caught_exception: Any, attempts: int, **_: Any) -> None:
+    """Stop retrying a place that cannot be reached where the next try would begin after `timeout`."""
+    unreachable = require("botocore.exceptions")
+    silent = (unreachable.EndpointConnectionError, unreachable.ConnectTimeoutError, unreachable.ReadTimeoutError)
+    deadline = request_dict.get("context", {}).get("autostore_deadline")
+    if deadline is not None and isinstance(caught_exception, silent):
+        longest_wait = 2 ** (attempts - 1)  # seconds, of botocore's standard mode
+        if time.monotonic() + longest_wait > deadline:
+            raise caught_exception

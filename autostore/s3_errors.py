@@ -1,0 +1,175 @@
+"""The one place where the errors of S3 and of its client become this library's.
+
+The decision is made by code and status; each message names the bucket, the key and what to do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from autostore.backend import changed, not_found
+from autostore.errors import (
+    InvalidConfigError,
+    StorageConnectionError,
+    StorageError,
+    StorageIOError,
+    StoragePermissionError,
+    compose,
+    from_os_error,
+)
+
+__all__ = ["code_of", "is_broken_body", "status_of", "translated"]
+
+_MISSING = {"NoSuchKey", "NoSuchVersion"}
+_CREDENTIALS = {
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
+}
+_REGION = {"301", "307", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"}
+_THROTTLED = {"429", "503", "RequestLimitExceeded", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequests"}
+_DAMAGED = {"BadDigest", "IncompleteBody", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
+
+# Classes of botocore.exceptions, by name, so that botocore is only imported where it is used.
+_NO_CREDENTIALS = (
+    "NoCredentialsError",
+    "PartialCredentialsError",
+    "CredentialRetrievalError",
+    "ProfileNotFound",
+    "SSOError",
+    "NoAuthTokenError",
+    "TokenRetrievalError",
+    "LoginError",
+)
+_CONNECTION = (
+    "HTTPClientError",
+    "ConnectionError",
+    "IncompleteReadError",
+    "FlexibleChecksumError",
+    "MetadataRetrievalError",
+)
+_BROKEN_BODY = ("HTTPClientError", "IncompleteReadError", "ReadTimeoutError")
+
+
+@contextlib.contextmanager
+def translated(uri: str, path: str | None = None) -> Iterator[None]:
+    """Raise what goes wrong inside as a `StorageError` about `path` in `uri`."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except Exception as error:
+        found = _translate(error, uri, path)
+        if found is None:
+            raise
+        raise found from error
+
+
+def status_of(error: BaseException) -> int:
+    """The HTTP status that the server answered with; 0 where it did not answer."""
+    response = getattr(error, "response", None)
+    return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) if isinstance(response, dict) else 0
+
+
+def code_of(error: BaseException) -> str:
+    """S3's error code, such as `NoSuchKey`; a HEAD has only the status."""
+    response = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Code") or "") if isinstance(response, dict) else ""
+
+
+def is_broken_body(error: BaseException) -> bool:
+    """Whether a response ended early, so that the rest of it may be asked for again."""
+    return _is_a(error, _BROKEN_BODY) or _is_urllib3(error)
+
+
+def _translate(error: Exception, uri: str, path: str | None) -> StorageError | None:
+    if _is_a(error, ("ClientError",)):
+        return _refused(code_of(error), status_of(error), error, uri, path)
+    if _is_a(error, _NO_CREDENTIALS):
+        remedy = "Set aws_access_key_id and aws_secret_access_key, profile_name, or the AWS environment variables."
+        return StoragePermissionError(compose("No usable credentials were found", key=path, uri=uri, remedy=remedy))
+    if _is_a(error, ("SSLError",)):
+        remedy = "Check endpoint_url and use_ssl; for a private certificate pass verify='ca-bundle.pem'."
+        return StorageConnectionError(compose("The TLS connection failed", key=path, uri=uri, remedy=remedy))
+    if _is_a(error, _CONNECTION) or _is_urllib3(error):
+        problem = f"S3 could not be reached, or the connection broke ({type(error).__name__})"
+        remedy = "Check endpoint_url, region_name and the network, then try again."
+        return StorageConnectionError(compose(problem, key=path, uri=uri, remedy=remedy))
+    if _is_a(error, ("BotoCoreError",)) or (isinstance(error, ValueError) and "endpoint" in str(error)):
+        remedy = "Check the bucket's name, endpoint_url, region_name and upload_args."
+        return InvalidConfigError(compose(f"The request cannot be sent: {error}", key=path, uri=uri, remedy=remedy))
+    if type(error).__name__ == "ResponseParserError":
+        return StorageConnectionError(
+            compose("What answers here is not S3", key=path, uri=uri, remedy="Check endpoint_url.")
+        )
+    if isinstance(error, OSError):
+        return from_os_error(error, f"key {path!r} in {uri}")
+    return None
+
+
+def _refused(code: str, status: int, error: Any, uri: str, path: str | None) -> StorageError:
+    """What an answer other than success means."""
+    if code == "NoSuchBucket":
+        bucket = uri.partition("://")[2].partition("/")[0]
+        remedy = f"Create it (aws s3 mb s3://{bucket}), or check the name, region_name and endpoint_url."
+        return StorageConnectionError(
+            compose(f"The bucket {bucket!r} does not exist", key=path, uri=uri, remedy=remedy)
+        )
+    # A HEAD has no body to hold a code; any other bare 404 comes from something that is not S3.
+    if path is not None and (code in _MISSING or (status == 404 and error.operation_name == "HeadObject")):
+        return not_found(path, uri)
+    if status in (409, 412) and path is not None and code != "OperationAborted":
+        return changed(path, uri)
+    if code in _REGION:
+        return StorageConnectionError(
+            compose("The bucket is in another region", key=path, uri=uri, remedy="Set region_name to the bucket's.")
+        )
+    if status in (401, 403) or code in _CREDENTIALS or code == "400":
+        return _denied(code, uri, path)
+    problem, remedy = _failed(code, status)
+    if problem:
+        return StorageConnectionError(compose(problem, key=path, uri=uri, remedy=remedy))
+    message = error.response.get("Error", {}).get("Message") or f"status {status}"
+    return StorageIOError(
+        compose(f"S3 refused the request: {code}, {message}", key=path, uri=uri, remedy="Check upload_args.")
+    )
+
+
+def _denied(code: str, uri: str, path: str | None) -> StoragePermissionError:
+    # A HEAD has no body, so that an expired token is a bare 400 there.
+    if code in _CREDENTIALS or code == "400":
+        remedy = "Check the access key, the secret key and the session token."
+    elif code == "RequestTimeTooSkewed":
+        remedy = "Set this machine's clock."
+    elif code == "InvalidObjectState":
+        remedy = "The object is archived: restore it first."
+    else:
+        remedy = "Check the credentials, and what the bucket's policy allows them to do."
+    return StoragePermissionError(compose(f"S3 refused access ({code})", key=path, uri=uri, remedy=remedy))
+
+
+def _failed(code: str, status: int) -> tuple[str, str]:
+    if code in _THROTTLED or status in (429, 503):
+        return f"S3 asks to slow down ({code})", "Try again later, or raise max_retries."
+    if code in _DAMAGED:
+        return f"The bytes were damaged on their way ({code})", "Try again."
+    if code in ("404", "405"):
+        return "What answers here is not S3", "Check endpoint_url."
+    if status >= 500 or code in ("OperationAborted", "RequestTimeout", "NoSuchUpload"):
+        return f"S3 failed ({code})", "Try again, or raise max_retries."
+    return "", ""
+
+
+def _is_a(error: BaseException, names: tuple[str, ...]) -> bool:
+    module: Any = sys.modules.get("botocore.exceptions")
+    return module is not None and isinstance(error, tuple(getattr(module, n) for n in names if hasattr(module, n)))
+
+
+def _is_urllib3(error: BaseException) -> bool:
+    module: Any = sys.modules.get("urllib3.exceptions")
+    return module is not None and isinstance(error, module.HTTPError)
