@@ -1,4 +1,4 @@
-"""Dagster on autostore: `AutoStoreIOManager` keeps what assets and ops return, `AutoStoreResource` is the store itself."""
+"""Dagster on autostore: `AutoStoreIOManager` keeps what assets return, `AutoStoreResource` is the store itself."""
 
 from autostore_dagster.config import LocalStorageConfig, S3StorageConfig, StorageBase
 from autostore_dagster.definitions import stamp

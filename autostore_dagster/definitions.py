@@ -1,7 +1,8 @@
 """Stamps definitions with what the catalog shows before anything has run: uri, kinds and table name of each asset."""
 
-from collections.abc import Sequence
-from typing import Any, get_origin
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, TypeVar, get_args, get_origin
 
 import dagster as dg
 
@@ -9,37 +10,50 @@ from autostore_dagster.keys import asset_key
 
 __all__ = ["stamp"]
 
-# Kinds with an icon in Dagster's UI; an asset holds at most three.
+# The packages of returned types, and the kinds that have an icon in Dagster's UI.
 _KINDS = {
     "polars": "polars",
     "pandas": "pandas",
+    "pyarrow": "arrow",
     "numpy": "numpy",
+    "scipy": "scipy",
     "torch": "pytorch",
     "PIL": "image",
-    "scipy": "scipy",
+    "pydantic": "pydantic",
 }
+_TABLES = {"polars", "pandas", "arrow"}
+
+Asset = TypeVar("Asset", bound=Any)
 
 
-def stamp(assets: Sequence[dg.AssetsDefinition], *, uri: str) -> list[dg.AssetsDefinition]:
-    """The same assets, each with `dagster/uri`, `dagster/table_name` and the kind of what it returns.
+def stamp(assets: Iterable[Asset], *, uri: str) -> list[Asset]:
+    """The same assets, each with its `dagster/uri`, the kind of what it returns, and tables with their name.
 
     What an asset states itself is kept. `uri` is shown in the UI, so it holds no secret.
     """
-    return [definition.map_asset_specs(lambda spec, of=definition: _stamped(spec, of, uri)) for definition in assets]
+    return [_stamped_definition(asset, uri) for asset in assets]
 
 
-def _stamped(spec: dg.AssetSpec, definition: dg.AssetsDefinition, uri: str) -> dg.AssetSpec:
+def _stamped_definition(asset: Asset, uri: str) -> Any:
+    if isinstance(asset, dg.AssetSpec):
+        return _stamped(None, uri, asset)
+    return asset.map_asset_specs(partial(_stamped, asset, uri)) if isinstance(asset, dg.AssetsDefinition) else asset
+
+
+def _stamped(definition: dg.AssetsDefinition | None, uri: str, spec: dg.AssetSpec) -> dg.AssetSpec:
     key = asset_key(spec.key.path)
-    metadata: dict[str, Any] = {"dagster/uri": f"{uri.rstrip('/')}/{key}", "dagster/table_name": key.replace("/", ".")}
-    kind = _kind(spec, definition)
+    kind = _kind(spec, definition) if definition is not None and definition.is_executable else None
+    metadata: dict[str, Any] = {"dagster/uri": f"{uri.rstrip('/')}/{key}"}
+    if kind in _TABLES:
+        metadata["dagster/table_name"] = ".".join(spec.key.path)
     kinds = {kind} if kind and not spec.kinds else set()
     return spec.merge_attributes(kinds=kinds).replace_attributes(metadata={**metadata, **spec.metadata})
 
 
 def _kind(spec: dg.AssetSpec, definition: dg.AssetsDefinition) -> str | None:
-    if not definition.is_executable:
-        return None
     output = definition.get_output_name_for_asset_key(spec.key)
     returned = definition.op.output_def_named(output).dagster_type.typing_type
-    module = getattr(get_origin(returned) or returned, "__module__", "")
-    return _KINDS.get(module.partition(".")[0])
+    if get_origin(returned) is dict:  # by partition
+        returned = get_args(returned)[1]
+    packages = [base.__module__.partition(".")[0] for base in getattr(returned, "__mro__", ())]
+    return next((_KINDS[package] for package in packages if package in _KINDS), None)

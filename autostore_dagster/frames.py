@@ -44,8 +44,8 @@ def read_columns(store: AutoStore, key: str, annotation: Any, columns: list[str]
     if wanted is None or is_polars_frame(wanted):
         table: pl.LazyFrame = store.read(key, as_type=pl.LazyFrame).select(columns)
         return table if wanted is pl.LazyFrame else table.collect()
-    table = store.read(key, as_type=wanted)
-    return table[columns] if hasattr(table, "iloc") else table.select(columns)
+    other: Any = store.read(key, as_type=wanted)
+    return other[columns] if hasattr(other, "iloc") else other.select(columns)
 
 
 def _with_partition(table: "pl.LazyFrame", partition: Mapping[str, str], columns: list[str] | None) -> "pl.LazyFrame":

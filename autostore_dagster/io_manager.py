@@ -54,7 +54,7 @@ class AutoStoreIOManager(dg.ConfigurableIOManager):
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Store what an asset or op returned."""
         options = writing.Options(previews=self.previews, data_version=self.data_version)
-        writing.write(self._opened(), self.uri, context, obj, options=options, retrying=self._retrying(context))
+        writing.write(self._opened(), context, obj, options=options, retrying=self._retrying(context))
 
     def load_input(self, context: dg.InputContext) -> Any:
         """What a consumer asked for, also for `load_asset_value` and asset checks."""

@@ -103,10 +103,7 @@ def run_key(identifier: Sequence[str]) -> str:
 def parse(key: str) -> Place:
     """What a key stands for; `ValueError` where it holds only a hash, or no such thing writes it."""
     first, *rest = key.split("/")
-    if first == RUNS:
-        place = Place(run=tuple(unescape(segment) for segment in rest))
-    else:
-        place = _parse_asset([first, *rest])
+    place = Place(run=tuple(map(unescape, rest))) if first == RUNS else _parse_asset([first, *rest])
     if _key_of(place) != key:
         raise ValueError(f"{key!r} is not the key of an asset or an op output.")
     return place

@@ -1,4 +1,7 @@
-"""How an input is read: its shape is decided by the consumer's annotation, its type by that and by what the store recorded."""
+"""How an input is read: in the shape and type that its consumer's annotation asks for.
+
+Where the annotation leaves the type open, it is the one that the store recorded.
+"""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -101,7 +104,7 @@ def _load_each(request: _Request, keys: Mapping[str, str], annotation: Any) -> d
     if missing and not request.allow_missing:
         raise _missing(request.context, missing, "")
     if missing:
-        request.context.log.warning(f"Skipped partitions that are not stored: {_some(missing)}.")
+        request.context.log.warning("Skipped partitions that are not stored: %s.", _some(missing))
     return {partition: value for partition, value in values.items() if partition not in set(missing)}
 
 

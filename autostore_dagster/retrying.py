@@ -23,6 +23,6 @@ def call(action: Callable[[], Result], *, retries: int, wait: float, log: dg.Dag
         except StorageConnectionError as error:
             # Jitter, so that the steps of a big run do not all come back at the same moment.
             pause = min(LONGEST_WAIT, wait * 2**attempt) * random.uniform(0.5, 1)  # noqa: S311  # no secret
-            log.warning(f"Attempt {attempt + 1} of {retries + 1} failed, next in {pause:.1f} s: {error}")
+            log.warning("Attempt %s of %s failed, next in %.1f s: %s", attempt + 1, retries + 1, pause, error)
             time.sleep(pause)
     return action()

@@ -4,12 +4,13 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import dagster as dg
 
 from autostore import AutoStore, UnsupportedFormatError
-from autostore_dagster.metadata import Stored, describe
+from autostore_dagster.metadata import PREVIEW_ERROR, Stored, describe
 from autostore_dagster.partitions import keys_by_partition, single_key
 
 __all__ = ["Options", "write"]
@@ -48,7 +49,6 @@ class Options:
 
 def write(
     store: AutoStore,
-    uri: str,
     context: dg.OutputContext,
     value: Any,
     *,
@@ -59,8 +59,12 @@ def write(
     options = options.of_asset(context.definition_metadata or {})
     values = _values_by_key(context, value)
     for key, (partition, part) in values.items():
-        stored = _write_one(store, uri, key, part, options, retrying)
+        began = time.perf_counter()
+        file = retrying(partial(store.write, key, part, format=options.format))
+        stored = Stored(key=key, store_uri=store.uri, file=file, seconds=time.perf_counter() - began)
         metadata = describe(store, part, stored, partitioned=partition is not None, previews=options.previews)
+        if PREVIEW_ERROR in metadata:
+            context.log.warning("No preview of %s: %s", key, metadata[PREVIEW_ERROR].value)
         _add_metadata(context, metadata, partition if len(values) > 1 else None)
     if options.data_version and len(values) == 1 and context.has_asset_key:
         _set_data_version(store, context, next(iter(values)))
@@ -94,19 +98,6 @@ def _not_by_partition(context: dg.OutputContext, value: Any, keys: Mapping[str, 
         return f"{wanted}, not a {type(value).__qualname__}. Nothing was written."
     missing, foreign = sorted(set(keys) - set(value)), sorted(map(str, set(value) - set(keys)))
     return f"{wanted}. Missing: {missing[:10]}; not of this run: {foreign[:10]}. Nothing was written."
-
-
-def _write_one(
-    store: AutoStore,
-    uri: str,
-    key: str,
-    value: Any,
-    options: Options,
-    retrying: Callable[[Callable[[], Any]], Any],
-) -> Stored:
-    began = time.perf_counter()
-    file = retrying(lambda: store.write(key, value, format=options.format))
-    return Stored(key=key, store_uri=uri, file=file, seconds=time.perf_counter() - began)
 
 
 def _add_metadata(context: dg.OutputContext, metadata: Mapping[str, Any], partition: str | None) -> None:

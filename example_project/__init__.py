@@ -2,3 +2,10 @@
 
 Every asset is kept by autostore in the format of its type; `python -m example_project` runs it all.
 """
+
+import warnings
+
+import dagster as dg
+
+# One run for all months is what this example is about; Dagster calls that parameter beta.
+warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)

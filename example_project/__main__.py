@@ -10,7 +10,7 @@ import dagster as dg
 from autostore import AutoStore
 from example_project.assets.flights import months
 from example_project.definitions import defs, everything
-from example_project.resources import resources, store_uri
+from example_project.resources import store_resource, store_uri
 from example_project.schema import ModelReport
 
 # Dagster's own events are kept for the UI; the terminal shows what the assets say.
@@ -20,9 +20,7 @@ FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_ra
 
 def run() -> bool:
     """Materialize every asset, and every month, in one run of this process; whether all went well."""
-    home = Path(os.environ.setdefault("DAGSTER_HOME", str(Path(__file__).parent.parent / ".dagster_home"))).resolve()
-    home.mkdir(parents=True, exist_ok=True)
-    os.environ["DAGSTER_HOME"] = str(home)
+    _prepare_home()
     keys = months.get_partition_keys()
     job = defs().resolve_job_def(everything.name)
     with dg.DagsterInstance.get() as instance:
@@ -50,10 +48,11 @@ def show(store: AutoStore) -> None:
 def main() -> int:
     """Run, show, and say what to do next."""
     began = time.perf_counter()
+    print(f"Materializing the flights of 2013 into {store_uri()} ...", flush=True)
     if not run():
         return 1
     seconds = time.perf_counter() - began
-    with resources()["store"].open() as store:
+    with store_resource().open() as store:
         show(store)
     uri = store_uri()
     print(f"\nMaterialized in {seconds:.0f} s into {uri}. Next:")
@@ -63,6 +62,16 @@ def main() -> int:
     print(f'  >>> store = AutoStore("{uri}")')
     print('  >>> store["model_report"].model.mae_minutes')
     return 0
+
+
+def _prepare_home() -> None:
+    """A place for Dagster's event log that outlives this process, so that `make ui` shows the run."""
+    home = Path(os.environ.get("DAGSTER_HOME") or Path(__file__).parent.parent / ".dagster_home").resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ["DAGSTER_HOME"] = str(home)
+    settings = home / "dagster.yaml"
+    if not settings.exists():
+        settings.write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
 
 
 def _type(value: object) -> str:

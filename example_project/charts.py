@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-__all__ = ["delay_by_hour", "calibration"]
+__all__ = ["calibration", "delay_by_hour"]
 
 
 def delay_by_hour(hours: Sequence[int], shares: dict[str, Sequence[float]]) -> Image.Image:

@@ -1,10 +1,12 @@
 """What Dagster loads: the assets, their checks, one job over all of them, and the store."""
 
+from types import ModuleType
+
 import dagster as dg
 
 from autostore_dagster import stamp
 from example_project.assets import features, flights, linear, report, settings
-from example_project.resources import resources, store_uri, with_torch
+from example_project.resources import io_manager, store_resource, store_uri, with_torch
 
 __all__ = ["defs", "everything"]
 
@@ -19,7 +21,7 @@ everything = dg.define_asset_job(
 @dg.definitions
 def defs() -> dg.Definitions:
     """The code location."""
-    model = linear
+    model: ModuleType = linear
     if with_torch():
         from example_project.assets import model as network
 
@@ -29,5 +31,5 @@ def defs() -> dg.Definitions:
         assets=stamp(dg.load_assets_from_modules(modules), uri=store_uri()),
         asset_checks=dg.load_asset_checks_from_modules(modules),
         jobs=[everything],
-        resources=resources(),
+        resources={"io_manager": io_manager(), "store": store_resource()},
     )

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import dagster as dg
 
-from autostore_dagster import AutoStoreIOManager, AutoStoreResource, S3StorageConfig
+from autostore_dagster import AutoStoreIOManager, AutoStoreResource, S3StorageConfig, StorageBase
 
-__all__ = ["resources", "store_uri", "with_torch"]
+__all__ = ["io_manager", "store_resource", "store_uri", "with_torch"]
 
 # Beside the package, not in the current folder, so that the UI, a command and the demo find the same data.
 DEFAULT_URI = str(Path(__file__).parent.parent / "data")
@@ -29,13 +29,18 @@ def with_torch() -> bool:
     return True
 
 
-def resources() -> dict[str, object]:
-    """The IO manager that keeps what assets return, and the store itself."""
-    uri = store_uri()
-    storage = None
-    if uri.startswith("s3://") and os.environ.get("AUTOSTORE_S3_ENDPOINT_URL"):
-        storage = S3StorageConfig(endpoint_url=dg.EnvVar("AUTOSTORE_S3_ENDPOINT_URL"))
-    return {
-        "io_manager": AutoStoreIOManager(uri=uri, storage=storage),
-        "store": AutoStoreResource(uri=uri, storage=storage),
-    }
+def io_manager() -> AutoStoreIOManager:
+    """Keeps what the assets return."""
+    return AutoStoreIOManager(uri=store_uri(), storage=_storage())
+
+
+def store_resource() -> AutoStoreResource:
+    """The same place as a store, for code that reads and writes by key."""
+    return AutoStoreResource(uri=store_uri(), storage=_storage())
+
+
+def _storage() -> StorageBase | None:
+    if not os.environ.get("AUTOSTORE_S3_ENDPOINT_URL"):
+        return None
+    storage: StorageBase = S3StorageConfig(endpoint_url=dg.EnvVar("AUTOSTORE_S3_ENDPOINT_URL"))
+    return storage

@@ -15,6 +15,7 @@ class TrainingConfig:
 
     Attributes:
         held_out_days: the last days of each month, kept for validation.
+        late_after_minutes: a flight that leaves later than this is late.
         hidden: width of the hidden layers.
         embedding: width of the embedding of carrier, origin and destination.
         epochs: passes over the training flights.
@@ -24,6 +25,7 @@ class TrainingConfig:
     """
 
     held_out_days: int
+    late_after_minutes: int
     hidden: int
     embedding: int
     epochs: int

@@ -14,7 +14,9 @@ from autostore import AutoStore, FileMetadata
 from autostore_dagster.metadata import arrays, images, records, tables, text
 from autostore_dagster.metadata.bounds import clip
 
-__all__ = ["Stored", "describe"]
+__all__ = ["PREVIEW_ERROR", "Stored", "describe"]
+
+PREVIEW_ERROR = "preview_error"
 
 # Larger lazy tables are not read back for a preview: on S3 that would be a download.
 LARGEST_READ_BACK = 64 * 1024 * 1024
@@ -62,7 +64,7 @@ def describe(
         try:
             found |= _builder(value)(_readable(store, value, stored))
         except Exception as error:  # a preview runs users' code (reprs, lazy plans); it must not fail a stored output
-            found["preview_error"] = dg.MetadataValue.text(clip(f"{type(error).__name__}: {error}"))
+            found[PREVIEW_ERROR] = dg.MetadataValue.text(clip(f"{type(error).__name__}: {error}"))
     if partitioned and "dagster/row_count" in found:
         found["dagster/partition_row_count"] = found.pop("dagster/row_count")
     return found

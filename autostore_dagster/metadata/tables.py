@@ -64,7 +64,7 @@ def _common(rows: int, schema: Iterable[tuple[str, Any]], head: list[dict[str, A
     listed = [dg.TableColumn(clip(name, 120), clip(str(dtype), 120)) for name, dtype in columns[:SCHEMA]]
     found: dict[str, Any] = {
         "dagster/row_count": dg.MetadataValue.int(rows),
-        "dagster/column_schema": dg.MetadataValue.column_schema(dg.TableSchema(columns=listed)),
+        "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns=listed)),
         "columns": dg.MetadataValue.int(len(columns)),
     }
     table = records_table(head)

@@ -33,7 +33,7 @@ def flight_features(
 @dg.asset(
     group_name=GROUP,
     kinds={"numpy"},
-    ins={"flight_features": dg.AssetIn(metadata={**EVERY_MONTH, "columns": NUMBERS + ["month"]})},
+    ins={"flight_features": dg.AssetIn(metadata={**EVERY_MONTH, "columns": [*NUMBERS, "month"]})},
 )
 def design_matrix(flight_features: pl.DataFrame) -> np.ndarray:
     """The numbers of all months, each scaled to mean 0 and deviation 1, and the time of day and year as circles."""

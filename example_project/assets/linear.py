@@ -1,4 +1,4 @@
-"""The model without PyTorch: a linear regression in NumPy under the same asset keys, for `AUTOSTORE_EXAMPLE_TORCH=0`."""
+"""The model without PyTorch: a linear regression in NumPy under the same keys, for `AUTOSTORE_EXAMPLE_TORCH=0`."""
 
 import dagster as dg
 import numpy as np

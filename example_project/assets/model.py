@@ -1,5 +1,7 @@
 """The model: a small PyTorch network that predicts how late a flight leaves, and its predictions."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
@@ -13,7 +15,7 @@ from example_project.schema import TrainingConfig
 GROUP = "model"
 
 
-class DelayNetwork(nn.Module):
+class DelayNetwork(nn.Module):  # type: ignore[misc]  # torch is not type-checked
     """Numbers and the embedding of three categories through two hidden layers, to minutes."""
 
     def __init__(self, numbers: int, categories: int, config: TrainingConfig) -> None:
@@ -33,6 +35,27 @@ class DelayNetwork(nn.Module):
         return 20 * self.layers(together).squeeze(1)
 
 
+@dataclass(frozen=True)
+class Flights:
+    """Flights as tensors: numbers (flights x numbers), columns of their categories (flights x 3), minutes late."""
+
+    numbers: torch.Tensor
+    categories: torch.Tensor
+    delay: torch.Tensor
+
+    @classmethod
+    def of(cls, matrix: np.ndarray, one_hot: sparse.csr_matrix, delay: np.ndarray) -> "Flights":
+        """Tensors of the stored arrays, without copies where they can be shared."""
+        # Each row of the one-hot matrix has the same number of ones: their columns are the embedding's input.
+        categories = one_hot.indices.reshape(one_hot.shape[0], -1).astype(np.int64)
+        return cls(torch.from_numpy(matrix), torch.from_numpy(categories), torch.from_numpy(delay))
+
+    def take(self, rows: np.ndarray | torch.Tensor) -> "Flights":
+        """Some of them: by position, or by a mask."""
+        rows = torch.as_tensor(rows)
+        return Flights(self.numbers[rows], self.categories[rows], self.delay[rows])
+
+
 @dg.multi_asset(
     group_name=GROUP,
     outs={
@@ -47,17 +70,16 @@ def training(
     targets: dict[str, np.ndarray],
     training_config: TrainingConfig,
 ) -> tuple[DelayNetwork, list[dict[str, Any]]]:
-    """Train by the absolute error, in minutes, on the flights of the training days."""
+    """Train on the flights of the training days, and watch the error on the others."""
     torch.manual_seed(training_config.seed)
-    numbers, categories, delay = _tensors(design_matrix, one_hot, targets["delay"])
-    train = torch.from_numpy(np.flatnonzero(targets["train"]))
-    held_out = torch.from_numpy(np.flatnonzero(~targets["train"]))
-    network = DelayNetwork(numbers.shape[1], one_hot.shape[1], training_config)
+    flights = Flights.of(design_matrix, one_hot, targets["delay"])
+    train, held_out = flights.take(targets["train"]), flights.take(~targets["train"])
+    network = DelayNetwork(design_matrix.shape[1], one_hot.shape[1], training_config)
     history = []
-    for epoch, loss in enumerate(_epochs(network, numbers, categories, delay, train, training_config), start=1):
-        error = (_predict(network, numbers[held_out], categories[held_out]) - delay[held_out]).abs().mean().item()
-        history.append({"epoch": epoch, "training_mae": loss, "validation_mae": error})
-        context.log.info(f"epoch {epoch}: off by {loss:.2f} minutes in training, {error:.2f} in validation")
+    for epoch, error in enumerate(_epochs(network, train, training_config), start=1):
+        unseen = (_predict(network, held_out) - held_out.delay).abs().mean().item()
+        history.append({"epoch": epoch, "training_mae": error, "validation_mae": unseen})
+        context.log.info("epoch %s: off by %.2f minutes in training, %.2f in validation", epoch, error, unseen)
     return network, history
 
 
@@ -66,37 +88,31 @@ def predictions(
     delay_model: DelayNetwork, design_matrix: np.ndarray, one_hot: sparse.csr_matrix, targets: dict[str, np.ndarray]
 ) -> torch.Tensor:
     """The network's prediction for every flight of the validation days, minutes."""
-    held_out = ~targets["train"]
-    numbers, categories, _ = _tensors(design_matrix[held_out], one_hot[held_out], targets["delay"][held_out])
-    return _predict(delay_model, numbers, categories)
+    return _predict(delay_model, Flights.of(design_matrix, one_hot, targets["delay"]).take(~targets["train"]))
 
 
-def _tensors(numbers: np.ndarray, one_hot: sparse.csr_matrix, delay: np.ndarray) -> tuple[torch.Tensor, ...]:
-    # Each row of the one-hot matrix has the same number of ones: their columns are the embedding's input.
-    categories = one_hot.indices.reshape(one_hot.shape[0], -1).astype(np.int64)
-    return torch.from_numpy(numbers), torch.from_numpy(categories), torch.from_numpy(delay)
-
-
-def _epochs(network, numbers, categories, delay, train, config: TrainingConfig):  # type: ignore[no-untyped-def]
-    """Train, and yield the mean absolute error of each epoch."""
-    batches = -(-len(train) // config.batch_size)
+def _epochs(network: DelayNetwork, flights: Flights, config: TrainingConfig) -> Iterator[float]:
+    """Train by the absolute error, and yield its mean (minutes) over each epoch."""
+    count = len(flights.delay)
+    steps = -(-count // config.batch_size) * config.epochs
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=batches * config.epochs)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=steps)
     for _ in range(config.epochs):
         network.train()
         total = 0.0
-        for rows in train[torch.randperm(len(train))].split(config.batch_size):
-            loss = (network(numbers[rows], categories[rows]) - delay[rows]).abs().mean()
+        for rows in torch.randperm(count).split(config.batch_size):
+            batch = flights.take(rows)
+            loss = (network(batch.numbers, batch.categories) - batch.delay).abs().mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
             total += loss.item() * len(rows)
-        yield total / len(train)
+        yield total / count
 
 
-@torch.no_grad()
-def _predict(network: DelayNetwork, numbers: torch.Tensor, categories: torch.Tensor) -> torch.Tensor:
+def _predict(network: DelayNetwork, flights: Flights) -> torch.Tensor:
     network.eval()
-    parts = zip(numbers.split(16384), categories.split(16384), strict=True)
-    return torch.cat([network(*part) for part in parts])
+    with torch.no_grad():
+        parts = zip(flights.numbers.split(16384), flights.categories.split(16384), strict=True)
+        return torch.cat([network(*part) for part in parts])

@@ -1,6 +1,7 @@
 """The report: figures of the model and its baselines, the worst delays, charts, and pages to read."""
 
 import base64
+import html
 import io
 from typing import Any
 
@@ -16,6 +17,30 @@ from example_project.schema import GroupMedians, ModelReport, Score, TrainingCon
 GROUP = "report"
 
 KNOWN = ["origin", "carrier", "hour"]
+SUMMARY = """\
+# How late will a flight leave New York?
+
+Trained on {report.training_flights:,} flights of 2013, judged on the {report.validation_flights:,} of the last
+{report.config.held_out_days} days of each month: off by {report.improvement_percent} % less than the best baseline.
+
+| | mean error, min | RMSE, min | AUC of being late |
+|---|---|---|---|
+{figures}
+
+| latest departures | flight | from, to |
+|---|---|---|
+{latest}
+"""
+
+PAGE = """\
+<!doctype html>
+<meta charset="utf-8">
+<title>Delays of 2013</title>
+<style>body {{ font: 16px sans-serif; max-width: 50em; margin: 2em auto }} img {{ max-width: 100% }}</style>
+<pre>{summary}</pre>
+{images}
+"""
+
 WORST = ["time", "carrier", "flight", "tailnum", "origin", "dest", "dep_delay"]
 
 
@@ -48,11 +73,10 @@ def model_report(
     baseline_predictions: np.ndarray,
     targets: dict[str, np.ndarray],
     training_config: TrainingConfig,
-    parameters: dict[str, Any],
 ) -> ModelReport:
     """How good the model is on days it never saw, and how much better than the baselines."""
     held_out = ~targets["train"]
-    actual, late = targets["delay"][held_out], parameters["late_after_minutes"]
+    actual, late = targets["delay"][held_out], training_config.late_after_minutes
     constant = np.full(len(actual), baseline.overall)
     model = _score("model", np.asarray(predictions), actual, late)
     baselines = [
@@ -101,9 +125,9 @@ def worst_delays(
     kinds={"image"},
     ins={"flight_features": dg.AssetIn(metadata={**EVERY_MONTH, "columns": ["origin", "hour", "dep_delay"]})},
 )
-def delay_chart(flight_features: pl.LazyFrame, parameters: dict[str, Any]) -> Image.Image:
+def delay_chart(flight_features: pl.LazyFrame, training_config: TrainingConfig) -> Image.Image:
     """The share of late flights by hour of the day, for each airport."""
-    late = (100 * (pl.col("dep_delay") > parameters["late_after_minutes"]).mean()).alias("late")
+    late = (100 * (pl.col("dep_delay") > training_config.late_after_minutes).mean()).alias("late")
     table = flight_features.group_by("origin", "hour").agg(late).collect().pivot("origin", index="hour", values="late")
     table = table.sort("hour")
     return charts.delay_by_hour(
@@ -125,37 +149,17 @@ def summary(model_report: ModelReport, worst_delays: list[dict[str, Any]]) -> st
     scores = [model_report.model, *model_report.baselines]
     figures = [f"| {s.name} | {s.mae_minutes:.2f} | {s.rmse_minutes:.2f} | {s.late_auc:.3f} |" for s in scores]
     latest = [
-        f"| {row['dep_delay'] / 60:.1f} h | {row['airline']} {row['flight']} | {row['origin']} to {row['destination']} |"
+        f"| {row['dep_delay'] / 60:.1f} h | {row['airline']} {row['flight']} | {row['origin']}, {row['destination']} |"
         for row in worst_delays[:5]
     ]
-    return "\n".join(
-        [
-            "# How late will a flight leave New York?",
-            "",
-            f"Trained on {model_report.training_flights:,} flights of 2013, judged on the "
-            f"{model_report.validation_flights:,} of the last {model_report.config.held_out_days} days of each month. "
-            f"The model is off by {model_report.improvement_percent:.1f} % less than the best baseline.",
-            "",
-            "| | mean error, min | RMSE, min | AUC of 15 min late |",
-            "|---|---|---|---|",
-            *figures,
-            "",
-            "| latest departures | flight | route |",
-            "|---|---|---|",
-            *latest,
-            "",
-        ]
-    )
+    return SUMMARY.format(report=model_report, figures="\n".join(figures), latest="\n".join(latest))
 
 
 @dg.asset(group_name=GROUP, kinds={"html"}, metadata={"autostore/format": "html"})
 def report_page(summary: str, delay_chart: Image.Image, calibration_chart: Image.Image) -> str:
     """One page with the summary and both charts inside, to open in a browser."""
-    images = "\n".join(
-        f'<img alt="chart" src="data:image/png;base64,{_png(chart)}">' for chart in (delay_chart, calibration_chart)
-    )
-    style = "body{font:16px sans-serif;max-width:50em;margin:2em auto}img{max-width:100%}pre{white-space:pre-wrap}"
-    return f"<!doctype html><meta charset=utf-8><title>Delays</title><style>{style}</style>\n<pre>{summary}</pre>\n{images}\n"
+    images = [f'<img alt="" src="data:image/png;base64,{_png(chart)}">' for chart in (delay_chart, calibration_chart)]
+    return PAGE.format(summary=html.escape(summary), images="\n".join(images))
 
 
 def _score(name: str, predicted: np.ndarray, actual: np.ndarray, late_after: float) -> Score:

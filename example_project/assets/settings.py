@@ -20,14 +20,13 @@ class Parameters(dg.Config):
 def parameters(config: Parameters) -> dict[str, Any]:
     """Everything that can be tuned, in a file that people can read and edit."""
     return {
-        "split": {"held_out_days": config.held_out_days},
+        "judgement": {"held_out_days": config.held_out_days, "late_after_minutes": 15},
         "network": {"hidden": 96, "embedding": 12},
         "training": {"epochs": config.epochs, "batch_size": 2048, "learning_rate": 4e-3, "seed": 13},
-        "late_after_minutes": 15,
     }
 
 
 @dg.asset(group_name=GROUP)
 def training_config(parameters: dict[str, Any]) -> TrainingConfig:
     """The parameters as a dataclass, kept and reloaded as itself."""
-    return TrainingConfig(**parameters["split"], **parameters["network"], **parameters["training"])
+    return TrainingConfig(**parameters["judgement"], **parameters["network"], **parameters["training"])
