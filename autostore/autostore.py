@@ -12,33 +12,22 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
-from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from autostore import schemes
-from autostore.backend import FileMetadata, Mark, StorageBackend, changed, not_found
+from autostore.backend import FileMetadata, Mark, StorageBackend
 from autostore.cache import Copies
 from autostore.config import StorageConfig
-from autostore.errors import (
-    InvalidConfigError,
-    InvalidKeyError,
-    PreconditionFailedError,
-    StorageFileNotFoundError,
-    StoragePermissionError,
-    UnsupportedFormatError,
-    compose,
-)
+from autostore.errors import InvalidConfigError, PreconditionFailedError, StoragePermissionError, compose
 from autostore.handler import DataHandler
-from autostore.keys import check_key, check_path, parse_uri
+from autostore.keys import check_key, parse_uri, where
+from autostore.loading import Loader
 from autostore.mapping import DictInterface
-from autostore.publishing import Publisher
+from autostore.publishing import Publisher, vanishing, while_replaced
 from autostore.registry import HandlerRegistry
 from autostore.resolution import Resolver
 
 __all__ = ["AutoStore", "DataHandler"]
-
-READ_ATTEMPTS = 50
-"""How often a read looks again when the file it found was replaced before it was opened."""
 
 
 class AutoStore(DictInterface):
@@ -61,6 +50,7 @@ class AutoStore(DictInterface):
         self._resolver = Resolver(self._backend, self._registry)
         self._publisher = Publisher(self._backend, self._resolver)
         self._copies = Copies(self._backend, self.config)
+        self._loader = Loader(self._backend, self._registry, self._resolver, self._copies)
 
     @property
     def uri(self) -> str:
@@ -88,7 +78,7 @@ class AutoStore(DictInterface):
     def __delitem__(self, key: str) -> None:
         """Remove exactly this object."""
         key = self._writable(key)
-        self._publisher.remove(key, key if self._names_file(key) else None)
+        self._publisher.remove(key, key if self._resolver.names_file(key) else None)
 
     def write(
         self, key: str, data: Any, *, format: str | None = None, if_etag: str | None = None, if_absent: bool = False
@@ -110,13 +100,13 @@ class AutoStore(DictInterface):
         key = self._writable(key)
         if if_etag is not None and if_absent:
             raise InvalidConfigError("if_etag and if_absent exclude each other. Pass one of them.")
-        held = None if if_etag is None else self._path_held(key)
+        held = None if if_etag is None else self._resolver.path_held(key)
         extension = self._registry.split(held or key)[1] or None
         if format is not None:
-            extension = self._agree(key, format, extension)
-        file, extension = self._registry.encode(data, self._backend.scratch(), extension, self._where(key))
+            extension = self._resolver.agreed_extension(key, format, extension)
+        file, extension = self._registry.encode(data, self._backend.scratch(), extension, where(key, self.uri))
         try:
-            path = held or self._path(key, extension)
+            path = held or self._resolver.path_for(key, extension)
 
             def put(mark: Mark | None) -> FileMetadata:
                 return self._backend.upload(file, path, mark=mark, if_etag=if_etag, if_absent=if_absent)
@@ -143,14 +133,14 @@ class AutoStore(DictInterface):
             CorruptDataError: the bytes are damaged.
             UntrustedDataError: reading would run code that this store does not allow.
         """
-        return self._load(self._key(key), as_type)[0]
+        return self._loader.load(self._key(key), as_type)[0]
 
     def modify(self, key: str, fn: Callable[[Any], Any]) -> FileMetadata:
         """Replace the object by `fn(object)`, again and again until nobody else wrote meanwhile."""
         key = self._writable(key)
         attempt = 0
         while True:
-            value, etag = self._load(key, versioned=True)
+            value, etag = self._loader.load(key, versioned=True)
             try:
                 return self.write(key, fn(value), if_etag=etag)
             except PreconditionFailedError:
@@ -164,13 +154,13 @@ class AutoStore(DictInterface):
     def exists(self, key: str) -> bool:
         """Whether something is stored under `key`; one request, and every failure but absence raises."""
         key = self._key(key)
-        if self._names_file(key):
+        if self._resolver.names_file(key):
             return self._resolver.is_file(key)
         return bool(self._resolver.candidates(key))
 
     def get_metadata(self, key: str) -> FileMetadata:
         """Path, size in bytes, ETag and time of the file that holds the object."""
-        return self._locate(self._key(key))
+        return self._resolver.locate(self._key(key))
 
     def get_size(self, key: str) -> int:
         """Size of the stored file, bytes."""
@@ -187,37 +177,41 @@ class AutoStore(DictInterface):
         source, target = self._key(source), self._writable(target)
 
         def copy_once() -> FileMetadata:
-            found = self._locate(source)
-            path = self._path_beside(found.path, target)
+            found = self._resolver.locate(source)
+            path = self._resolver.path_beside(found.path, target)
             if path == found.path:
                 return found
 
             def put(mark: Mark | None) -> FileMetadata:
-                with self._vanishing(found.path):
+                with vanishing(found.path, self.uri):
                     return self._backend.copy(found.path, path, mark=mark)
 
             return self._publisher.publish(target, path, put)
 
-        return self._while_replaced(copy_once)
+        return while_replaced(copy_once)
 
     def move(self, source: str, target: str) -> FileMetadata:
         """Rename an object; a crash leaves it under one key or both, onto itself nothing happens."""
         source, target = self._writable(source), self._writable(target)
 
         def move_once() -> FileMetadata:
-            found = self._locate(source) if self._names_file(source) else self._publisher.settle(source, "move it")
-            path = self._path_beside(found.path, target)
+            found = (
+                self._resolver.locate(source)
+                if self._resolver.names_file(source)
+                else self._publisher.settle(source, "move it")
+            )
+            path = self._resolver.path_beside(found.path, target)
             if path == found.path:
                 return found
             self._resolver.forget(source)
 
             def put(mark: Mark | None) -> FileMetadata:
-                with self._vanishing(found.path):
+                with vanishing(found.path, self.uri):
                     return self._backend.move(found.path, path, mark=mark, if_etag=found.etag)
 
             return self._publisher.publish(target, path, put, touching=(found.path,))
 
-        return self._while_replaced(move_once)
+        return while_replaced(move_once)
 
     # -- formats and backends --------------------------------------------------------------
 
@@ -245,7 +239,7 @@ class AutoStore(DictInterface):
 
     cleanup = close
 
-    def __enter__(self) -> AutoStore:
+    def __enter__(self) -> Self:
         """The store itself."""
         return self
 
@@ -263,7 +257,7 @@ class AutoStore(DictInterface):
         self.__init__(state["uri"], state["config"])  # type: ignore[misc]
         self._registry.apply(state["handlers"])
 
-    # -- from keys to paths ----------------------------------------------------------------
+    # -- the steps -------------------------------------------------------------------------
 
     def _key(self, key: object) -> str:
         return check_key(key, self.uri)
@@ -275,105 +269,16 @@ class AutoStore(DictInterface):
             raise StoragePermissionError(compose("This store is read-only", key=checked, uri=self.uri, remedy=remedy))
         return checked
 
-    def _where(self, key: str) -> str:
-        return f"key {key!r} in {self.uri}"
-
-    def _names_file(self, key: str) -> bool:
-        """Whether the key names one file in full; a bare key is answered by files instead."""
-        if not self._registry.split(key)[1]:
-            return False
-        return not self._registry.may_be_stem(key) or self._resolver.is_file(key)
-
-    def _locate(self, key: str) -> FileMetadata:
-        if self._names_file(key):
-            return self._backend.get_metadata(key)
-        return self._resolver.choose(key, self._resolver.candidates(key))
-
-    def _path(self, key: str, extension: str) -> str:
-        """The path of a key: itself where it names its extension, else with this one."""
-        if self._registry.split(key)[1]:
-            return key
-        path = check_path(key + extension, key, self.uri)
-        if self._registry.split(path) != (key, extension):
-            problem = f"With {extension} this reads as {self._registry.split(path)}"
-            raise InvalidKeyError(compose(problem, key=key, uri=self.uri, remedy="Choose another key."))
-        return path
-
-    def _path_beside(self, source: str, target: str) -> str:
-        """The path that a copy of `source` gets under the key `target`: the format stays."""
-        extension = self._registry.split(source)[1]
-        wanted = self._registry.split(target)[1]
-        if wanted and wanted != extension:
-            remedy = "Read it and write it again to convert it."
-            problem = f"A copy keeps the format, and this is a {extension} file"
-            raise UnsupportedFormatError(compose(problem, key=target, uri=self.uri, remedy=remedy))
-        return self._path(target, extension)
-
-    def _path_held(self, key: str) -> str:
-        try:
-            return self._resolver.path(key)
-        except StorageFileNotFoundError:
-            raise changed(key, self.uri) from None
-
-    def _agree(self, key: str, format: str, extension: str | None) -> str:
-        wanted = format if format.startswith(".") else f".{format}"
-        if wanted not in self._registry.extensions or (extension is not None and extension != wanted):
-            problem = f"format={format!r} " + (f"contradicts {extension}" if extension else "is not registered")
-            raise UnsupportedFormatError(compose(problem, key=key, uri=self.uri))
-        return wanted
-
-    # -- reading ---------------------------------------------------------------------------
-
-    def _while_replaced(self, attempt: Callable[[], FileMetadata]) -> FileMetadata:
-        """Try again while someone else replaces the file between finding it and using it."""
-        for _ in range(READ_ATTEMPTS):
-            with contextlib.suppress(PreconditionFailedError):
-                return attempt()
-        return attempt()
-
-    @contextlib.contextmanager
-    def _vanishing(self, path: str) -> Iterator[None]:
-        try:
-            yield
-        except StorageFileNotFoundError as error:
-            raise changed(path, self.uri) from error
-
-    def _load(self, key: str, as_type: Any = None, *, versioned: bool = False) -> tuple[Any, str]:
-        """The object and, with `versioned`, an ETag that is not newer than it."""
-        for attempt in range(READ_ATTEMPTS):
-            path = self._resolver.path(key)
-            try:
-                return self._load_file(key, path, as_type, versioned=versioned)
-            except FileNotFoundError:
-                # Replaced by another format, or deleted, since it was found: look again.
-                self._resolver.forget(key)
-                if path == key and not self._registry.may_be_stem(key):
-                    raise not_found(key, self.uri) from None
-                if attempt > READ_ATTEMPTS // 2:
-                    time.sleep(0.01)
-        raise not_found(key, self.uri)
-
-    def _load_file(self, key: str, path: str, as_type: Any = None, *, versioned: bool = False) -> tuple[Any, str]:
-        with self._copies.open(path) as (file, metadata):
-            if metadata is None and versioned:
-                metadata = self._backend.get_metadata(path)
-            extension = self._registry.split(path)[1]
-            value = self._registry.decode(Path(file), extension, as_type, self._where(key))
-        return value, metadata.etag if metadata is not None else ""
-
-    def _load_listed(self, key: str, path: str) -> Any:
-        try:
-            return self._load_file(key, path)[0]
-        except FileNotFoundError:
-            return self.read(key)
-
     def _entries(self, prefix: str) -> Iterator[tuple[str, str]]:
         return self._resolver.keys(prefix)
+
+    def _load_listed(self, key: str, path: str) -> Any:
+        return self._loader.load_listed(key, path)
 
     def _take(self, key: str) -> Any:
         key = self._writable(key)
         while True:
-            value, etag = self._load(key, versioned=True)
+            value, etag = self._loader.load(key, versioned=True)
             with contextlib.suppress(PreconditionFailedError):
-                self._publisher.remove(key, key if self._names_file(key) else None, if_etag=etag)
+                self._publisher.remove(key, key if self._resolver.names_file(key) else None, if_etag=etag)
                 return value

@@ -10,19 +10,20 @@ import contextlib
 import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
+from autostore.claims import claim
 from autostore.config import StorageConfig
 from autostore.errors import PreconditionFailedError, StorageFileNotFoundError, compose
 from autostore.keys import ParsedUri
 from autostore.scratch import Scratch
 
-__all__ = ["FileMetadata", "Mark", "StorageBackend", "changed", "exists_already", "not_found"]
+__all__ = ["FileMetadata", "Mark", "StorageBackend", "changed", "exists_already", "locked_anyway", "not_found"]
 
 
 @dataclass(frozen=True)
@@ -143,12 +144,27 @@ class StorageBackend(ABC):
         """The file itself where it lies on this machine, so that reading needs no copy; else None."""
         return None
 
+    def cache_id(self, path: str) -> str:
+        """Names the file at `path` among all files of all places, so that local copies never mix."""
+        return f"{self.uri}\n{path}"
+
+    def sweep(self) -> None:
+        """Remove what killed writers left at the place a day ago or earlier; may send requests."""
+
     def lock(self, *paths: str, make: bool = True) -> AbstractContextManager[None]:
         """Exclude other writers of these paths' folders, where the place can; re-entrant per thread.
 
         With `make` missing folders are made first; else there is nothing in them to protect.
         """
         return contextlib.nullcontext()
+
+    def claim(self, key: str) -> AbstractContextManager[Callable[[], bool]]:
+        """Be the only one that removes files of this key; yields whether that still holds.
+
+        The default works by conditional writes. A backend whose `lock` excludes all other
+        writers needs none of it.
+        """
+        return claim(self, key)
 
     def scratch(self) -> Path:
         """A private folder for temporary files, on the file system where publishing is a rename."""
@@ -169,6 +185,12 @@ def _removed(file: Path) -> Iterator[Path]:
         yield file
     finally:
         file.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked_anyway() -> Iterator[Callable[[], bool]]:
+    """The `claim` of a backend whose `lock` is held already."""
+    yield lambda: True
 
 
 def not_found(path: str, uri: str) -> StorageFileNotFoundError:

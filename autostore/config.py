@@ -6,10 +6,11 @@ show in a repr.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self
 
 from autostore.errors import InvalidConfigError
 
@@ -20,8 +21,6 @@ MIB = 1024 * 1024
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 SMALLEST_PART = 5 * MIB
 LARGEST_PART = 5 * 1024 * MIB
-
-Self = TypeVar("Self", bound="StorageConfig")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,12 +64,12 @@ class StorageConfig:
     def _at_least(self, name: str, least: float, *, exclusive: bool = False) -> None:
         value = getattr(self, name)
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or value != value or value < least or (exclusive and value == least):
+        if not number or math.isnan(value) or value < least or (exclusive and value == least):
             bound = f"greater than {least}" if exclusive else f"at least {least}"
             raise InvalidConfigError(f"{name}={value!r} is out of range. Pass a number {bound}.")
 
     @classmethod
-    def adapt(cls: type[Self], config: StorageConfig | None) -> Self:
+    def adapt(cls, config: StorageConfig | None) -> Self:
         """The same settings as this class: None gives the defaults, foreign settings are left out.
 
         So one configuration can be handed to a local store and to a remote one alike.

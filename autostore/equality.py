@@ -17,46 +17,44 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from autostore.equality_libraries import comparer
-from autostore.optional import loaded_type
+from autostore.equality_libraries import are_images, comparer
 
 __all__ = ["same"]
 
 Again = Callable[[Any, Any], bool]
-Pairs = set[tuple[int, int]]
 _PLAIN = frozenset({str, int, bool, bytes, bytearray, type(None), range, type(Ellipsis)})
 _BY_IDENTITY = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType, enum.Enum)
 
 
 def same(first: Any, second: Any) -> bool:
     """Whether a value that was read is what was written, in every way this library promises."""
-    return _same(first, second, set())
+    # A list of pairs instead of recursion, so that depth is no limit.
+    pending = [(first, second)]
+    seen: dict[tuple[int, int], tuple[Any, Any]] = {}  # holds the values, so that no id is used again
 
+    def later(one: Any, two: Any) -> bool:
+        pending.append((one, two))
+        return True
 
-def _same(first: Any, second: Any, active: Pairs) -> bool:
-    if first is second:
-        return True
-    image = loaded_type("PIL.Image", "Image")
-    if image is not None and isinstance(first, image) and isinstance(second, image):
-        return comparer(first)(first, second, lambda a, b: _same(a, b, active))  # type: ignore[misc]
-    if type(first) is not type(second):
-        return False
-    if type(first) in _PLAIN:
-        return bool(first == second)
-    if isinstance(first, _BY_IDENTITY):
-        return False
-    pair = (id(first), id(second))
-    if pair in active:  # a cycle, and equal so far
-        return True
-    active.add(pair)
-    try:
-        return _compare(first, second, lambda a, b: _same(a, b, active))
-    finally:
-        active.discard(pair)
+    while pending:
+        one, two = pending.pop()
+        if one is two or (id(one), id(two)) in seen:  # shared or cyclic: compared already, or just being so
+            continue
+        if type(one) in _PLAIN and type(one) is type(two):
+            if one != two:
+                return False
+            continue
+        seen[id(one), id(two)] = one, two
+        if not _compare(one, two, later):
+            return False
+    return True
 
 
 def _compare(first: Any, second: Any, again: Again) -> bool:
+    """Compare two values; `again` notes their parts, which are compared after them."""
     library = comparer(first)
+    if isinstance(first, _BY_IDENTITY) or (type(first) is not type(second) and not are_images(first, second)):
+        return False
     if library is not None:
         return library(first, second, again)
     for kind, compare in _COMPARERS:
@@ -104,10 +102,10 @@ def _same_sequence(first: Any, second: Any, again: Again) -> bool:
     )
 
 
-def _same_set(first: Any, second: Any, again: Again) -> bool:
+def _same_set(first: Any, second: Any, _again: Again) -> bool:
     rest = list(second)
     for item in first:
-        found = next((i for i, other in enumerate(rest) if again(item, other)), None)
+        found = next((i for i, other in enumerate(rest) if same(item, other)), None)
         if found is None:
             return False
         rest.pop(found)

@@ -7,7 +7,7 @@ from typing import Any
 
 from autostore.optional import loaded_type, require
 
-__all__ = ["comparer"]
+__all__ = ["are_images", "comparer"]
 
 Again = Callable[[Any, Any], bool]
 Comparer = Callable[[Any, Any, Again], bool]
@@ -20,6 +20,12 @@ def comparer(value: Any) -> Comparer | None:
         if family is not None and isinstance(value, family):
             return compare
     return None
+
+
+def are_images(first: Any, second: Any) -> bool:
+    """Whether both are images, whose class only says which file they came from."""
+    image = loaded_type("PIL.Image", "Image")
+    return image is not None and isinstance(first, image) and isinstance(second, image)
 
 
 def _same_array(first: Any, second: Any, again: Again) -> bool:

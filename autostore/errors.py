@@ -125,8 +125,9 @@ def from_os_error(error: OSError, where: str) -> StorageError:
         return StorageFileNotFoundError(f"{where}: nothing is stored here. store.keys() lists what is.")
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return StoragePermissionError(f"{where}: {reason}. Check the permissions of the store's folder.")
-    if isinstance(error, NotADirectoryError | IsADirectoryError | FileExistsError):
+    blocked = isinstance(error, NotADirectoryError | IsADirectoryError | FileExistsError)
+    if blocked or error.errno == errno.ENOTEMPTY:
         return InvalidKeyError(
-            f"{where}: {reason}, because a file stands where a folder is needed. Choose another key."
+            f"{where}: {reason}, because a file and a folder cannot share a name. Choose another key."
         )
     return StorageIOError(f"{where}: {reason}. Check the disk and its free space.")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from autostore.errors import InvalidKeyError, compose
 
-__all__ = ["RESERVED", "ParsedUri", "can_be_key", "check_key", "check_path", "parse_uri", "split_extension"]
+__all__ = ["RESERVED", "ParsedUri", "can_be_key", "check_key", "check_path", "parse_uri", "split_extension", "where"]
 
 RESERVED = ".autostore"
 """The one name that is ours; no segment of a key may be it."""
@@ -98,6 +98,11 @@ def split_extension(path: str, extensions: Collection[str]) -> tuple[str, str]:
             return path[:dot], path[dot:]
         dot = path.find(".", dot + 1)
     return path, ""
+
+
+def where(key: str, uri: str) -> str:
+    """How messages name a place."""
+    return f"key {key!r} in {uri}"
 
 
 def _problem(key: str) -> str:

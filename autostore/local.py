@@ -11,15 +11,16 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
-from autostore.backend import FileMetadata, Mark, StorageBackend, changed, exists_already, not_found
+from autostore.backend import FileMetadata, Mark, StorageBackend, changed, exists_already, locked_anyway, not_found
 from autostore.config import LocalFileConfig, StorageConfig
 from autostore.errors import InvalidKeyError, PreconditionFailedError, StorageError, compose, from_os_error
-from autostore.keys import RESERVED, ParsedUri
+from autostore.keys import RESERVED, ParsedUri, where
 from autostore.locks import FolderLocks
 from autostore.marks import LocalMarks
 from autostore.media import content_type
@@ -36,12 +37,12 @@ class LocalFileBackend(StorageBackend):
     def __init__(self, uri: ParsedUri, config: StorageConfig) -> None:
         root = os.path.realpath(uri.rest)
         super().__init__(ParsedUri("file", root), config)
-        self._durable = cast(LocalFileConfig, config).durable
+        self._durable = cast("LocalFileConfig", config).durable
         if os.path.exists(root) and not os.path.isdir(root):
             raise InvalidKeyError(compose("A file stands where the store's folder should be", uri=self.uri))
         self._root = root
-        self._scratch = Scratch(f"{root}/{RESERVED}/tmp")
-        self._marks = LocalMarks(f"{root}/{RESERVED}/marks")
+        self._scratch = Scratch(os.path.join(root, RESERVED, "tmp"))
+        self._marks = LocalMarks(os.path.join(root, RESERVED, "marks"))
         self._locks = FolderLocks()
 
     # -- reading ---------------------------------------------------------------------------
@@ -72,10 +73,10 @@ class LocalFileBackend(StorageBackend):
         """One look per extension, whatever else the folder holds."""
         name = self._inside(stem, through_last=False)
         found = _present(stem, name, extensions)
-        if found:
+        if any(self._marks.has(file.path) for file in found):
             return found
         # A writer that changes the format may have published behind us and removed ahead of
-        # us, so only a look under its lock can say that nothing is there.
+        # us, so only a look under its lock can say that no value is there.
         with self._translated(stem), self._locks.hold(os.path.dirname(name)):
             return _present(stem, name, extensions)
 
@@ -123,6 +124,10 @@ class LocalFileBackend(StorageBackend):
                 os.unlink(target)
             self._marks.discard(path)
             self._prune(os.path.dirname(target))
+
+    def claim(self, key: str) -> AbstractContextManager[Callable[[], bool]]:
+        """Nothing to do: whoever holds `lock` is alone already."""
+        return locked_anyway()
 
     @contextlib.contextmanager
     def lock(self, *paths: str, make: bool = True) -> Iterator[None]:
@@ -229,7 +234,7 @@ class LocalFileBackend(StorageBackend):
         except StorageError:
             raise
         except OSError as error:
-            raise from_os_error(error, f"key {path!r} in {self.uri}") from error
+            raise from_os_error(error, where(path, self.uri)) from error
 
 
 def _present(stem: str, name: str, extensions: Collection[str]) -> list[FileMetadata]:

@@ -11,9 +11,15 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 
-from autostore.backend import FileMetadata, StorageBackend, not_found
-from autostore.errors import AmbiguousKeyError, StorageFileNotFoundError, compose
-from autostore.keys import can_be_key
+from autostore.backend import FileMetadata, StorageBackend, changed, not_found
+from autostore.errors import (
+    AmbiguousKeyError,
+    InvalidKeyError,
+    StorageFileNotFoundError,
+    UnsupportedFormatError,
+    compose,
+)
+from autostore.keys import can_be_key, check_path
 from autostore.registry import HandlerRegistry
 
 __all__ = ["Resolver", "ambiguous", "name_keys", "newest_marked"]
@@ -89,6 +95,54 @@ class Resolver:
         self.remember(key, path)
         return path
 
+    def names_file(self, key: str) -> bool:
+        """Whether the key names one file in full; a bare key is answered by files instead."""
+        if not self._registry.split(key)[1]:
+            return False
+        return not self._registry.may_be_stem(key) or self.is_file(key)
+
+    def locate(self, key: str) -> FileMetadata:
+        """The file that holds the object now; one request, more only where several files answer."""
+        if self.names_file(key):
+            return self._backend.get_metadata(key)
+        return self.choose(key, self.candidates(key))
+
+    def path_for(self, key: str, extension: str) -> str:
+        """The path to write: the key itself where it names its extension, else with this one."""
+        if self._registry.split(key)[1]:
+            return key
+        path = check_path(key + extension, key, self._backend.uri)
+        if self._registry.split(path) != (key, extension):
+            problem = f"With {extension} this would read as {self._registry.split(path)[1]}"
+            raise InvalidKeyError(compose(problem, key=key, uri=self._backend.uri, remedy="Choose another key."))
+        return path
+
+    def path_beside(self, source: str, target: str) -> str:
+        """The path that a copy of the path `source` gets under the key `target`: the format stays."""
+        extension = self._registry.split(source)[1]
+        wanted = self._registry.split(target)[1]
+        if wanted and wanted != extension:
+            remedy = "Read it and write it again to convert it."
+            problem = f"A copy keeps the format, and this is a {extension} file"
+            raise UnsupportedFormatError(compose(problem, key=target, uri=self._backend.uri, remedy=remedy))
+        return self.path_for(target, extension)
+
+    def path_held(self, key: str) -> str:
+        """The path to replace under `if_etag`; an absent key has changed."""
+        try:
+            return self.path(key)
+        except StorageFileNotFoundError:
+            raise changed(key, self._backend.uri) from None
+
+    def agreed_extension(self, key: str, format: str, extension: str | None) -> str:
+        """The extension that `format=` asks for, if the key does not name another one."""
+        wanted = format if format.startswith(".") else f".{format}"
+        if wanted not in self._registry.extensions or (extension is not None and extension != wanted):
+            problem = f"format={format!r} " + (f"contradicts {extension}" if extension else "is not registered")
+            remedy = f"Registered are {', '.join(sorted(self._registry.extensions))}."
+            raise UnsupportedFormatError(compose(problem, key=key, uri=self._backend.uri, remedy=remedy))
+        return wanted
+
     def candidates(self, key: str) -> list[FileMetadata]:
         """The files that answer to a bare key, without their marks; a listing's worth of requests."""
         found = self._backend.find(key, self._registry.extensions)
@@ -97,14 +151,17 @@ class Resolver:
 
     def choose(self, key: str, files: list[FileMetadata], doing: str = "read it") -> FileMetadata:
         """The one that holds the value; marks are only looked up where there are several."""
+        while len(files) > 1:
+            detailed = self.detail(files)
+            newest = newest_marked(detailed)
+            if newest is not None:
+                return newest
+            if len(detailed) == len(files):
+                raise ambiguous(key, self._backend.uri, files, doing)
+            files = self.candidates(key)  # some vanished: a writer is changing the format
         if not files:
             raise not_found(key, self._backend.uri)
-        if len(files) == 1:
-            return files[0]
-        newest = newest_marked(self.detail(files))
-        if newest is None:
-            raise ambiguous(key, self._backend.uri, files, doing)
-        return newest
+        return files[0]
 
     def detail(self, files: Iterable[FileMetadata]) -> list[FileMetadata]:
         """The same files with their marks; those that vanished meanwhile are left out."""

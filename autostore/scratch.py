@@ -19,16 +19,20 @@ SWEEP_AFTER = 24 * 3600.0
 """Seconds after which a folder that nobody holds a lock on is what a killed process left."""
 
 _PREFIX = "autostore-"
-_guard = threading.Lock()
 
 
-def _renew_guard() -> None:
-    """A thread that does not exist in a forked child may have held the guard."""
-    global _guard
-    _guard = threading.Lock()
+class _Guard:
+    """Makes one folder at a time; renewed in a forked child, where its holder may not exist."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        self.lock = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_renew_guard)
+_guard = _Guard()
+os.register_at_fork(after_in_child=_guard.renew)
 
 
 class Scratch:
@@ -49,7 +53,7 @@ class Scratch:
         folder = self._folder
         if folder is not None and self._pid == os.getpid() and os.path.isdir(folder):
             return folder
-        with _guard:
+        with _guard.lock:
             if self._folder is None or self._pid != os.getpid() or not self._folder.is_dir():
                 self._open()
             assert self._folder is not None
@@ -57,7 +61,7 @@ class Scratch:
 
     def close(self) -> None:
         """Remove the folder and everything in it; another process's folder is left alone."""
-        with _guard:
+        with _guard.lock:
             if self._finalizer is not None and self._pid == os.getpid():
                 self._finalizer()
             self._folder, self._finalizer = None, None
