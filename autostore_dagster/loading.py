@@ -34,13 +34,16 @@ class _Request:
         return self.retrying(lambda: self._read(key, annotation))
 
     def _read(self, key: str, annotation: Any) -> Any:
+        wanted = annotations.read_type(annotation)
         try:
             if self.columns is not None:
                 return frames.read_columns(self.store, key, annotation, self.columns)
-            return self.store.read(key, as_type=annotations.read_type(annotation))
+            return self.store.read(key, as_type=wanted)
         except UnsupportedFormatError:
-            if self.store.read(key) is None:
-                return None
+            recorded = self.store.read(key)
+            # The parts of a fan-in come one by one, under the annotation of their list.
+            if recorded is None or wanted is list:
+                return recorded
             raise
 
 

@@ -103,6 +103,6 @@ def _readable(store: AutoStore, value: Any, stored: Stored) -> Any:
     """A lazy table as it was stored, so that its plan does not run a second time."""
     if type(value).__name__ != "LazyFrame":
         return value
-    if stored.file.size > LARGEST_READ_BACK and "://" in stored.store_uri:
+    if stored.file.size > LARGEST_READ_BACK and not stored.store_uri.startswith("file:"):
         return None
     return store.read(stored.key, as_type=type(value))
