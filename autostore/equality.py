@@ -113,8 +113,14 @@ def _same_set(first: Any, second: Any, _again: Again) -> bool:
 
 
 def _same_time(first: Any, second: Any, _again: Again) -> bool:
-    # repr also holds the zone and the fold, which == ignores.
-    return bool(first == second) and repr(first) == repr(second)
+    if first.replace(tzinfo=None) != second.replace(tzinfo=None) or first.fold != second.fold:
+        return False
+    zones = first.tzinfo, second.tzinfo
+    if None in zones or repr(zones[0]) == repr(zones[1]):
+        return repr(zones[0]) == repr(zones[1])
+    # Each library has its own class of fixed offsets; a zone with rules has no offset without a date.
+    offset = zones[0].utcoffset(None)
+    return offset is not None and bool(offset == zones[1].utcoffset(None))
 
 
 def _same_decimal(first: decimal.Decimal, second: decimal.Decimal, _again: Again) -> bool:

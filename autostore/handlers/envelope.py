@@ -69,7 +69,7 @@ def find_class(type_name: str, *, may_import: bool) -> type:
             raise UntrustedDataError(f"The file names {type_name}, which this store may not import. {remedy}")
         try:
             importlib.import_module(module)
-        except ImportError as error:
+        except Exception as error:  # whatever the module raises
             raise CorruptDataError(
                 f"The file names {type_name}, which cannot be imported: {error}. {remedy}"
             ) from error

@@ -2,8 +2,8 @@
 
     class TestLogHandler(HandlerContract):
         handler = LogHandler()
-        samples = [Log(["a"]), Log([])]
-        refused = [Log([object()])]
+        samples = (Log(["a"]), Log([]))
+        refused = (Log([object()]),)
 
 Each check writes and reads real files through the handler alone, without a store.
 """
@@ -49,6 +49,10 @@ class HandlerContract:
     def shows_damage(self, value: Any) -> bool:
         """Whether every cut of this value's file can be told from a whole one; override where it cannot."""
         return not self.reads_anything
+
+    def is_valid(self, content: bytes, extension: str) -> bool:
+        """Whether bytes that were not written here happen to be a whole file; override where they can be."""
+        return self.reads_anything
 
     def write(self, value: Any, folder: Path, extension: str | None = None) -> Path:
         """Write a value to a new file with an odd name, and return the file."""
@@ -98,9 +102,10 @@ class HandlerContract:
             try:
                 file = self.write(value, tmp_path)
             except UnsupportedFormatError as error:
-                assert len(str(error)) > 20, f"refused value {number}: the message says too little: {error}"
-                continue
-            raise AssertionError(f"refused value {number} was written: {value!r} reads as {self.read(file)!r}")
+                message = str(error)
+            else:
+                raise AssertionError(f"refused value {number} was written: {value!r} reads as {self.read(file)!r}")
+            assert len(message) > 20, f"refused value {number}: the message says too little: {message}"
 
     def test_any_type_may_be_asked_for(self, tmp_path: Path) -> None:
         """Reading as Any gives the value, and a class that cannot be is refused."""
@@ -124,20 +129,20 @@ class HandlerContract:
             whole = file.read_bytes()
             for length in sorted({0, 1, len(whole) // 3, len(whole) // 2, len(whole) - 1} - {-1, len(whole)}):
                 file.write_bytes(whole[:length])
-                back = _attempt(lambda: self.read(file))
+                back = _attempt(self.read, file)
                 if self.shows_damage(value):
                     assert back is _FAILED or same(back, value), f"sample {number} cut to {length} read as {back!r}"
 
     def test_garbage_is_an_error(self, tmp_path: Path) -> None:
         """Files of another kind raise an Exception: not a crash, not a hang, not a value."""
-        noise = random.Random(0)
+        noise = random.Random(0)  # noqa: S311 - the same bytes in every run
         garbage = [b"", bytes(1000), b"\xff" * 64, b"no such format\n" * 9, noise.randbytes(100), noise.randbytes(5000)]
         for extension in self.handler.extensions:
             for content in garbage:
                 file = tmp_path / (_ODD_NAME + extension)
                 file.write_bytes(content)
-                back = _attempt(lambda: self.read(file))
-                assert self.reads_anything or back is _FAILED, f"{content[:20]!r} read as {back!r}"
+                back = _attempt(self.read, file)
+                assert self.is_valid(content, extension) or back is _FAILED, f"{content[:20]!r} read as {back!r}"
 
     def test_a_hostile_pickle_is_not_run(self, tmp_path: Path) -> None:
         """Reading runs no code that stands in the file, whatever the file pretends to be."""
@@ -147,7 +152,7 @@ class HandlerContract:
         for extension in self.handler.extensions:
             file = tmp_path / (_ODD_NAME + extension)
             file.write_bytes(pickle.dumps(_Hostile(str(mark))))
-            _attempt(lambda: self.read(file))
+            _attempt(self.read, file)
             assert not mark.exists(), f"reading a pickle named {extension} ran it"
 
     def test_a_value_outlives_its_file(self, tmp_path: Path) -> None:
@@ -187,10 +192,10 @@ class HandlerContract:
 _FAILED = object()
 
 
-def _attempt(read: Callable[[], Any]) -> Any:
+def _attempt(read: Callable[[Path], Any], file: Path) -> Any:
     """The value, or `_FAILED`; a BaseException, such as a panic of native code, is not caught."""
     try:
-        return read()
+        return read(file)
     except Exception:
         return _FAILED
 
