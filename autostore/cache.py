@@ -1,41 +1,137 @@
-"""Local copies: a file on this machine for every path, taken from the backend, the cache or a download.
+"""Local copies: a file on this machine for every path, from the backend itself, the cache or a download.
 
-It owns when a copy may be trusted and who deletes it; nothing else reads or writes the cache folder.
+It owns when a copy is trusted and who deletes it:
+
+    none ──download──> fresh ──304──> fresh          trusted: only right after the backend confirmed
+     ^                   │ ──200──> fresh (new)      its ETag, and only if the bytes are undamaged
+     │                   │
+     └── damaged, expired, least recently used above the limit, or removed by anybody at any time
+
+No lock is needed to be right; one is held during the first download, so that others wait
+for it instead of downloading too. `cache_entry.py` says what lies on disk.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from autostore.backend import FileMetadata, StorageBackend
+from autostore.cache_entry import Entry
+from autostore.cache_room import CacheRoom
 from autostore.config import StorageConfig
 
 __all__ = ["Copies"]
 
 
 class Copies:
-    """Hands out files to read; what it downloads itself it also removes."""
+    """Hands out files to read, and removes what it downloaded once it is not needed."""
 
     def __init__(self, backend: StorageBackend, config: StorageConfig) -> None:
         self._backend = backend
-        self._config = config
+        self._room = CacheRoom(config) if config.cache_enabled else None
 
     @contextlib.contextmanager
     def open(self, path: str) -> Iterator[tuple[Path, FileMetadata | None]]:
         """A file with the bytes at `path`, readable until the block ends, and their metadata.
 
-        The metadata is None where the file is the backend's own. Whoever wants the bytes
-        for longer keeps a descriptor.
+        The metadata is None where the file is the backend's own; of a copy that was only
+        confirmed, all but the ETag is as of when it was fetched. Whoever wants the bytes for
+        longer keeps a descriptor.
         """
         own = self._backend.local_file(path)
         if own is not None:
             yield own, None
             return
-        with self._backend.scratch_file(PurePosixPath(path).suffix) as file:
-            yield file, self._backend.download(path, file)
+        with contextlib.ExitStack() as stack:
+            yield self._cached(path, stack) or self._downloaded(path, stack)
 
     def cleanup(self) -> tuple[int, int]:
-        """Remove expired copies and the least recently used above the limit: (files, bytes) removed."""
-        return 0, 0
+        """Drop expired copies and the least recently used above the limit: (copies, bytes) removed."""
+        return (0, 0) if self._room is None else self._room.clean()
+
+    # -- the steps -------------------------------------------------------------------------
+
+    def _downloaded(self, path: str, stack: contextlib.ExitStack) -> tuple[Path, FileMetadata | None]:
+        file = stack.enter_context(self._backend.scratch_file(PurePosixPath(path).suffix))
+        return file, self._backend.download(path, file)
+
+    def _cached(self, path: str, stack: contextlib.ExitStack) -> tuple[Path, FileMetadata] | None:
+        """The copy in the cache, confirmed or replaced by one conditional GET; None where there is no cache."""
+        if self._room is None:
+            return None
+        folder = self._room.folder(hashlib.sha256(self._backend.cache_id(path).encode()).hexdigest())
+        new = stack.enter_context(self._room.new_file(folder))
+        if new is None:
+            return None
+        held = self._room.held(folder)
+        if held is None:
+            with _first_download(folder) as alone:
+                if alone:
+                    return self._confirmed(path, folder, new, None, stack)
+            held = self._room.held(folder)
+        return self._confirmed(path, folder, new, held, stack)
+
+    def _confirmed(
+        self, path: str, folder: Path, new: Path, held: tuple[Entry, int] | None, stack: contextlib.ExitStack
+    ) -> tuple[Path, FileMetadata]:
+        assert self._room is not None
+        if held is not None:
+            stack.callback(os.close, held[1])
+        found = self._backend.download(path, new, unless_etag=None if held is None else held[0].etag)
+        if found is None:
+            assert held is not None
+            entry, descriptor = held
+            self._room.used(folder)
+            return self._pinned(descriptor, folder / entry.payload, stack), entry.metadata(path)
+        descriptor = os.open(new, os.O_RDONLY | os.O_CLOEXEC)
+        stack.callback(os.close, descriptor)
+        return self._pinned(descriptor, self._room.keep(folder, new, found), stack), found
+
+    def _pinned(self, descriptor: int, file: Path, stack: contextlib.ExitStack) -> Path:
+        """A name, with the file's extension, that stays readable even if the file is evicted meanwhile."""
+        target = f"/proc/{os.getpid()}/fd/{descriptor}"
+        name = stack.enter_context(self._backend.scratch_file(file.suffix))
+        try:
+            os.stat(target)
+            os.symlink(target, name)
+        except OSError:  # not Linux: the file itself, for the moment until it is opened
+            return file
+        return name
+
+
+@contextlib.contextmanager
+def _first_download(folder: Path) -> Iterator[bool]:
+    """True for whoever may download; False, once that is over, for those who waited.
+
+    It saves double downloads where locks work, and does nothing where they do not.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        yield True
+        return
+    alone = True
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            alone = False
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _unlock(descriptor)
+        except OSError:
+            pass
+        yield alone
+    finally:
+        _unlock(descriptor)
+        os.close(descriptor)
+
+
+def _unlock(descriptor: int) -> None:
+    with contextlib.suppress(OSError):
+        # A child forked meanwhile shares the lock: closing alone would not release it.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
