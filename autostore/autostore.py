@@ -12,13 +12,20 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, Self
 
 from autostore import schemes
-from autostore.backend import FileMetadata, Mark, StorageBackend
+from autostore.backend import FileMetadata, Mark, StorageBackend, changed
 from autostore.cache import Copies
 from autostore.config import StorageConfig
-from autostore.errors import InvalidConfigError, PreconditionFailedError, StoragePermissionError, compose
+from autostore.errors import (
+    InvalidConfigError,
+    PreconditionFailedError,
+    StoragePermissionError,
+    UnsupportedFormatError,
+    compose,
+)
 from autostore.handler import DataHandler
 from autostore.keys import check_key, parse_uri, where
 from autostore.loading import Loader
@@ -104,7 +111,7 @@ class AutoStore(DictInterface):
         extension = self._registry.split(held or key)[1] or None
         if format is not None:
             extension = self._resolver.agreed_extension(key, format, extension)
-        file, extension = self._registry.encode(data, self._backend.scratch(), extension, where(key, self.uri))
+        file, extension = self._encode(key, data, extension, if_etag)
         try:
             path = held or self._resolver.path_for(key, extension)
 
@@ -268,6 +275,15 @@ class AutoStore(DictInterface):
             remedy = "Open it without read_only to write."
             raise StoragePermissionError(compose("This store is read-only", key=checked, uri=self.uri, remedy=remedy))
         return checked
+
+    def _encode(self, key: str, data: Any, extension: str | None, if_etag: str | None) -> tuple[Path, str]:
+        try:
+            return self._registry.encode(data, self._backend.scratch(), extension, where(key, self.uri))
+        except UnsupportedFormatError as error:
+            # The format to keep was that of a version that is gone: this is what the caller must hear.
+            if if_etag is not None and not self._resolver.is_version(key, if_etag):
+                raise changed(key, self.uri) from error
+            raise
 
     def _entries(self, prefix: str) -> Iterator[tuple[str, str]]:
         return self._resolver.keys(prefix)

@@ -36,9 +36,9 @@ def newest_marked(files: Iterable[FileMetadata]) -> FileMetadata | None:
 
 def ambiguous(key: str, uri: str, files: Iterable[FileMetadata], doing: str) -> AmbiguousKeyError:
     """The error that lists who answers, and what to do."""
-    names = ", ".join(repr(file.path) for file in files)
+    names = ", ".join(sorted(repr(file.path) for file in files))
     remedy = "Use a full name, or delete what you do not need."
-    return AmbiguousKeyError(compose(f"Cannot {doing}: {names} answers to this", key=key, uri=uri, remedy=remedy))
+    return AmbiguousKeyError(compose(f"Cannot {doing}: this key could mean {names}", key=key, uri=uri, remedy=remedy))
 
 
 def name_keys(
@@ -133,6 +133,13 @@ class Resolver:
             return self.path(key)
         except StorageFileNotFoundError:
             raise changed(key, self._backend.uri) from None
+
+    def is_version(self, key: str, etag: str) -> bool:
+        """Whether the object exists and has this ETag now."""
+        try:
+            return self.locate(key).etag == etag
+        except StorageFileNotFoundError:
+            return False
 
     def agreed_extension(self, key: str, format: str, extension: str | None) -> str:
         """The extension that `format=` asks for, if the key does not name another one."""

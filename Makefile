@@ -1,0 +1,46 @@
+# Every target sets itself up: a machine with Python 3.11+, venv and make is enough.
+#   make demo          the example pipeline, end to end, into ./data   (TORCH=0: without PyTorch)
+#   make test          the tests                                      (ARGS="-k cache": some of them)
+#   make check         ruff and mypy
+#   make ui            the Dagster UI on the example project
+PYTHON ?= python3
+TORCH ?= 1
+ARGS ?=
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# Built from a pinned version, so that no later one brings gigabytes of GPU libraries.
+TORCH_PACKAGE := $(if $(filter 0,$(TORCH)),,torch)
+
+.PHONY: demo test check bench soak ui clean
+
+demo: .venv/demo-$(TORCH)
+	AUTOSTORE_EXAMPLE_TORCH=$(TORCH) $(BIN)/python -m example_project
+
+ui: .venv/demo-$(TORCH)
+	mkdir -p .dagster_home
+	AUTOSTORE_EXAMPLE_TORCH=$(TORCH) DAGSTER_HOME=$(CURDIR)/.dagster_home $(BIN)/dagster dev -m example_project.definitions
+
+test: .venv/dev
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+check: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv .dagster_home data artifacts
+
+.venv/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Autostore needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	touch $@
+
+.venv/demo-$(TORCH): .venv/python pyproject.toml constraints.txt
+	$(PIP) $(TORCH_PACKAGE) -e '.[example]'
+	touch $@
+
+.venv/dev: .venv/python pyproject.toml constraints.txt
+	$(PIP) torch -e '.[dev]'
+	touch $@

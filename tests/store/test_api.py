@@ -1,0 +1,299 @@
+"""The public API: what a dict does, and what a store adds."""
+
+import pickle
+
+import numpy as np
+import polars as pl
+import pytest
+from pydantic import BaseModel
+
+import autostore
+from autostore import (
+    AutoStore,
+    FileMetadata,
+    InvalidConfigError,
+    LocalFileConfig,
+    PreconditionFailedError,
+    S3StorageConfig,
+    StorageConfig,
+    StorageFileNotFoundError,
+    StoragePermissionError,
+    UnsupportedFormatError,
+    UnsupportedSchemeError,
+)
+from autostore.autostore import DataHandler
+from autostore.memory import MemoryBackend
+from autostore.testing import same
+
+
+def test_dict_methods(store):
+    """get, pop, setdefault, update, values, items, len and truth behave as a dict's."""
+    assert store.get("nope") is None
+    assert store.get("nope", 3) == 3
+    with pytest.raises(KeyError):
+        store.pop("nope")
+    assert store.pop("nope", 4) == 4
+    assert store.setdefault("a", [1]) == [1]
+    assert store.setdefault("a", [2]) == [1]
+    store.update({"b": 2}, c=3)
+    store.update([("d", 4)])
+    assert dict(store.items()) == {"a": [1], "b": 2, "c": 3, "d": 4}
+    assert list(store.values()) == [[1], 2, 3, 4]
+    assert (len(store), bool(store), bool(AutoStore("memory://"))) == (4, True, True)
+    assert store.pop("a") == [1]
+    assert "a" not in store
+    assert list(store.keys(prefix="c")) == ["c"]
+
+
+def test_none_is_a_value(store):
+    """A stored None is not an absence."""
+    store["k"] = None
+    assert "k" in store
+    assert store["k"] is None
+    assert store.get("k", "default") is None
+    assert store.setdefault("k", 1) is None
+
+
+def test_metadata(store):
+    """write() and get_metadata() tell path, size, ETag and time."""
+    written = store.write("a/b", {"x": 1})
+    found = store.get_metadata("a/b")
+    assert isinstance(found, FileMetadata)
+    assert (found.path, found.size, found.etag) == ("a/b.json", written.size, written.etag)
+    assert found.modified_time.tzinfo is not None
+    assert store.get_size("a/b") == len(store.read("a/b", as_type=bytes))
+    with pytest.raises(StorageFileNotFoundError):
+        store.get_metadata("nope")
+
+
+def test_read_as_type(store):
+    """as_type reads into another type, a model's fields, or the raw bytes."""
+
+    store["df"] = pl.DataFrame({"x": [1]})
+    assert isinstance(store.read("df", as_type=pl.LazyFrame), pl.LazyFrame)
+    assert store.read("df", as_type=bytes)[:4] == b"PAR1"
+    store["n"] = Number(value=3)
+    assert store.read("n", as_type=dict) == {"value": 3}
+    assert store.read("n", as_type=OtherNumber) == OtherNumber(value=3)
+    with pytest.raises(UnsupportedFormatError, match="'df'"):
+        store.read("df", as_type=np.ndarray)
+
+
+class Number(BaseModel):
+    value: int
+
+
+class OtherNumber(BaseModel):
+    value: float
+
+
+def test_format_argument(store):
+    """format= chooses the format of a bare key; a contradiction or an unknown one is refused."""
+    assert store.write("t", pl.DataFrame({"x": [1]}), format="csv").path == "t.csv"
+    assert store.write("t", {"a": 1}, format=".yaml").path == "t.yaml"
+    assert list(store) == ["t"]
+    for key, format in [("t.csv", "json"), ("t", "nope"), ("t", "npy")]:
+        with pytest.raises(UnsupportedFormatError):
+            store.write(key, {"a": 1}, format=format)
+    assert store["t"] == {"a": 1}
+
+
+def test_a_refused_format_names_key_and_remedy_and_changes_nothing(store):
+    """Wrong data for an extension is refused before anything is written."""
+    store["k.json"] = {"a": 1}
+    before = store.get_metadata("k.json").etag
+    for wrong in [(1, 2), {1: 2}, float("nan"), {"x": float("inf")}, {"x": (1,)}, b"", np.float64(1), object()]:
+        with pytest.raises(UnsupportedFormatError, match=r"k\.json"):
+            store["k.json"] = wrong
+    assert store.get_metadata("k.json").etag == before
+    assert list(store.list_files()) == ["k.json"]
+
+
+def test_conditional_writes(store):
+    """if_etag and if_absent hold for bare and named keys, and keep the format."""
+    first = store.write("k", {"n": 1}, if_absent=True)
+    with pytest.raises(PreconditionFailedError):
+        store.write("k", "text", if_absent=True)
+    second = store.write("k", {"n": 2}, if_etag=first.etag)
+    with pytest.raises(PreconditionFailedError):
+        store.write("k", {"n": 3}, if_etag=first.etag)
+    with pytest.raises(UnsupportedFormatError):
+        store.write("k", np.arange(2), if_etag=second.etag)
+    with pytest.raises(PreconditionFailedError):
+        store.write("new", 1, if_etag=second.etag)
+    with pytest.raises(InvalidConfigError):
+        store.write("k", 1, if_etag="x", if_absent=True)
+    assert store["k"] == {"n": 2}
+    assert store.modify("k", lambda value: {"n": value["n"] + 1}).path == "k.json"
+    assert store["k"] == {"n": 3}
+    with pytest.raises(StorageFileNotFoundError):
+        store.modify("nope", lambda value: value)
+
+
+def test_list_files_matches_whole_paths(store):
+    """Patterns are fnmatch over whole paths, `*` crosses `/`, and our own folder is never listed."""
+    store["a/x"], store["a/b/y"], store["z.csv"] = 1, 2, pl.DataFrame({"q": [1]})
+    assert sorted(store.list_files()) == ["a/b/y.json", "a/x.json", "z.csv"]
+    assert sorted(store.list_files("a/*")) == ["a/b/y.json", "a/x.json"]
+    assert list(store.list_files("*.csv")) == ["z.csv"]
+    assert list(store.list_files("a/?.json")) == ["a/x.json"]
+    assert list(store.list_files("A/*")) == []
+
+
+def test_read_only_refuses_every_change(uri):
+    """A read-only store reads, and refuses to write, delete, copy and move."""
+    AutoStore(uri)["k"] = 1
+    store = AutoStore(uri, StorageConfig(read_only=True))
+    assert store["k"] == 1
+    for act in [
+        lambda: store.__setitem__("k", 2),
+        lambda: store.__delitem__("k"),
+        lambda: store.pop("k"),
+        lambda: store.copy("k", "l"),
+        lambda: store.move("k", "l"),
+        lambda: store.modify("k", str),
+        lambda: store.update(k=2),
+    ]:
+        with pytest.raises(StoragePermissionError, match="read-only"):
+            act()
+    assert AutoStore(uri)["k"] == 1
+
+
+class LogHandler(DataHandler):
+    """Lines of `level: message`, as a plugin would bring."""
+
+    @property
+    def extensions(self):
+        return [".log"]
+
+    @property
+    def priority(self):
+        return 15
+
+    def can_handle_data(self, data):
+        return isinstance(data, list) and bool(data) and all(isinstance(i, dict) and "level" in i for i in data)
+
+    def read_from_file(self, file_path, file_extension):
+        lines = file_path.read_text().splitlines()
+        return [dict(zip(("level", "message"), line.split(": ", 1), strict=True)) for line in lines]
+
+    def write_to_file(self, data, file_path, file_extension):
+        file_path.write_text("".join(f"{i['level']}: {i['message']}\n" for i in data))
+
+
+def test_custom_handlers(store):
+    """A handler comes first by its priority, by type and by extension, and can be taken away."""
+    entries = [{"level": "INFO", "message": "hello"}]
+    store.register_handler(LogHandler())
+    store["run"] = entries
+    store["other.log"] = entries
+    assert sorted(store.list_files()) == ["other.log", "run.log"]
+    assert store["run"] == store["other.log"] == entries
+    with pytest.raises(UnsupportedFormatError, match=r"other\.log"):
+        store["other.log"] = "text"
+    store.unregister_handler(LogHandler)
+    assert list(store) == []
+    store["run2"] = entries
+    assert sorted(store.list_files()) == ["other.log", "run.log", "run2.jsonl"]
+
+
+def test_a_plugin_extension_hides_nothing(store):
+    """What was stored as `app.log` before `.log` was registered stays reachable."""
+    store["app.log"] = {"a": 1}
+    store.register_handler(LogHandler())
+    assert "app.log" in store
+    assert list(store) == ["app.log"]
+    assert store["app.log"] == {"a": 1}
+    del store["app.log"]
+    assert "app.log" not in store
+
+
+def test_register_backend(tmp_path):
+    """A scheme can be served by another class, and taken away again."""
+
+    class Other(MemoryBackend):
+        pass
+
+    AutoStore.register_backend("other", Other)
+    try:
+        assert "other" in AutoStore.get_supported_backends()
+        store = AutoStore("other://x")
+        store["k"] = 1
+        assert store["k"] == 1
+    finally:
+        AutoStore.unregister_backend("other")
+    with pytest.raises(UnsupportedSchemeError, match="memory"):
+        AutoStore("other://x")
+    assert {"file", "memory", "s3"} <= set(AutoStore.get_supported_backends())
+
+
+def test_configs_are_checked_and_shared(tmp_path):
+    """A value out of range is refused when the config is made; foreign settings are left out."""
+    for wrong in [{"timeout": 0}, {"max_retries": -1}, {"cache_max_bytes": -1}, {"timeout": "5"}, {"pickle_key": ""}]:
+        with pytest.raises(InvalidConfigError, match=next(iter(wrong))):
+            StorageConfig(**wrong)
+    for wrong in [{"multipart_chunksize": 1}, {"max_concurrency": 0}, {"addressing_style": "odd"}]:
+        with pytest.raises(InvalidConfigError):
+            S3StorageConfig(**wrong)
+    store = AutoStore(tmp_path, config=S3StorageConfig(timeout=7, cache_enabled=True))
+    assert isinstance(store.config, LocalFileConfig)
+    assert store.config.timeout == 7
+    with pytest.raises(InvalidConfigError):
+        AutoStore(tmp_path, config={"timeout": 7})
+    secrets = S3StorageConfig(aws_access_key_id="AK", aws_secret_access_key="hush", pickle_key="hush")
+    assert "hush" not in repr(secrets)
+
+
+def test_stores_pickle_with_their_handlers(local_store):
+    """A pickled store opens the same place with the same formats."""
+    local_store.register_handler(LogHandler())
+    local_store["run"] = [{"level": "INFO", "message": "x"}]
+    again = pickle.loads(pickle.dumps(local_store))
+    assert again["run"] == local_store["run"]
+    assert repr(again) == repr(local_store)
+
+
+def test_a_closed_store_opens_again(store):
+    """close() is for temporary files and connections; the next use opens them again."""
+    store["k"] = 1
+    store.close()
+    store.cleanup()
+    assert store["k"] == 1
+    store["k"] = 2
+    assert store["k"] == 2
+
+
+def test_public_names_are_where_the_specification_imports_them():
+    """Every public name resolves, and `__all__` is sorted."""
+    assert autostore.__all__ == sorted(autostore.__all__)
+    for name in autostore.__all__:
+        assert getattr(autostore, name).__name__ == name
+    from autostore.autostore import AutoStore as same_store
+    from autostore.s3 import S3Backend, S3StorageConfig as same_config
+
+    assert (same_store, same_config) == (AutoStore, S3StorageConfig)
+    assert S3Backend.__name__ == "S3Backend"
+    with pytest.raises(AttributeError):
+        autostore.nothing
+
+
+def test_values_stop_at_the_first_unreadable_file(local_store, folder):
+    """values() raises at a damaged file and names its key."""
+    local_store.update({"a": 1, "b": 2, "c": 3})
+    (folder / "b.json").write_bytes(b"{")
+    values = local_store.values()
+    assert next(values) == 1
+    with pytest.raises(autostore.CorruptDataError, match="'b'"):
+        next(values)
+
+
+def test_lazy_frames_survive_their_file(local_store):
+    """A LazyFrame stays right when its key is replaced or deleted, and may be written back."""
+    local_store["k"] = pl.LazyFrame({"x": [1, 2, 3]})
+    lazy = local_store["k"]
+    local_store["k"] = lazy.filter(pl.col("x") > 1)
+    assert lazy.collect().height == 3
+    assert same(local_store["k"].collect(), pl.DataFrame({"x": [2, 3]}))
+    kept = local_store["k"]
+    del local_store["k"]
+    assert kept.collect().height == 2
