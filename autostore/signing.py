@@ -57,8 +57,9 @@ def verified(content: bytes, extension: str, key: str | bytes) -> memoryview:
     payload = memoryview(content)[: trailer.start()]
     digest = _start(key, extension)
     digest.update(payload)
-    if not hmac.compare_digest(digest.hexdigest().encode(), signature):
-        reason = "the file was changed" if hmac.compare_digest(key_id, _key_id(key)) else "another pickle_key signed it"
+    own_key = hmac.compare_digest(key_id, _key_id(key))
+    if not hmac.compare_digest(digest.hexdigest().encode(), signature) or not own_key:
+        reason = "the file was changed" if own_key else "another pickle_key signed it"
         raise UntrustedDataError(f"The signature does not hold: {reason}. Use the writer's key, or write it again.")
     return payload
 

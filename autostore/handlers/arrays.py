@@ -6,6 +6,7 @@ Both formats are https://numpy.org/doc/stable/reference/generated/numpy.lib.form
 from __future__ import annotations
 
 import math
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ class NpyHandler(DataHandler):
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The array; from 16 MiB on its pages are read when used, and writing to it changes only it."""
         with open(file_path, "rb") as file:
-            size = file_path.stat().st_size if file_path.is_file() else 0
+            size = os.fstat(file.fileno()).st_size
             shape, fortran, dtype = _read_header(file)
             offset = file.tell()
             nbytes = math.prod(shape) * dtype.itemsize
@@ -110,7 +111,7 @@ def check_dtype(array: Any) -> None:
         raise UnsupportedFormatError("A NumPy file cannot hold Python objects. Give the array a numeric or text dtype.")
     lib = require("numpy").lib.format
     try:
-        kept = lib.descr_to_dtype(lib.dtype_to_descr(dtype)) == dtype and lib.drop_metadata(dtype) is dtype
+        kept = lib.drop_metadata(dtype) is dtype and lib.descr_to_dtype(lib.dtype_to_descr(dtype)) == dtype
     except (TypeError, ValueError) as error:
         raise UnsupportedFormatError(f"A NumPy file cannot hold the dtype {dtype}: {error}. Convert it.") from error
     if not kept:
@@ -118,7 +119,7 @@ def check_dtype(array: Any) -> None:
 
 
 def _check_name(name: str) -> None:
-    if "\0" in name or name.endswith(".npy.npy"):
+    if "\0" in name:
         raise UnsupportedFormatError(f"A .npz member cannot be named {name!r:.80}. Rename it.")
     try:
         size = len(name.encode("utf-8"))

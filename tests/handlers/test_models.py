@@ -311,9 +311,7 @@ readings = st.builds(
     Reading,
     sensor=st.text(),
     value=st.floats(allow_nan=False, allow_infinity=False),
-    at=st.none()
-    | st.datetimes(allow_imaginary=True).map(lambda d: d.replace(fold=0))
-    | st.datetimes(timezones=st.just(dt.UTC)),
+    at=st.none() | (st.datetimes() | st.datetimes(timezones=st.just(dt.UTC))).map(lambda at: at.replace(fold=0)),
     tags=st.sets(st.text(), max_size=3),
 )
 

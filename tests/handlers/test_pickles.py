@@ -1,0 +1,214 @@
+"""Pickles, and the signatures that prove who wrote them."""
+
+import hashlib
+import hmac
+import pickle
+import re
+import sys
+import threading
+import types
+from collections import Counter, OrderedDict, defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from autostore.config import StorageConfig
+from autostore.errors import CorruptDataError, UnsupportedFormatError, UntrustedDataError
+from autostore.handlers.pickles import PickleHandler
+from autostore.testing import HandlerContract, same
+from tests.handlers import shapes
+
+KEY = "a long random secret"
+SIGNED = PickleHandler(StorageConfig(pickle_key=KEY))
+PLAIN = PickleHandler(StorageConfig())
+REFUSING = PickleHandler(StorageConfig(allow_pickle=False))
+TRAILER = re.compile(rb"\n#autostore-sig:1:([0-9a-f]+):([0-9a-f]{64})\n\Z")
+RAN: list[str] = []
+
+
+def ran(what: str) -> None:
+    RAN.append(what)
+
+
+class Bomb:
+    """Tells when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return ran, ("boom",)
+
+
+class Broken:
+    def __reduce__(self) -> Any:
+        raise RuntimeError("no")
+
+
+SAMPLES = (
+    (1, "a"),
+    {1: (2, 3)},
+    {"a", 1},
+    OrderedDict(b=1, a=2),
+    defaultdict(list, a=[1]),
+    Counter("aab"),
+    bytearray(b"x"),
+    float("nan"),
+    1 + 2j,
+    range(3),
+    [shapes.Reading(sensor="a", value=1.0)],
+    shapes.Colour.RED,
+    int,
+    "\ud800",
+)
+REFUSED = (lambda: 1, (i for i in ()), threading.Lock(), sys.stdout, Broken(), types.ModuleType("m"), [lambda: 1])
+
+
+class TestPickleHandler(HandlerContract):
+    handler = PLAIN
+    samples = SAMPLES
+    refused = REFUSED
+    runs_code = True
+
+
+class TestSignedPickleHandler(HandlerContract):
+    """With a key, nothing in a file runs unless it was signed."""
+
+    handler = SIGNED
+    samples = SAMPLES
+    refused = REFUSED
+
+
+def test_the_file_is_protocol_5(tmp_path: Path) -> None:
+    """Every Python that this library runs on reads it, with pickle alone, signed or not."""
+    for handler in (PLAIN, SIGNED):
+        handler.write_to_file({"a": (1,)}, tmp_path / "f", ".pkl")
+        content = (tmp_path / "f").read_bytes()
+        assert content[:2] == b"\x80\x05"
+        assert pickle.loads(content) == {"a": (1,)}
+
+
+def test_the_signature_is_as_documented(tmp_path: Path) -> None:
+    """HMAC-SHA256 over version, extension and bytes, in a trailer that any tool can check."""
+    SIGNED.write_to_file([1], tmp_path / "f", ".pkl")
+    content = (tmp_path / "f").read_bytes()
+    trailer = TRAILER.search(content)
+    assert trailer is not None
+    payload = content[: trailer.start()]
+    assert payload == pickle.dumps([1], protocol=5)
+    expected = hmac.new(KEY.encode(), b"autostore-sig:1:.pkl\n" + payload, hashlib.sha256).hexdigest()
+    assert trailer[2].decode() == expected
+    assert KEY.encode() not in content
+
+
+def signed_bomb(tmp_path: Path) -> bytes:
+    RAN.clear()
+    SIGNED.write_to_file(Bomb(), tmp_path / "f", ".pkl")
+    return (tmp_path / "f").read_bytes()
+
+
+def test_a_signed_file_reads_with_its_key_and_without_any(tmp_path: Path) -> None:
+    """A store that has no key ignores the signature."""
+    signed_bomb(tmp_path)
+    SIGNED.read_from_file(tmp_path / "f", ".pkl")
+    PLAIN.read_from_file(tmp_path / "f", ".pkl")
+    PickleHandler(StorageConfig(pickle_key=KEY.encode())).read_from_file(tmp_path / "f", ".pkl")
+    assert RAN == ["boom"] * 3
+
+
+def test_a_wrong_key_is_told_from_a_changed_file(tmp_path: Path) -> None:
+    """Both are refused before anything runs, and the message says which it is."""
+    content = signed_bomb(tmp_path)
+    other = PickleHandler(StorageConfig(pickle_key="other"))
+    with pytest.raises(UntrustedDataError, match="another pickle_key"):
+        other.read_from_file(tmp_path / "f", ".pkl")
+    (tmp_path / "f").write_bytes(content.replace(b"boom", b"bang"))
+    with pytest.raises(UntrustedDataError, match="was changed"):
+        SIGNED.read_from_file(tmp_path / "f", ".pkl")
+    assert RAN == []
+
+
+def test_no_changed_byte_passes(tmp_path: Path) -> None:
+    """A flip anywhere, a cut, an addition, and another extension are all refused."""
+    content = signed_bomb(tmp_path)
+    changes = [content[:i] + bytes([content[i] ^ 1]) + content[i + 1 :] for i in range(len(content))]
+    changes += [
+        content[:-1],
+        content + b"\n",
+        b"\n" + content,
+        content[: content.index(b"\n#autostore")],
+        b"",
+        content * 2,
+    ]
+    for changed in changes:
+        (tmp_path / "f").write_bytes(changed)
+        with pytest.raises(UntrustedDataError):
+            SIGNED.read_from_file(tmp_path / "f", ".pkl")
+    (tmp_path / "f").write_bytes(content)
+    with pytest.raises(UntrustedDataError):
+        SIGNED.read_from_file(tmp_path / "f", ".pt")
+    assert RAN == []
+
+
+def test_a_signature_of_a_later_version_says_upgrade(tmp_path: Path) -> None:
+    """It is neither trusted nor called damaged."""
+    content = signed_bomb(tmp_path).replace(b"-sig:1:", b"-sig:2:")
+    (tmp_path / "f").write_bytes(content)
+    with pytest.raises(UntrustedDataError, match="Upgrade"):
+        SIGNED.read_from_file(tmp_path / "f", ".pkl")
+
+
+def test_no_pickles_where_they_are_not_allowed(tmp_path: Path) -> None:
+    """Neither written nor read; the message names the setting."""
+    signed_bomb(tmp_path)
+    with pytest.raises(UntrustedDataError, match="allow_pickle=False"):
+        REFUSING.read_from_file(tmp_path / "f", ".pkl")
+    with pytest.raises(UntrustedDataError, match="allow_pickle=False"):
+        REFUSING.write_to_file((1,), tmp_path / "g", ".pkl")
+    assert not (tmp_path / "g").exists()
+    assert RAN == []
+
+
+def test_a_class_that_is_gone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A moved class and a missing module each give an error that says what to install or import."""
+    SIGNED.write_to_file(shapes.Point(1.0), tmp_path / "f", ".pkl")
+    for handler in (SIGNED, PLAIN):
+        with monkeypatch.context() as patch:
+            patch.delattr(shapes, "Point")
+            with pytest.raises(CorruptDataError, match="Point"):
+                handler.read_from_file(tmp_path / "f", ".pkl")
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, "tests.handlers.shapes", None)
+            with pytest.raises(CorruptDataError, match=r"tests\.handlers\.shapes"):
+                handler.read_from_file(tmp_path / "f", ".pkl")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(
+    value=st.recursive(
+        st.none()
+        | st.integers()
+        | st.floats()
+        | st.binary()
+        | st.text(st.characters(exclude_categories=()))
+        | st.datetimes(),
+        lambda inner: st.tuples(inner, inner) | st.dictionaries(st.integers(), inner) | st.lists(inner),
+        max_leaves=15,
+    )
+)
+def test_values_come_back_exactly(tmp_path: Path, value: Any) -> None:
+    """Also signed, and also where the value looks like a signature."""
+    for payload in (value, [value, b"\n#autostore-sig:1:" + b"0" * 16 + b":" + b"0" * 64 + b"\n"]):
+        SIGNED.write_to_file(payload, tmp_path / "f", ".pkl")
+        assert same(SIGNED.read_from_file(tmp_path / "f", ".pkl"), payload)
+        assert same(PLAIN.read_from_file(tmp_path / "f", ".pkl"), payload)
+
+
+def test_a_full_disk_is_not_a_refusal(tmp_path: Path) -> None:
+    """An error of the operating system stays one, so that the caller learns the truth."""
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    with pytest.raises(OSError, match="No space") as caught:
+        PLAIN.write_to_file(bytes(10**6), full, ".pkl")
+    assert not isinstance(caught.value, UnsupportedFormatError)
