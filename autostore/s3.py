@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import time
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from autostore.backend import FileMetadata, Mark, StorageBackend, changed, exists_already
 from autostore.config import S3StorageConfig, StorageConfig
@@ -21,7 +22,7 @@ from autostore.parallel import in_order
 from autostore.s3_client import S3Connection
 from autostore.s3_copy import copy_object, copy_parts, is_too_large
 from autostore.s3_download import download
-from autostore.s3_errors import code_of, translated
+from autostore.s3_errors import translated
 from autostore.s3_objects import (
     WRITE_ID,
     described,
@@ -37,8 +38,17 @@ from autostore.s3_upload import LARGEST_PUT, put, put_if, put_parts, sweep
 __all__ = ["S3Backend", "S3StorageConfig"]
 
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
-_SIZES_KEPT = 4096
-"""A copy's answer does not tell its size; the look at the source that came before did."""
+_LOOKS_KEPT = 4096
+_JUST_NOW = 1.0
+"""Seconds for which another look would tell hardly more than the last one."""
+
+
+class _Look(NamedTuple):
+    """What was seen of an object, and when (monotonic, seconds)."""
+
+    etag: str
+    size: int
+    time: float
 
 
 class S3Backend(StorageBackend):
@@ -60,7 +70,7 @@ class S3Backend(StorageBackend):
         self._prefix = prefix
         self._settings = S3StorageConfig.adapt(config)
         self._connection = S3Connection(bucket, self._settings)
-        self._sizes: dict[tuple[str, str], int] = {}
+        self._looks: dict[str, _Look] = {}
         self.concurrency = self._settings.max_concurrency
 
     # -- reading ---------------------------------------------------------------------------
@@ -72,7 +82,7 @@ class S3Backend(StorageBackend):
         bucket from a missing key, and why access was refused.
         """
         with translated(self.uri, path):
-            answer = self._first_look(path) or self._connection.call("head_object", Key=self._prefix + path)
+            answer = self._connection.look(self._prefix + path)
         return self._noted(described(path, answer))
 
     def download(self, path: str, file: Path, *, unless_etag: str | None = None) -> FileMetadata | None:
@@ -130,6 +140,8 @@ class S3Backend(StorageBackend):
 
     def copy(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
         """One request to S3, which copies by itself; above 5 GiB by parts."""
+        if if_etag is not None:
+            self._expect(source, if_etag)
         headers = written_headers(target, mark, self._settings.upload_args)
         with translated(self.uri, source):
             try:
@@ -138,22 +150,31 @@ class S3Backend(StorageBackend):
                 if not is_too_large(error):
                     raise
                 return self._copy_parts(source, target, mark, headers, error)
-        size = self._sizes.get((source, plain_etag(answer.get("ETag"))))
-        if size is None:  # the answer does not tell it, and nobody looked at this version before
-            return self.get_metadata(target)
-        return self._noted(written(target, size, answer, headers, mark))
+        look = self._looks.get(source)
+        if look is None or look.etag != plain_etag(answer.get("ETag")):
+            return self.get_metadata(target)  # the answer does not tell the size
+        return self._noted(written(target, look.size, answer, headers, mark))
+
+    def move(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
+        """A copy and one request more: the copy's ETag shows what the source was a moment ago."""
+        etag = if_etag or self.get_metadata(source).etag
+        begun = time.monotonic()
+        moved = self.copy(source, target, mark=mark, if_etag=etag)
+        if moved.etag == etag and time.monotonic() - begun < _JUST_NOW:
+            self._delete(source, etag)
+        else:
+            self.delete(source, if_etag=etag)
+        return moved
 
     def delete(self, path: str, *, if_etag: str | None = None) -> None:
         """One DELETE; with `if_etag`, for servers that ignore the condition, one HEAD before it."""
-        if if_etag is not None and not self._connection.deletes_if_match:
+        if if_etag is not None and not self._connection.is_aws:
             found = self._look(path)
             if found is None:
                 return
             if found.etag != if_etag:
                 raise changed(path, self.uri)
-        condition = {} if if_etag is None else {"IfMatch": in_quotes(if_etag)}
-        with contextlib.suppress(StorageFileNotFoundError), translated(self.uri, path):
-            self._connection.call("delete_object", Key=self._prefix + path, **condition)
+        self._delete(path, if_etag)
 
     def sweep(self) -> None:
         """Abort uploads in parts, below this URI, that nobody completed within a day."""
@@ -173,20 +194,17 @@ class S3Backend(StorageBackend):
 
     # -- the steps -------------------------------------------------------------------------
 
-    def _first_look(self, path: str) -> Mapping[str, Any] | None:
-        if self._connection.bucket_seen:
-            return None
-        try:
-            answer: Mapping[str, Any] = self._connection.call("get_object", Key=self._prefix + path, Range="bytes=0-0")
-        except Exception as error:
-            # An empty object has no first byte, an archived one does not give it.
-            if code_of(error) not in ("InvalidRange", "InvalidObjectState"):
-                raise
-            self._connection.bucket_seen = True
-            return None
-        with contextlib.closing(answer["Body"]) as body:
-            body.read(1)
-        return answer
+    def _delete(self, path: str, etag: str | None) -> None:
+        condition = {} if etag is None else {"IfMatch": in_quotes(etag)}
+        with contextlib.suppress(StorageFileNotFoundError), translated(self.uri, path):
+            self._connection.call("delete_object", Key=self._prefix + path, **condition)
+
+    def _expect(self, path: str, etag: str) -> None:
+        """Refuse if the object is another version now: not every server honours a copy's condition."""
+        look = self._looks.get(path)
+        known = look is not None and look.etag == etag and time.monotonic() - look.time < _JUST_NOW
+        if not known and not self._connection.is_aws and self.get_metadata(path).etag != etag:
+            raise changed(path, self.uri)
 
     def _look(self, path: str) -> FileMetadata | None:
         try:
@@ -221,7 +239,7 @@ class S3Backend(StorageBackend):
         return written(target, size, answer, headers, mark)
 
     def _noted(self, found: FileMetadata) -> FileMetadata:
-        if len(self._sizes) >= _SIZES_KEPT:
-            self._sizes.clear()
-        self._sizes[found.path, found.etag] = found.size
+        if len(self._looks) >= _LOOKS_KEPT:
+            self._looks.clear()
+        self._looks[found.path] = _Look(found.etag, found.size, time.monotonic())
         return found

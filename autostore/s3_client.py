@@ -5,6 +5,7 @@ boto3 is imported by the first request; botocore's own retries are the only ones
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -14,6 +15,7 @@ from typing import Any
 from autostore.config import S3StorageConfig
 from autostore.errors import StorageConnectionError
 from autostore.optional import require
+from autostore.s3_errors import code_of
 
 __all__ = ["S3Connection"]
 
@@ -64,9 +66,29 @@ class S3Connection:
         return str(self._opened().client.meta.endpoint_url)
 
     @property
-    def deletes_if_match(self) -> bool:
-        """Whether the server honours If-Match of DELETE: AWS does, radosgw deletes all the same."""
+    def is_aws(self) -> bool:
+        """AWS honours the conditions of DELETE and of copies; radosgw does both regardless."""
         return "amazonaws.com" in self.endpoint
+
+    def look(self, key: str) -> Any:
+        """What a HEAD answers.
+
+        While the bucket was not seen yet it is a GET of one byte, which unlike a HEAD tells a
+        missing bucket from a missing key, and says why access was refused.
+        """
+        if not self.bucket_seen:
+            try:
+                answer = self.call("get_object", Key=key, Range="bytes=0-0")
+            except Exception as error:
+                # An empty object has no first byte, an archived one does not give it.
+                if code_of(error) not in ("InvalidRange", "InvalidObjectState"):
+                    raise
+                self.bucket_seen = True
+            else:
+                with contextlib.closing(answer["Body"]) as body:
+                    body.read(1)
+                return answer
+        return self.call("head_object", Key=key)
 
     def submit(self, work: Any) -> Future[None]:
         """Run a part of a transfer in one of the `max_concurrency` threads."""

@@ -6,6 +6,8 @@ import pytest
 
 from autostore import AutoStore
 
+pytest_plugins = ["tests.servers"]
+
 
 @pytest.fixture(params=["local", "memory"])
 def uri(request, tmp_path):
