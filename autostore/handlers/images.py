@@ -22,7 +22,7 @@ _FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     ".tif": ("TIFF", {}),
     ".tiff": ("TIFF", {}),
     ".bmp": ("BMP", {}),
-    ".gif": ("GIF", {}),
+    ".gif": ("GIF", {"optimize": False}),
     ".webp": ("WEBP", {"lossless": True, "exact": True}),
 }
 _PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})

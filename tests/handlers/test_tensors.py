@@ -117,7 +117,7 @@ def test_a_view_keeps_its_gradient_flag(tmp_path: Path) -> None:
 
 
 def test_the_metadata_of_a_state_dict_is_kept(tmp_path: Path) -> None:
-    """torch keeps versions of its layers there, which load_state_dict needs."""
+    """The versions of the layers are there, which load_state_dict needs."""
     state = Net().state_dict()
     OPEN.write_to_file(state, tmp_path / "f.pt", ".pt")
     back = CAREFUL.read_from_file(tmp_path / "f.pt", ".pt")

@@ -1,0 +1,483 @@
+"""Tables: Parquet for Polars, pandas and Arrow, and CSV."""
+
+import datetime as dt
+import decimal
+import gc
+import json
+import os
+import pickle
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from polars.testing.parametric import dataframes
+
+from autostore.errors import CorruptDataError, MissingDependencyError, StorageError, UnsupportedFormatError
+from autostore.handlers.csv import CSVHandler
+from autostore.handlers.parquet import ParquetHandler
+from autostore.testing import HandlerContract, same
+
+FIXTURES = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+    deadline=None,
+    max_examples=50,
+)
+PARQUET, CSV = ParquetHandler(), CSVHandler()
+NOON = dt.datetime(2020, 1, 1, 12)
+
+COLUMNS = {
+    "categorical": pl.Series(["a", None], dtype=pl.Categorical),
+    "enum": pl.Series(["x", None], dtype=pl.Enum(["y", "x"])),
+    "decimal": pl.Series([decimal.Decimal("1.10"), None], dtype=pl.Decimal(10, 2)),
+    "duration": pl.Series([dt.timedelta(1), None], dtype=pl.Duration("ms")),
+    "time": pl.Series([dt.time(1, 2, 3, 4), None]),
+    "zoned": pl.Series([NOON, None]).dt.replace_time_zone("Europe/Berlin"),
+    "ns": pl.Series([1, None], dtype=pl.Datetime("ns")),
+    "ms": pl.Series([1, None], dtype=pl.Datetime("ms")),
+    "date": pl.Series([NOON.date(), None]),
+    "array": pl.Series([[1, 2], None], dtype=pl.Array(pl.Int8, 2)),
+    "struct": pl.Series([{"a": 1, "b": None}, None]),
+    "list": pl.Series([[1, None], []]),
+    "deep": pl.Series([[{"a": [1.5, float("nan")]}], None]),
+    "null": pl.Series([None, None]),
+    "binary": pl.Series([b"\x00", None]),
+    "int128": pl.Series([2**100, None], dtype=pl.Int128),
+    "uint64": pl.Series([2**64 - 1, None], dtype=pl.UInt64),
+    "float32": pl.Series([float("nan"), -0.0], dtype=pl.Float32),
+    "text": pl.Series(["", "☃\x00\n"]),
+    "bool": pl.Series([True, None]),
+    "": pl.Series([1, 2]),
+}
+
+
+def frame(**columns: Any) -> pl.DataFrame:
+    return pl.DataFrame(columns)
+
+
+def labelled_pandas() -> pd.DataFrame:
+    return pd.DataFrame({"a": [1, 2]}, index=pd.Index(["x", "y"], name="id"))
+
+
+def with_attrs() -> pd.DataFrame:
+    value = pd.DataFrame({"a": [1]})
+    value.attrs["source"] = "x"
+    return value
+
+
+class TestParquetHandler(HandlerContract):
+    handler = PARQUET
+    samples = (
+        pl.DataFrame(COLUMNS),
+        *(series.to_frame(name) for name, series in COLUMNS.items()),
+        pl.DataFrame(),
+        pl.DataFrame(height=3),
+        pl.DataFrame(schema={"a": pl.Int8, "b": pl.List(pl.String)}),
+        pl.DataFrame(COLUMNS).lazy(),
+        frame(a=[3, 1, 2]).lazy().filter(pl.col("a") > 1).with_columns(b=pl.col("a") * 0.5),
+        pl.LazyFrame({"a": []}),
+        pd.DataFrame({"a": [1, 2], "b": [0.5, np.nan], "c": [True, False]}),
+        pd.DataFrame({"s": ["x", None], "t": pd.to_datetime(["2020-01-01", None]), "c": pd.Categorical(["u", "v"])}),
+        pd.DataFrame({"a": pd.array([1, None], dtype="Int64"), "b": pd.to_timedelta([1, 2], unit="s")}),
+        pd.DataFrame({"z": pd.to_datetime(["2020-01-01"]).tz_localize("Europe/Berlin")}),
+        labelled_pandas(),
+        pd.DataFrame({"a": [1, 2, 3]}).iloc[1:],
+        pd.DataFrame({"a": [1, 2]}, index=pd.MultiIndex.from_tuples([("x", 1), ("y", 2)], names=["k", "n"])),
+        with_attrs(),
+        pd.DataFrame({"a": [-0.0, 0.0]}),
+        pa.table({"a": [1, None], "b": ["x", ""], "l": [[1, None], None], "f": [float("nan"), -0.0]}),
+        pa.table({"a": [1]}).replace_schema_metadata({"owner": "me", "pandas": "no JSON"}),
+        pa.table({"d": pa.array(["x", "y"]).dictionary_encode(), "t": pa.array([1, 2], pa.timestamp("ns", "UTC"))}),
+        pa.table({"s": pa.array([{"a": 1}]), "h": pa.array([1.5], pa.float16()), "u": pa.array([1], pa.duration("s"))}),
+        pa.table({"big": pa.array(["x"], pa.large_string()), "dec": pa.array([decimal.Decimal("1.10")])}),
+        pa.schema([pa.field("a", pa.int8(), nullable=False, metadata={"unit": "m"})]).empty_table(),
+    )
+    refused = (
+        frame(o=pl.Series([object()], dtype=pl.Object)),
+        frame(s=pl.Series([{}], dtype=pl.Struct([]))),
+        pd.DataFrame({"a": ["x", [1]]}),
+        pd.DataFrame({"a": pd.Series([[1, 2], [3]], dtype=object)}),
+        pd.DataFrame({"a": pd.Series([1, 2], dtype=object)}),
+        pd.DataFrame({"a": pd.Series([2**80], dtype=object)}),
+        pd.DataFrame({1: [1, 2]}),
+        pd.DataFrame([[1, 2]], columns=["a", "a"]),
+        pd.DataFrame({"a": [1, 2]}, index=pd.date_range("2020-01-01", periods=2, freq="D")),
+        pd.DataFrame({"a": [1 + 2j]}),
+        pd.DataFrame({"a": pd.Series([(1, 2)], dtype=object)}),
+        pd.Series([1]),
+        pa.table({"a": pa.array([1], pa.timestamp("s"))}),
+        pa.table({"a": pa.array([1], pa.date64())}),
+        pa.table({"a": [1]}).replace_schema_metadata({"autostore": "mine"}),
+        pa.array([1]),
+        pl.Series([1]),
+        {"a": [1]},
+    )
+
+
+def metadata(file: Path) -> Any:
+    return pq.read_metadata(file).metadata
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (frame(a=[1]), "polars.DataFrame"),
+        (frame(a=[1]).lazy(), "polars.LazyFrame"),
+        (pd.DataFrame({"a": [1]}), "pandas.DataFrame"),
+        (pa.table({"a": [1]}), "pyarrow.Table"),
+    ],
+)
+def test_the_footer_names_the_kind(tmp_path: Path, value: Any, kind: str) -> None:
+    """Any tool reads the table; the mark is in the key-value metadata, and stripped when read here."""
+    PARQUET.write_to_file(value, tmp_path / "f.parquet", ".parquet")
+    assert json.loads(metadata(tmp_path / "f.parquet")[b"autostore"]) == {"v": 1, "type": kind}
+    assert pq.read_table(tmp_path / "f.parquet").to_pydict() == {"a": [1]}
+    assert pl.read_parquet(tmp_path / "f.parquet").equals(frame(a=[1]))
+    table = PARQUET.read_as(tmp_path / "f.parquet", ".parquet", pa.Table)
+    assert b"autostore" not in (table.schema.metadata or {})
+
+
+@pytest.mark.parametrize("value", TestParquetHandler.samples[-12:], ids=str)
+def test_every_kind_reads_as_every_other(tmp_path: Path, value: Any) -> None:
+    """Whichever was written, the reader chooses what it gets."""
+    PARQUET.write_to_file(value, tmp_path / "f.parquet", ".parquet")
+    for as_type in (pl.DataFrame, pl.LazyFrame, pd.DataFrame, pa.Table):
+        back = PARQUET.read_as(tmp_path / "f.parquet", ".parquet", as_type)
+        assert type(back) is as_type
+        rows = len(back.collect()) if as_type is pl.LazyFrame else len(back)
+        assert rows == len(PARQUET.read_as(tmp_path / "f.parquet", ".parquet", pa.Table))
+
+
+def test_a_foreign_file_is_a_polars_frame(tmp_path: Path) -> None:
+    """Without the mark, whoever wrote it."""
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "f.parquet")
+    assert same(PARQUET.read_from_file(tmp_path / "f.parquet", ".parquet"), frame(a=[1]))
+
+
+def test_the_folder_adds_no_columns(tmp_path: Path) -> None:
+    """A path that looks like a Hive partition is a path."""
+    file = tmp_path / "date=2013-01-01" / "data.parquet"
+    file.parent.mkdir()
+    for value in (frame(a=[1]), frame(a=[1]).lazy(), pd.DataFrame({"a": [1]}), pa.table({"a": [1]})):
+        PARQUET.write_to_file(value, file, ".parquet")
+        assert same(PARQUET.read_from_file(file, ".parquet"), value)
+
+
+@pytest.mark.parametrize("mark", ['{"v": 2, "type": "polars.DataFrame"}', '{"v": 1, "type": "os.system"}'])
+def test_an_unknown_mark_is_an_error(tmp_path: Path, mark: str) -> None:
+    """It comes from a later version, so the message says to upgrade."""
+    frame(a=[1]).write_parquet(tmp_path / "f.parquet", metadata={"autostore": mark})
+    with pytest.raises(CorruptDataError, match="Upgrade"):
+        PARQUET.read_from_file(tmp_path / "f.parquet", ".parquet")
+
+
+def test_a_query_is_streamed_and_not_collected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writing a LazyFrame calls no collect, whatever its size."""
+
+    def collect(*_: Any, **__: Any) -> None:
+        raise AssertionError("the frame was collected")
+
+    value = frame(a=[1, 2]).lazy().select(b=pl.col("a").sum())
+    with monkeypatch.context() as patch:
+        patch.setattr(pl.LazyFrame, "collect", collect)
+        PARQUET.write_to_file(value, tmp_path / "f.parquet", ".parquet")
+        CSV.write_to_file(value, tmp_path / "f.csv", ".csv")
+    assert pl.read_parquet(tmp_path / "f.parquet").to_dict(as_series=False) == {"b": [3]}
+    assert (tmp_path / "f.csv").read_text() == '"b"\n3\n'
+
+
+def fails(_: Any) -> Any:
+    raise RuntimeError("my own bug")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        frame(a=[1]).lazy().select("missing"),
+        frame(a=["x"]).lazy().select(pl.col("a").cast(pl.Int64)),
+        frame(a=[1]).lazy().map_batches(fails),
+        pl.scan_parquet("/no/such/file.parquet"),
+        frame(o=pl.Series([object()], dtype=pl.Object)).lazy(),
+        frame(s=pl.Series([{}], dtype=pl.Struct([]))).lazy(),
+    ],
+    ids=["column", "cast", "code", "file", "object", "struct"],
+)
+def test_a_failing_query_is_its_authors_error(tmp_path: Path, query: Any) -> None:
+    """Never a refusal, which would send a LazyFrame on to pickle."""
+    for handler, name in ((PARQUET, "f.parquet"), (CSV, "f.csv")):
+        if handler is CSV and "o" in str(query):
+            continue  # CSV is only ever named, and refuses by the schema
+        with pytest.raises((StorageError, FileNotFoundError)) as caught:
+            handler.write_to_file(query, tmp_path / name, Path(name).suffix)
+        assert not isinstance(caught.value, UnsupportedFormatError)
+
+
+def test_a_lazy_frame_outlives_its_file(tmp_path: Path) -> None:
+    """It scans an open descriptor: replaced, removed, joined with itself, used by threads, written again."""
+    file = tmp_path / "f.parquet"
+    value = frame(a=range(100_000), b=[str(n % 7) for n in range(100_000)])
+    PARQUET.write_to_file(value.lazy(), file, ".parquet")
+    lazy = PARQUET.read_from_file(file, ".parquet")
+    frame(a=[-1]).write_parquet(tmp_path / "other")
+    os.replace(tmp_path / "other", file)
+    assert same(lazy.collect(), value)
+    file.unlink()
+    assert lazy.join(lazy, on="a").select(pl.len()).collect().item() == 100_000
+    assert lazy.filter(pl.col("a") == 7).collect(engine="streaming").rows() == [(7, "0")]
+    results: list[int] = []
+    threads = [
+        threading.Thread(
+            target=lambda n=n: results.append(lazy.filter(pl.col("a") % 8 == n).select(pl.len()).collect().item())
+        )
+        for n in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [12_500] * 8
+    PARQUET.write_to_file(lazy, file, ".parquet")
+    assert same(PARQUET.read_as(file, ".parquet", pl.DataFrame), value)
+
+
+def test_a_lazy_frame_holds_one_descriptor_and_gives_it_back(tmp_path: Path) -> None:
+    """One for the frame and all that is derived from it; none once they are gone."""
+    file = tmp_path / "f.parquet"
+    for handler, extension in ((PARQUET, ".parquet"), (CSV, ".csv")):
+        handler.write_to_file(frame(a=[1]), file, extension)
+        handler.read_as(file, extension, pl.LazyFrame).collect()
+        gc.collect()
+        before = len(os.listdir("/dev/fd"))
+        frames = [handler.read_as(file, extension, pl.LazyFrame) for _ in range(10)]
+        derived = [lazy.select(pl.col("a") + 1) for lazy in frames]
+        assert len(os.listdir("/dev/fd")) <= before + 10
+        del frames
+        assert derived[0].collect().rows() == [(2,)]
+        del derived
+        gc.collect()
+        assert len(os.listdir("/dev/fd")) == before
+
+
+def test_a_lazy_frame_does_not_pickle(tmp_path: Path) -> None:
+    """A descriptor belongs to this process; the error says so at once, not in the other process."""
+    PARQUET.write_to_file(frame(a=[1]).lazy(), tmp_path / "f.parquet", ".parquet")
+    with pytest.raises(Exception, match=r"."):
+        pickle.dumps(PARQUET.read_from_file(tmp_path / "f.parquet", ".parquet"))
+
+
+def blocked(tmp_path: Path, missing: tuple[str, ...], code: str) -> str:
+    """Run code in a process where some libraries are not installed."""
+    script = (
+        f"import sys\nfor name in {missing!r}: sys.modules[name] = None\nfolder = {str(tmp_path)!r}\n"
+        + textwrap.dedent(
+            """
+        from pathlib import Path
+        from autostore.errors import MissingDependencyError
+        from autostore.handlers.parquet import ParquetHandler
+        handler = ParquetHandler()
+        def read(name, as_type=None):
+            file = Path(folder) / name
+            back = handler.read_as(file, ".parquet", as_type) if as_type else handler.read_from_file(file, ".parquet")
+            return f"{type(back).__module__.partition('.')[0]}.{type(back).__name__}"
+        """
+        )
+    )
+    root = str(Path(__file__).parents[2])
+    run = subprocess.run(
+        [sys.executable, "-c", script + textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": root},
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout.strip()
+
+
+def test_one_library_is_enough(tmp_path: Path) -> None:
+    """Polars reads and writes without the others, and they without Polars; what is missing is named."""
+    values = {"p": frame(a=[1]), "l": frame(a=[1]).lazy(), "d": pd.DataFrame({"a": [1]}), "t": pa.table({"a": [1]})}
+    for name, value in values.items():
+        PARQUET.write_to_file(value, tmp_path / name, ".parquet")
+    only_polars = """
+        import polars
+        print(read("p"), read("l"), read("d", polars.DataFrame), read("t", polars.LazyFrame))
+        handler.write_to_file(polars.DataFrame({"a": [1]}), Path(folder) / "new", ".parquet")
+        for name in "dt":
+            try:
+                read(name)
+            except MissingDependencyError as error:
+                assert "autostore[" in str(error), error
+            else:
+                raise AssertionError(name)
+    """
+    output = blocked(tmp_path, ("pyarrow", "pandas"), only_polars)
+    assert output == "polars.DataFrame polars.LazyFrame polars.DataFrame polars.LazyFrame"
+    only_arrow = """
+        import pyarrow, pandas
+        print(read("d"), read("t"), read("p", pandas.DataFrame), read("l", pyarrow.Table))
+        handler.write_to_file(pandas.DataFrame({"a": ["x"]}), Path(folder) / "new", ".parquet")
+        handler.write_to_file(pyarrow.table({"a": ["x"]}), Path(folder) / "new", ".parquet")
+        try:
+            read("p")
+        except MissingDependencyError as error:
+            assert "autostore[polars]" in str(error), error
+        else:
+            raise AssertionError("p")
+    """
+    output = blocked(tmp_path, ("polars",), only_arrow)
+    assert output == "pandas.DataFrame pyarrow.Table pandas.DataFrame pyarrow.Table"
+    assert issubclass(MissingDependencyError, ImportError)
+
+
+@FIXTURES
+@given(value=dataframes(max_cols=4, max_size=6))
+def test_every_polars_frame_comes_back_exactly_or_is_refused(tmp_path: Path, value: pl.DataFrame) -> None:
+    """Of whatever dtypes, eager and lazy."""
+    file = tmp_path / "f.parquet"
+    try:
+        PARQUET.write_to_file(value, file, ".parquet")
+    except UnsupportedFormatError:
+        return
+    assert same(PARQUET.read_from_file(file, ".parquet"), value)
+    PARQUET.write_to_file(value.lazy(), file, ".parquet")
+    assert same(PARQUET.read_from_file(file, ".parquet"), value.lazy())
+
+
+cells = st.one_of(
+    *(
+        st.lists(kind, min_size=3, max_size=3)
+        for kind in (
+            st.integers(-(2**63), 2**63 - 1),
+            st.floats(),
+            st.booleans(),
+            st.text(),
+            st.none() | st.text(),
+            st.datetimes(),
+            st.none() | st.integers(),
+            st.binary(),
+            st.lists(st.integers()),
+            st.floats() | st.text(),
+            st.dates(),
+        )
+    )
+)
+
+
+@FIXTURES
+@given(
+    columns=st.dictionaries(st.text(max_size=3) | st.integers(0, 3), cells, max_size=4),
+    index=cells,
+    named=st.booleans(),
+)
+def test_every_pandas_frame_comes_back_exactly_or_is_refused(
+    tmp_path: Path, columns: Any, index: Any, named: bool
+) -> None:
+    """Whatever pandas makes of the values, its cells are the same or it was never written."""
+    try:
+        value = pd.DataFrame(columns, index=index if named else None)
+    except (ValueError, OverflowError, TypeError):
+        return
+    try:
+        PARQUET.write_to_file(value, tmp_path / "f.parquet", ".parquet")
+    except UnsupportedFormatError:
+        return
+    back = PARQUET.read_from_file(tmp_path / "f.parquet", ".parquet")
+    pd.testing.assert_frame_equal(back, value, check_exact=True)
+    assert same(back, value)
+
+
+FLAT = (
+    frame(a=[1, None], b=["x", ""], c=[None, "007"], d=[0.5, -0.0]),
+    frame(a=[1, 2]),
+    frame(s=["a,b", 'q"q', "line\nbreak", " spaces ", "☃", "null", "NaN", "true", "1e5"]),
+    frame(**{"with, comma": [1], 'q"': ["x"], "": ["y"]}),
+    frame(when=[NOON, None], day=[NOON.date(), None], at=[dt.time(1, 2, 3), None]),
+    frame(f=[1e300, 5e-324, 0.1]),
+    frame(b=[True, False, None]),
+)
+
+
+class TestCSVHandler(HandlerContract):
+    handler = CSV
+    samples = FLAT
+    refused = (
+        frame(l=[[1]]),
+        frame(s=[{"a": 1}]),
+        frame(b=[b"x"]),
+        pl.DataFrame(),
+        pd.DataFrame({"a": [1]}, index=["x"]),
+        pd.DataFrame({1: [1]}),
+        pa.table({"l": [[1]]}),
+        frame(l=[[1]]).lazy(),
+        {"a": [1]},
+    )
+    reads_anything = True
+
+
+@pytest.mark.parametrize("value", FLAT, ids=lambda value: ",".join(value.columns))
+def test_csv_reads_back_in_every_kind(tmp_path: Path, value: pl.DataFrame) -> None:
+    """And is written from every kind."""
+    file = tmp_path / "f.csv"
+    for written in (value, value.lazy(), value.to_arrow(), value.to_pandas()):
+        if type(written) is pd.DataFrame and value.null_count().sum_horizontal().item():
+            continue  # pandas itself has no null in integers
+        CSV.write_to_file(written, file, ".csv")
+        assert CSV.read_from_file(file, ".csv").equals(value)
+    assert CSV.read_as(file, ".csv", pl.LazyFrame).collect().equals(value)
+    assert CSV.read_as(file, ".csv", pa.Table).num_rows == len(value)
+    assert len(CSV.read_as(file, ".csv", pd.DataFrame)) == len(value)
+
+
+def test_csv_is_what_any_tool_reads(tmp_path: Path) -> None:
+    """UTF-8, a header, text in quotes, nothing for null."""
+    CSV.write_to_file(frame(a=[1, None], s=["007", ""]), tmp_path / "f.csv", ".csv")
+    assert (tmp_path / "f.csv").read_bytes() == b'"a","s"\n1,"007"\n,""\n'
+
+
+def test_csv_infers_from_the_whole_file(tmp_path: Path) -> None:
+    """A column that looks like numbers for a thousand rows may still be text."""
+    (tmp_path / "f.csv").write_text("a\n" + "1\n" * 2000 + "x\n")
+    assert CSV.read_from_file(tmp_path / "f.csv", ".csv")["a"][-1] == "x"
+
+
+@FIXTURES
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.none() | st.text(), st.none() | st.integers(-(2**63), 2**63 - 1), st.none() | st.floats(allow_nan=False)
+        ),
+        min_size=1,
+    )
+)
+def test_csv_keeps_every_value(tmp_path: Path, rows: Any) -> None:
+    """Text, numbers and nulls, in every row."""
+    value = pl.DataFrame(rows, schema={"s": pl.String, "i": pl.Int64, "f": pl.Float64}, orient="row")
+    CSV.write_to_file(value, tmp_path / "f.csv", ".csv")
+    back = CSV.read_from_file(tmp_path / "f.csv", ".csv")
+    assert [tuple(map(str, row)) for row in back.rows()] == [tuple(map(str, row)) for row in value.rows()]
+
+
+@FIXTURES
+@given(values=st.lists(st.none() | st.text(), min_size=1))
+def test_csv_of_one_column_keeps_its_rows_or_is_refused(tmp_path: Path, values: Any) -> None:
+    """Where a null would be an empty line."""
+    value = pl.DataFrame({"s": pl.Series(values, dtype=pl.String)})
+    try:
+        CSV.write_to_file(value, tmp_path / "f.csv", ".csv")
+    except UnsupportedFormatError:
+        return
+    back = CSV.read_from_file(tmp_path / "f.csv", ".csv")
+    assert back["s"].cast(pl.String).to_list() == values
