@@ -140,7 +140,7 @@ def _columns(metadata: Mapping[str, Any]) -> list[str] | None:
     value = columns.value if isinstance(columns, dg.MetadataValue) else columns
     if value is None:
         return None
-    if isinstance(value, str) or not all(isinstance(name, str) for name in value):
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
         raise dg.DagsterInvariantViolationError(
             f'The input metadata "columns" is {value!r}. Pass a list of column names.'
         )

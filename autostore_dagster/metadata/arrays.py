@@ -35,8 +35,11 @@ def tensor(value: Any) -> Mapping[str, Any]:
     """Shape, dtype, device and, of real numbers, the smallest, largest and mean value."""
     found = {**_shape(tuple(value.shape), value.dtype), "device": dg.MetadataValue.text(str(value.device))}
     if value.numel() and not value.is_complex() and not value.is_sparse:
-        plain = value.detach().double()
-        found |= _range(plain.min().item(), plain.max().item(), plain.mean().item())
+        import torch
+
+        plain = value.detach()
+        plain = plain.byte() if plain.dtype is torch.bool else plain
+        found |= _range(plain.min().item(), plain.max().item(), plain.mean(dtype=torch.float64).item())
     return found
 
 

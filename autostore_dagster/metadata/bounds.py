@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-__all__ = ["COLUMNS", "ROWS", "cell", "clip", "records_table"]
+__all__ = ["CELL", "COLUMNS", "ROWS", "SCHEMA", "cell", "clip", "records_table"]
 
 TEXT = 2_000
 """Characters of a preview; Dagster shows up to 1,000 inline, more behind a link."""
@@ -14,7 +14,7 @@ TEXT = 2_000
 CELL = 120
 ROWS = 5
 COLUMNS = 25
-SCHEMA = 500
+SCHEMA = 300
 
 
 def clip(text: str, length: int = TEXT) -> str:
@@ -41,5 +41,5 @@ def records_table(rows: Sequence[dict[str, Any]]) -> dg.MetadataValue | None:
         return None
     names = list(rows[0])[:COLUMNS]
     return dg.MetadataValue.table(
-        [dg.TableRecord({name: cell(row.get(name)) for name in names}) for row in rows[:ROWS]]
+        [dg.TableRecord({clip(name, CELL): cell(row.get(name)) for name in names}) for row in rows[:ROWS]]
     )

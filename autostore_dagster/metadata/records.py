@@ -34,7 +34,7 @@ def sequence(value: Sequence[Any]) -> Mapping[str, Any]:
     found: dict[str, Any] = {"entries": dg.MetadataValue.int(len(value))}
     head = value[:5]
     if head and all(isinstance(item, dict) for item in head):
-        rows = [{clip(str(name), CELL): item for name, item in row.items()} for row in head]
+        rows = [{str(name): item for name, item in row.items()} for row in head]
         found["dagster/row_count"] = dg.MetadataValue.int(len(value))
         found["head"] = records_table(rows)
     elif head:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from autostore_dagster.metadata.bounds import COLUMNS, ROWS, SCHEMA, cell, clip, records_table
+from autostore_dagster.metadata.bounds import CELL, COLUMNS, ROWS, SCHEMA, cell, clip, records_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +61,7 @@ def arrow_table(table: "pa.Table") -> Mapping[str, Any]:
 
 def _common(rows: int, schema: Iterable[tuple[str, Any]], head: list[dict[str, Any]]) -> dict[str, Any]:
     columns = list(schema)
-    listed = [dg.TableColumn(clip(name, 120), clip(str(dtype), 120)) for name, dtype in columns[:SCHEMA]]
+    listed = [dg.TableColumn(clip(name, CELL), clip(str(dtype), CELL)) for name, dtype in columns[:SCHEMA]]
     found: dict[str, Any] = {
         "dagster/row_count": dg.MetadataValue.int(rows),
         "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns=listed)),
@@ -76,6 +76,6 @@ def _plots(means: Mapping[str, Any], nulls: Mapping[str, Any]) -> dict[str, Any]
     for name, mean in means.items():
         value = cell(mean if mean is None else float(mean))
         if isinstance(value, float):
-            plots[f"mean/{name}"] = dg.MetadataValue.float(value)
-        plots[f"nulls/{name}"] = dg.MetadataValue.int(int(nulls[name]))
+            plots[f"mean/{clip(name, CELL)}"] = dg.MetadataValue.float(value)
+        plots[f"nulls/{clip(name, CELL)}"] = dg.MetadataValue.int(int(nulls[name]))
     return plots

@@ -1,0 +1,125 @@
+"""Config: the same as the core's, and secrets that nobody sees."""
+
+import dataclasses
+import json
+
+import dagster as dg
+import pytest
+from dagster._core.snap import JobSnap
+
+import autostore
+from autostore_dagster import AutoStoreIOManager, AutoStoreResource, LocalStorageConfig, S3StorageConfig
+
+PAIRS = [(LocalStorageConfig, autostore.LocalFileConfig), (S3StorageConfig, autostore.S3StorageConfig)]
+SECRET = "wJalr-the-secret"
+
+
+@pytest.mark.parametrize(("config", "core"), PAIRS)
+def test_parity(config, core):
+    """Every field of the core has its twin, with its default, and no other exists."""
+    assert list(config.model_fields) == [field.name for field in dataclasses.fields(core)]
+    assert config().to_core() == core()
+    assert all(field.description for field in config.model_fields.values())
+
+
+@pytest.mark.parametrize(("config", "core"), PAIRS)
+def test_every_field_arrives(config, core, tmp_path):
+    """A value given to any field reaches the core's dataclass."""
+    given = {"timeout": 3.5, "max_retries": 9, "cache_dir": str(tmp_path), "read_only": True, "pickle_key": SECRET}
+    if core is autostore.S3StorageConfig:
+        given |= {"upload_args": {"StorageClass": "GLACIER"}, "max_concurrency": 3, "addressing_style": "path"}
+        given |= {"aws_access_key_id": "AKIA", "aws_secret_access_key": SECRET, "checksums": True}
+    assert config(**given).to_core() == core(**given)
+
+
+@pytest.mark.parametrize(("given", "core"), [("false", False), ("True", True), ("/ca.pem", "/ca.pem"), (None, None)])
+def test_verify_is_a_switch_or_a_file(given, core):
+    """Dagster's configuration has no union, so `verify` is a text that may say true or false."""
+    assert S3StorageConfig(verify=given).to_core().verify == core
+
+
+def test_a_value_out_of_range_is_refused():
+    """The core checks what Dagster cannot."""
+    with pytest.raises(autostore.InvalidConfigError, match="multipart_chunksize"):
+        S3StorageConfig(multipart_chunksize=5).to_core()
+
+
+def test_secrets_do_not_show_in_reprs():
+    """Neither the config nor what holds it prints a secret."""
+    storage = S3StorageConfig(aws_access_key_id="AKIA", aws_secret_access_key=SECRET, pickle_key=SECRET)
+    assert SECRET not in repr(storage)
+    assert SECRET not in repr(AutoStoreIOManager(uri="s3://b/", storage=storage))
+
+
+@pytest.mark.parametrize("literal", [True, False])
+def test_secrets_reach_no_snapshot(literal, monkeypatch, instance, tmp_path):
+    """A secret given literally, or by EnvVar, is in nothing that the UI or a run's record is made of."""
+    monkeypatch.setenv("THE_SECRET", SECRET)
+    storage = S3StorageConfig(
+        aws_access_key_id="AKIA", aws_secret_access_key=SECRET if literal else dg.EnvVar("THE_SECRET")
+    )
+
+    @dg.asset
+    def one(store: AutoStoreResource) -> int:
+        return 1
+
+    resources = {
+        "io_manager": AutoStoreIOManager(uri=str(tmp_path), storage=storage),
+        "store": AutoStoreResource(uri=str(tmp_path), storage=storage),
+    }
+    defs = dg.Definitions([one], resources=resources, jobs=[dg.define_asset_job("all", "*")])
+    job = defs.resolve_job_def("all")
+    result = job.execute_in_process(instance=instance)
+    shown = [dg.serialize_value(JobSnap.from_job_def(job)), json.dumps(result.dagster_run.run_config)]
+    shown += [dg.serialize_value(event) for event in result.all_events]
+    shown += [json.dumps(definition.config_schema.default_value) for definition in job.resource_defs.values()
+              if definition.config_schema.default_provided]  # fmt: skip
+    assert str(tmp_path) in "".join(shown)  # so this is the place where a secret would show
+    assert SECRET not in "".join(shown)
+
+
+@pytest.mark.parametrize("cls", [AutoStoreIOManager, AutoStoreResource])
+def test_env_vars_arrive(cls, monkeypatch, tmp_path, instance):
+    """EnvVar works for the uri and inside storage, for texts and whole numbers."""
+    monkeypatch.setenv("PLACE", str(tmp_path / "from_env"))
+    monkeypatch.setenv("RETRIES", "7")
+    monkeypatch.setenv("KEY", SECRET)
+    storage = LocalStorageConfig(max_retries=dg.EnvVar.int("RETRIES"), pickle_key=dg.EnvVar("KEY"))
+    held = cls(uri=dg.EnvVar("PLACE"), storage=storage)
+
+    @dg.asset
+    def one(thing: dg.ResourceParam[object]) -> int:
+        core = thing.storage.to_core()
+        assert (core.max_retries, core.pickle_key) == (7, SECRET)
+        assert thing.uri == str(tmp_path / "from_env")
+        return 1
+
+    dg.materialize([one], resources={"thing": held, "io_manager": dg.mem_io_manager}, instance=instance)
+
+
+def test_a_missing_variable_is_named(monkeypatch, instance):
+    """Dagster says which variable is missing."""
+    monkeypatch.delenv("NOWHERE", raising=False)
+
+    @dg.asset
+    def one() -> int:
+        return 1
+
+    with pytest.raises(dg.DagsterInvalidConfigError, match="NOWHERE"):
+        dg.materialize([one], resources={"io_manager": AutoStoreIOManager(uri=dg.EnvVar("NOWHERE"))}, instance=instance)
+
+
+def test_configure_at_launch(tmp_path, instance):
+    """The place may be named when the run is launched."""
+
+    @dg.asset
+    def one() -> int:
+        return 1
+
+    dg.materialize(
+        [one],
+        resources={"io_manager": AutoStoreIOManager.configure_at_launch()},
+        run_config={"resources": {"io_manager": {"config": {"uri": str(tmp_path)}}}},
+        instance=instance,
+    )
+    assert autostore.AutoStore(str(tmp_path))["one"] == 1

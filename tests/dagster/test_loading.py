@@ -1,0 +1,319 @@
+"""Loading: the consumer's annotation decides the shape, the store's record and the annotation the type."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Optional
+
+import dagster as dg
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from autostore import StorageFileNotFoundError, UnsupportedFormatError
+
+days = dg.DailyPartitionsDefinition("2013-01-01", end_date="2013-01-04")
+DAYS = days.get_partition_keys()
+colors = dg.StaticPartitionsDefinition(["red", "007", "blue"])
+
+
+def fill(rig, asset, definition=days):
+    """Materialize every partition of an asset."""
+    for key in definition.get_partition_keys():
+        rig.run(asset, partition=key)
+
+
+@dg.asset(partitions_def=days)
+def number(context) -> int:
+    """The day of the month, as an int."""
+    return int(context.partition_key[-2:])
+
+
+@dg.asset(partitions_def=colors)
+def table(context) -> pl.DataFrame:
+    """A table of one row for each color."""
+    return pl.DataFrame({"x": [len(context.partition_key)], "y": ["text"]})
+
+
+def consumer(annotation, upstream="number", *, metadata=None, mapping=None, partitions_def=None, check=None):
+    """An asset that hands what it was given to `check`."""
+
+    @dg.asset(
+        ins={"given": dg.AssetIn(upstream, metadata=metadata, partition_mapping=mapping)},
+        partitions_def=partitions_def,
+    )
+    def consuming(given: annotation) -> None:
+        check(given)
+
+    return consuming
+
+
+def received(rig, annotation, *upstream, partition=None, expect=True, **more):
+    """What a consumer of this annotation is given in a run of its own."""
+    seen = []
+    asset = consumer(annotation, upstream[0].key, check=seen.append, **more)
+    rig.run(asset, *upstream, select=[asset], partition=partition, expect=expect)
+    return seen[0] if seen else None
+
+
+@pytest.mark.parametrize("annotation", [dict[str, int], Mapping[str, int], dict, Optional[dict[str, int]], Any])
+def test_a_dict_by_partition(rig, annotation):
+    """Several partitions come as a dict, in the order of the partitions definition."""
+    fill(rig, number)
+    given = received(rig, annotation, number)
+    assert given == {"2013-01-01": 1, "2013-01-02": 2, "2013-01-03": 3}
+    assert list(given) == DAYS
+
+
+def test_the_order_is_the_definition_s(rig):
+    """Not the alphabet's, and not that in which Dagster hands the keys."""
+    fill(rig, table, colors)
+    assert list(rig.load(table, dict[str, pl.DataFrame], between=("red", "blue"))) == ["red", "007", "blue"]
+    assert list(received(rig, dict[str, pl.DataFrame], table)) == ["red", "007", "blue"]
+
+
+@pytest.mark.parametrize(("annotation", "wanted"), [(int, 1), (Any, 1), (Optional[int], 1)])
+def test_one_to_one_gives_the_object(rig, annotation, wanted):
+    """A consumer with the same partitions gets the bare value."""
+    rig.run(number, partition=DAYS[0])
+    assert received(rig, annotation, number, partitions_def=days, partition=DAYS[0]) == wanted
+
+
+@pytest.mark.parametrize("annotation", [dict[str, int], dict[str, Any], Any])
+def test_a_set_of_one_partition_is_still_a_dict(rig, annotation):
+    """A definition that has one partition today gives the same shape as one that has two."""
+    only = dg.StaticPartitionsDefinition(["a"])
+
+    @dg.asset(partitions_def=only)
+    def one() -> int:
+        return 5
+
+    rig.run(one, partition="a")
+    assert received(rig, annotation, one) == {"a": 5}
+
+
+@pytest.mark.parametrize("annotation", [dict[str, int], dict[str, Any], dict, Any])
+def test_a_stored_dict_is_not_mistaken(rig, annotation):
+    """A value that is a dict itself comes bare to a one-to-one consumer, by partition to the others."""
+
+    @dg.asset(partitions_def=dg.StaticPartitionsDefinition(["a"]))
+    def one() -> dict[str, int]:
+        return {"x": 1}
+
+    rig.run(one, partition="a")
+    assert received(rig, annotation, one, partitions_def=one.partitions_def, partition="a") == {"x": 1}
+    assert received(rig, dict[str, dict], one) == {"a": {"x": 1}}
+
+
+def test_no_partition(rig):
+    """Zero upstream partitions are an empty dict, and None for any other annotation."""
+    window = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1)
+
+    @dg.asset(partitions_def=days, ins={"running": dg.AssetIn(partition_mapping=window)})
+    def running(context, running: Optional[int]) -> int:
+        return (running or 0) + int(context.partition_key[-2:])
+
+    fill(rig, running)
+    assert rig.load(running, dict[str, int], between=(DAYS[0], DAYS[-1])) == dict(zip(DAYS, [1, 3, 6], strict=True))
+    before = dg.TimeWindowPartitionMapping(start_offset=-2, end_offset=-1)
+    mapping = {"mapping": before, "partitions_def": days, "partition": DAYS[0]}
+    assert received(rig, dict[str, int], number, **mapping) == {}
+    assert received(rig, Optional[int], number, **mapping) is None
+
+
+def test_many_partitions_do_not_fit_one_type(rig):
+    """An annotation that cannot hold several partitions is refused with one that can."""
+    fill(rig, number)
+    with pytest.raises(UnsupportedFormatError, match=r"dict\[str, int\]"):
+        rig.load(number, int, between=(DAYS[0], DAYS[-1]))
+
+
+@pytest.mark.parametrize("kind", [pl.DataFrame, pl.LazyFrame, Optional[pl.LazyFrame]])
+def test_one_frame_of_all_partitions(rig, kind):
+    """All partitions as one frame, with the partition as text: "007" stays "007"."""
+    fill(rig, table, colors)
+    given = received(rig, kind, table)
+    assert isinstance(given, pl.DataFrame if kind is pl.DataFrame else pl.LazyFrame)
+    wanted = pl.DataFrame({"x": [3, 3, 4], "y": ["text"] * 3, "partition": ["red", "007", "blue"]})
+    assert_frame_equal(given.lazy().collect(), wanted)
+
+
+def test_a_frame_of_one_partition_has_the_column_too(rig):
+    """The schema does not depend on how many partitions there are; one-to-one gives the bare table."""
+    fill(rig, table, colors)
+    assert rig.load(table, pl.DataFrame, between=("red", "red")).columns == ["x", "y", "partition"]
+    assert rig.load(table, pl.DataFrame, partition="red").columns == ["x", "y"]
+
+
+def test_a_frame_of_two_dimensions(rig):
+    """Every dimension is a column of its own."""
+    grid = dg.MultiPartitionsDefinition({"day": days, "color": colors})
+
+    @dg.asset(partitions_def=grid)
+    def cells() -> pl.DataFrame:
+        return pl.DataFrame({"x": [1]})
+
+    for color in colors.get_partition_keys():
+        rig.run(cells, partition=dg.MultiPartitionKey({"day": DAYS[0], "color": color}))
+    given = received(rig, pl.DataFrame, cells, metadata={"allow_missing_partitions": True})
+    assert sorted(given.rows()) == [(1, "007", DAYS[0]), (1, "blue", DAYS[0]), (1, "red", DAYS[0])]
+    assert given.columns == ["x", "color", "day"]
+    one = dg.MultiPartitionKey({"day": DAYS[0], "color": "007"})
+    assert rig.load(cells, pl.DataFrame, partition=one).columns == ["x"]
+
+
+def test_a_column_of_that_name_stays(rig):
+    """A table's own column wins over the partition's."""
+
+    @dg.asset(partitions_def=colors)
+    def owning(context) -> pl.DataFrame:
+        return pl.DataFrame({"partition": [1.5]})
+
+    fill(rig, owning, colors)
+    assert received(rig, pl.DataFrame, owning)["partition"].to_list() == [1.5] * 3
+
+
+def test_tables_that_grew(rig):
+    """A column that came later is null before, and whole numbers become decimals where a partition has them."""
+    grown = {"red": {"x": [1]}, "007": {"x": [1.5], "new": ["n"]}, "blue": {"x": [2]}}
+
+    @dg.asset(partitions_def=colors)
+    def growing(context) -> pl.DataFrame:
+        return pl.DataFrame(grown[context.partition_key])
+
+    fill(rig, growing, colors)
+    given = received(rig, pl.DataFrame, growing)
+    assert given.select("x", "new").rows() == [(1.0, None), (1.5, "n"), (2.0, None)]
+
+
+def test_none_and_missing(rig):
+    """A stored None is in the dict and no row of a frame; a missing partition is an error, unless it is allowed."""
+
+    @dg.asset(partitions_def=colors)
+    def maybe(context) -> Optional[pl.DataFrame]:
+        return None if context.partition_key == "007" else pl.DataFrame({"x": [1]})
+
+    rig.run(maybe, partition="red")
+    rig.run(maybe, partition="007")
+    with pytest.raises(StorageFileNotFoundError, match=r"1 partition.*blue"):
+        rig.load(maybe, dict[str, Any], between=("red", "blue"))
+    allowed = {"allow_missing_partitions": True}
+    given = received(rig, dict[str, Optional[pl.DataFrame]], maybe, metadata=allowed)
+    assert list(given) == ["red", "007"]
+    assert given["007"] is None
+    assert received(rig, pl.DataFrame, maybe, metadata=allowed)["partition"].to_list() == ["red"]
+
+
+def test_nothing_stored_says_what_to_do(rig):
+    """Loading what was never materialized names the asset."""
+
+    @dg.asset(key=["raw", "nothing"])
+    def nothing() -> int:
+        return 1
+
+    with pytest.raises(StorageFileNotFoundError, match=r"raw/nothing is not stored.*Materialize"):
+        rig.load(nothing)
+
+
+@pytest.mark.parametrize("kind", [pl.DataFrame, pl.LazyFrame, Any])
+def test_columns_of_one_table(rig, kind):
+    """Only the columns that the input names are read."""
+
+    @dg.asset
+    def wide() -> pl.DataFrame:
+        return pl.DataFrame({"a": [1], "b": [2], "c": [3]})
+
+    rig.run(wide)
+    given = received(rig, kind, wide, metadata={"columns": ["c", "a"]})
+    assert given.lazy().collect().rows() == [(3, 1)]
+    assert given.lazy().collect_schema().names() == ["c", "a"]
+
+
+def test_columns_of_all_partitions(rig):
+    """Columns may name the partition as well."""
+    fill(rig, table, colors)
+    given = received(rig, pl.DataFrame, table, metadata={"columns": ["partition", "x"]})
+    assert given.rows() == [("red", 3), ("007", 3), ("blue", 4)]
+
+
+def test_columns_are_pushed_into_the_scan(rig):
+    """The plan of a lazy input reads no other column."""
+    fill(rig, table, colors)
+    given = received(rig, pl.LazyFrame, table, metadata={"columns": ["x"]})
+    assert "PROJECT 1/2 COLUMNS" in given.explain()
+
+
+@pytest.mark.parametrize("columns", ["x", 5, [1]])
+def test_columns_are_a_list_of_names(rig, columns):
+    """A lone name would be read as its letters: refused."""
+    fill(rig, table, colors)
+    with pytest.raises(dg.DagsterInvariantViolationError, match="list of column names"):
+        rig.load(table, pl.DataFrame, partition="red", metadata={"columns": columns})
+
+
+def test_recorded_types_come_back(rig):
+    """Without an annotation each value comes back as what it was."""
+
+    @dg.asset
+    def lazy():
+        return pl.LazyFrame({"x": [1]})
+
+    @dg.asset
+    def array():
+        return np.arange(3)
+
+    rig.run(lazy, array)
+    assert isinstance(rig.load(lazy), pl.LazyFrame)
+    assert isinstance(rig.load(lazy, pl.DataFrame), pl.DataFrame)
+    assert rig.load(array).tolist() == [0, 1, 2]
+
+
+def test_a_running_event_loop(rig):
+    """Many partitions load where a loop is already running, as in a notebook."""
+    fill(rig, number)
+
+    async def load():
+        return rig.load(number, dict[str, int], between=(DAYS[0], DAYS[-1]))
+
+    assert asyncio.run(load()) == dict(zip(DAYS, [1, 2, 3], strict=True))
+
+
+def test_external_assets(rig):
+    """An AssetSpec and a SourceAsset are read by their key."""
+    rig.store()["raw/outside"] = {"x": 1}
+    rig.store()["daily/date=2013-01-02/data"] = 2
+    spec = dg.AssetSpec(["raw", "outside"]).with_io_manager_key("io_manager")
+    source = dg.SourceAsset("daily", partitions_def=days, io_manager_key="io_manager")
+    assert received(rig, dict, spec) == {"x": 1}
+    assert received(rig, dict[str, int], source, metadata={"allow_missing_partitions": True}) == {DAYS[1]: 2}
+
+
+def test_asset_checks(rig):
+    """A check of its own process reads the asset's value."""
+
+    @dg.asset
+    def checked() -> int:
+        return 7
+
+    @dg.asset_check(asset=checked)
+    def is_seven(checked: int) -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=checked == 7)
+
+    rig.run(checked)
+    result = rig.run(checked, is_seven, select=dg.AssetSelection.checks(is_seven))
+    assert [evaluation.passed for evaluation in result.get_asset_check_evaluations()] == [True]
+
+
+def test_dynamic_partitions(rig):
+    """Partitions that are added at run time are ordered as they were added."""
+    clients = dg.DynamicPartitionsDefinition(name="clients")
+
+    @dg.asset(partitions_def=clients)
+    def spent(context) -> str:
+        return context.partition_key
+
+    rig.instance.add_dynamic_partitions("clients", ["zoe", "adam"])
+    for key in ("zoe", "adam"):
+        rig.run(spent, partition=key)
+    assert rig.keys() == ["spent/partition=adam/data", "spent/partition=zoe/data"]
+    assert list(received(rig, dict[str, str], spent)) == ["zoe", "adam"]

@@ -1,0 +1,244 @@
+"""What the UI shows: facts and previews of every type, bounded, and never over what the user says."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+from pydantic import BaseModel, Field
+from scipy import sparse
+
+from autostore import AutoStore
+from autostore_dagster import AutoStoreIOManager, stamp
+
+LIMIT = 100_000
+"""Bytes of one materialization's event, whatever the value."""
+
+
+class Model(BaseModel):
+    """A model with a field that its repr hides."""
+
+    accuracy: float = 0.5
+    password: str = Field("hunter2", repr=False)
+
+
+@dataclass
+class Config:
+    """A dataclass with a field that its repr hides."""
+
+    epochs: int = 3
+    password: str = field(default="hunter2", repr=False)
+
+
+def shown(rig, value, **options):
+    """The metadata of an asset that returns this value."""
+
+    @dg.asset(**options)
+    def thing() -> Any:
+        return value
+
+    result = rig.run(thing)
+    event = next(event for event in result.all_events if event.is_step_materialization)
+    assert len(dg.serialize_value(event)) < LIMIT
+    metadata = rig.metadata(result, "thing")[None]
+    assert "preview_error" not in metadata, metadata["preview_error"]
+    return metadata
+
+
+def test_facts_of_every_value(rig):
+    """Key, uri, format, type, ETag, size, seconds, and a line to paste that loads it."""
+    found = shown(rig, {"a": 1})
+    file = rig.store().get_metadata("thing")
+    assert found["key"] == "thing"
+    assert found["uri"] == f"{rig.store().uri}/thing.json"
+    assert (found["format"], found["type"], found["etag"]) == (".json", "dict", file.etag)
+    assert found["dagster/size_bytes"] == file.size
+    assert found["write_seconds"] > 0
+    assert eval(found["load"], {"AutoStore": AutoStore}) == {"a": 1}
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_polars_table(rig, lazy):
+    """Rows, columns, head; statistics that plot for a table in memory."""
+    table = pl.DataFrame({"x": [1, 2, None, 3, 4, 5], "name": list("abcdef"), "l": [[1]] * 6})
+    found = shown(rig, table.lazy() if lazy else table)
+    assert found["dagster/row_count"] == 6
+    assert [(c.name, c.type) for c in found["dagster/column_schema"].columns] == [
+        ("x", "Int64"), ("name", "String"), ("l", "List(Int64)"),
+    ]  # fmt: skip
+    assert [record.data["name"] for record in found["head"]] == list("abcde")
+    if not lazy:
+        assert (found["mean/x"], found["nulls/x"]) == (3.0, 1)
+
+
+def test_pandas_and_arrow_tables(rig):
+    """Their rows, columns and heads show alike."""
+    pd, pa = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
+    for table in (pd.DataFrame({"x": [1, 2]}), pa.table({"x": [1, 2]})):
+        found = shown(rig, table)
+        assert found["dagster/row_count"] == 2
+        assert [column.name for column in found["dagster/column_schema"].columns] == ["x"]
+        assert [record.data for record in found["head"]] == [{"x": 1}, {"x": 2}]
+
+
+def test_arrays(rig):
+    """Shape, dtype, range; how full a sparse matrix is."""
+    found = shown(rig, np.arange(6.0).reshape(2, 3))
+    assert (found["shape"], found["dtype"], found["min"], found["max"]) == ("(2, 3)", "float64", 0.0, 5.0)
+    found = shown(rig, sparse.csr_matrix(np.eye(4)))
+    assert (found["shape"], found["stored_values"], found["density"]) == ("(4, 4)", 4, 0.25)
+    assert "max" not in shown(rig, np.array(["a", "b"]))
+    assert shown(rig, np.zeros((0, 2)))["shape"] == "(0, 2)"
+    assert shown(rig, np.array([1.0, np.nan]))["max"] == "nan"
+
+
+def test_tensors_and_models(rig):
+    """Shape and range of a tensor, parameters of a network."""
+    torch = pytest.importorskip("torch")
+    found = shown(rig, torch.arange(4).reshape(2, 2))
+    assert (found["shape"], found["dtype"], found["max"]) == ("(2, 2)", "torch.int64", 3.0)
+    found = shown(rig, torch.nn.Linear(3, 2))
+    assert found["parameters"] == found["trainable_parameters"] == 8
+    assert "in_features=3" in found["layers"]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "1", "P", "LA", "I;16", "F", "CMYK"])
+def test_images(rig, mode):
+    """A thumbnail that the UI shows inline, and a larger preview, in every mode."""
+    found = shown(rig, Image.effect_noise((300, 200), 90).convert(mode if mode != "I;16" else "I").convert(mode))
+    assert (found["width"], found["height"], found["mode"]) == (300, 200, mode)
+    assert found["thumbnail"].startswith("![thumbnail](data:image/webp;base64,")
+    assert len(found["thumbnail"]) < 1000 < len(found["preview"])
+
+
+def test_fields(rig):
+    """Fields of models and dataclasses, but not those that their repr hides."""
+    for value, name, number in ((Model(), "value/accuracy", 0.5), (Config(), "value/epochs", 3)):
+        found = shown(rig, value)
+        assert found[name] == number
+        assert "hunter2" not in str(found)
+
+
+def test_records_texts_and_numbers(rig):
+    """Entries of dicts and lists, heads of texts, and numbers that plot."""
+    assert shown(rig, {"a": 1, "b": "x"})["value/a"] == 1
+    found = shown(rig, [{"a": 1}, {"a": 2}])
+    assert (found["dagster/row_count"], [record.data for record in found["head"]]) == (2, [{"a": 1}, {"a": 2}])
+    assert shown(rig, [1, "x"])["entries"] == 2
+    assert shown(rig, "# Title\ntext")["lines"] == 2
+    assert shown(rig, 2.5)["value"] == 2.5
+    assert shown(rig, b"\x00\xff")["head"] == "00 ff"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pl.DataFrame({f"column_{i}": ["x" * 10_000] * 10 for i in range(2_000)}),
+        pl.DataFrame({"binary": [b"x" * 1_000_000], "nested": [[["y" * 1_000_000]]]}),
+        pl.DataFrame({"n" * 50_000: [1]}),
+        {str(i): "v" * 1_000 for i in range(10_000)},
+        {"k" * 100_000: 1},
+        [{"k" * 100_000: "v" * 100_000}] * 10,
+        ["v" * 1_000_000],
+        "line\n" * 1_000_000,
+        b"\xff" * 10_000_000,
+        10**400,
+        {"big": 10**400, "nan": float("nan")},
+        Image.effect_noise((2000, 2000), 200).convert("RGB"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_the_event_log_is_not_the_data(rig, value):
+    """A wide table, a huge text or a big number leaves an event of bounded size."""
+    shown(rig, value)
+
+
+def test_the_user_s_own_metadata_wins(rig):
+    """What the asset says of itself is not overwritten, by whichever way it says it."""
+    frame = pl.DataFrame({"x": [1]})
+
+    @dg.asset
+    def output_():
+        return dg.Output(frame, metadata={"dagster/row_count": 99, "key": "mine"})
+
+    @dg.asset
+    def context_(context) -> pl.DataFrame:
+        context.add_output_metadata({"dagster/row_count": 99})
+        return frame
+
+    @dg.asset
+    def result() -> dg.MaterializeResult:
+        return dg.MaterializeResult(value=frame, metadata={"dagster/row_count": 99})
+
+    run = rig.run(output_, context_, result)
+    for node in ("output_", "context_", "result"):
+        assert rig.metadata(run, node)[None]["dagster/row_count"] == 99
+    assert rig.metadata(run, "output_")[None]["key"] == "mine"
+
+
+def test_the_user_s_own_metadata_of_a_partition_wins(rig):
+    """Also where one run writes several partitions."""
+    letters = dg.StaticPartitionsDefinition(["a", "b"])
+
+    @dg.asset(partitions_def=letters, backfill_policy=dg.BackfillPolicy.single_run())
+    def each(context) -> Any:
+        context.add_asset_metadata({"type": "mine"}, partition_key="a")
+        return {"a": 1, "b": 2}
+
+    found = rig.metadata(rig.run(each, between=("a", "b")), "each")
+    assert [found[key]["type"] for key in "ab"] == ["mine", "int"]
+
+
+@pytest.mark.parametrize("how", ["manager", "asset"])
+def test_previews_can_be_turned_off(rig, how):
+    """Without previews nothing of the value itself reaches the event log."""
+    if how == "manager":
+        rig.manager = AutoStoreIOManager(uri=rig.uri, previews=False)
+    options = {"metadata": {"autostore/previews": False}} if how == "asset" else {}
+    found = shown(rig, pl.DataFrame({"x": ["private"]}), **options)
+    assert "private" not in str(found)
+    assert found["dagster/size_bytes"] > 0
+
+
+def test_a_preview_that_fails_fails_nothing(rig):
+    """The value is stored, and the event says why there is no preview."""
+
+    class Stubborn(dict):
+        def __len__(self):
+            raise RuntimeError("no preview of me")
+
+    @dg.asset
+    def thing() -> Any:
+        return Stubborn()
+
+    globals()["Stubborn"] = Stubborn
+    Stubborn.__qualname__ = "Stubborn"
+    found = rig.metadata(rig.run(thing), "thing")[None]
+    assert found["preview_error"] == "RuntimeError: no preview of me"
+    assert rig.keys() == ["thing"]
+
+
+def test_stamped_definitions():
+    """uri, kind and table name are on the definitions, where the catalog looks for them; one's own stay."""
+
+    @dg.asset(key=["raw", "q1.csv"])
+    def table() -> dict[str, pl.DataFrame]: ...
+
+    @dg.asset(kinds={"mine"}, metadata={"dagster/uri": "elsewhere"})
+    def own() -> np.ndarray: ...
+
+    @dg.asset
+    def plain() -> int: ...
+
+    first, second, third, spec = stamp([table, own, plain, dg.AssetSpec("outside")], uri="s3://b/p/")
+    stamped = next(iter(first.specs))
+    assert stamped.metadata["dagster/uri"] == "s3://b/p/raw/q1%2Ecsv"
+    assert stamped.metadata["dagster/table_name"] == "raw.q1.csv"
+    assert stamped.kinds == {"polars"}
+    assert next(iter(second.specs)).metadata["dagster/uri"] == "elsewhere"
+    assert next(iter(second.specs)).kinds == {"mine"}
+    assert next(iter(third.specs)).kinds == set()
+    assert spec.metadata["dagster/uri"] == "s3://b/p/outside"

@@ -1,0 +1,131 @@
+"""Runs as they happen: ops and graphs, mapped steps, processes of their own, and re-execution after a failure."""
+
+import os
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from autostore import AutoStore
+from autostore_dagster import AutoStoreIOManager
+
+
+@dg.op
+def one() -> int:
+    """A number."""
+    return 1
+
+
+@dg.op(out=dg.DynamicOut(int))
+def fan_out():
+    """Two numbers, one by one."""
+    yield dg.DynamicOutput(10, "a")
+    yield dg.DynamicOutput(20, "b")
+
+
+@dg.op
+def add_one(number: int) -> int:
+    """One more."""
+    return number + 1
+
+
+@dg.op
+def total(numbers: list[int]) -> int:
+    """Their sum."""
+    return sum(numbers)
+
+
+@dg.graph_asset
+def summed():
+    """Mapped steps, collected."""
+    return total(fan_out().map(add_one).collect())
+
+
+def test_graph_backed_assets(rig):
+    """Inner outputs lie by run and step, the asset at its own key; parts of a fan-in come one by one."""
+    run = rig.run(summed).run_id
+    steps = f"_runs/{run}/summed"
+    assert rig.keys() == [
+        f"{steps}.add_one[a]/result", f"{steps}.add_one[b]/result",
+        f"{steps}.fan_out/result/a", f"{steps}.fan_out/result/b", "summed",
+    ]  # fmt: skip
+    assert rig.load(summed) == 32
+
+
+def test_jobs_of_ops(rig, instance):
+    """Two runs of a job of ops do not touch each other's outputs."""
+
+    @dg.job(resource_defs={"io_manager": rig.manager})
+    def job():
+        add_one(one())
+
+    runs = [job.execute_in_process(instance=instance).run_id for _ in range(2)]
+    assert rig.keys() == sorted(f"_runs/{run}/{step}/result" for run in runs for step in ("one", "add_one"))
+    assert [rig.store()[f"_runs/{run}/add_one/result"] for run in runs] == [2, 2]
+
+
+def test_multi_assets(rig):
+    """Each output of a multi-asset has its asset's key."""
+
+    @dg.multi_asset(outs={"first": dg.AssetOut(), "second": dg.AssetOut(key=["deep", "er"])})
+    def both() -> tuple[int, str]:
+        return 1, "two"
+
+    rig.run(both)
+    assert {key: rig.store()[key] for key in rig.keys()} == {"first": 1, "deep/er": "two"}
+
+
+def resilient_job():
+    """A job whose last step fails until the file that UP names exists."""
+
+    @dg.op
+    def measure() -> dict[str, Any]:
+        return {"pid": os.getpid(), "number": 5}
+
+    @dg.op(out={"plain": dg.Out(int), "doubled": dg.Out(int)})
+    def split(measured: dict[str, Any]):
+        return measured["number"], 2 * measured["number"]
+
+    @dg.op
+    def report(context: dg.OpExecutionContext, plain: int, doubled: int) -> int:
+        if not os.path.exists(os.environ["UP"]):
+            raise dg.Failure("not yet", allow_retries=False)
+        with open(os.environ["UP"], "a") as file:
+            file.write(f"{os.getpid()} {plain + doubled}")
+        return plain + doubled
+
+    @dg.job(
+        resource_defs={"io_manager": AutoStoreIOManager(uri=dg.EnvVar("PLACE"))},
+        executor_def=dg.multiprocess_executor.configured({"max_concurrent": 1}),
+    )
+    def resilient():
+        report(*split(measure()))
+
+    return resilient
+
+
+@pytest.fixture
+def persistent(tmp_path, monkeypatch):
+    """An instance on disk, that other processes can open, and the variables of the job."""
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setenv("PLACE", str(tmp_path / "store"))
+    monkeypatch.setenv("UP", str(tmp_path / "up"))
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def test_re_execution_from_failure(persistent, tmp_path):
+    """Steps in processes of their own hand values through the store; a re-execution reads the parent run's."""
+    job = dg.reconstructable(resilient_job)
+    with dg.execute_job(job, persistent) as first:
+        assert not first.success
+    (tmp_path / "up").touch()
+    options = dg.ReexecutionOptions.from_failure(first.run_id, persistent)
+    with dg.execute_job(job, persistent, reexecution_options=options) as second:
+        assert second.success
+    store = AutoStore(tmp_path / "store")
+    assert store[f"_runs/{second.run_id}/report/result"] == 15
+    assert [key.split("/")[1] for key in store.keys("_runs/") if "/split/" in key] == [first.run_id] * 2
+    pid, number = (tmp_path / "up").read_text().split()
+    assert number == "15"
+    assert len({int(pid), store[f"_runs/{first.run_id}/measure/result"]["pid"], os.getpid()}) == 3
