@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from autostore import schemes
-from autostore.backend import FileMetadata, Mark, StorageBackend, changed
+from autostore.backend import FileMetadata, Mark, StorageBackend
 from autostore.cache import Copies
 from autostore.config import StorageConfig
 from autostore.errors import (
     InvalidConfigError,
     PreconditionFailedError,
+    StorageError,
     StoragePermissionError,
-    UnsupportedFormatError,
     compose,
 )
 from autostore.handler import DataHandler
@@ -107,23 +107,18 @@ class AutoStore(DictInterface):
         key = self._writable(key)
         if if_etag is not None and if_absent:
             raise InvalidConfigError("if_etag and if_absent exclude each other. Pass one of them.")
-        held = None if if_etag is None else self._resolver.path_held(key)
-        extension = self._registry.split(held or key)[1] or None
-        if format is not None:
-            extension = self._resolver.agreed_extension(key, format, extension)
-        file, extension = self._encode(key, data, extension, if_etag)
-        try:
-            path = held or self._resolver.path_for(key, extension)
+        if if_etag is not None:
+            held = self._resolver.held(key, if_etag)
+            self._resolver.agreed_extension(key, format, self._registry.split(held.path)[1])
+            return self._swap(key, held.path, data, if_etag, after=held.mark.time_ns if held.mark else 0)
+        wanted = self._resolver.agreed_extension(key, format, self._registry.split(key)[1])
+        with self._encoded(key, data, wanted) as (file, extension):
+            path = self._resolver.path_for(key, extension)
 
             def put(mark: Mark | None) -> FileMetadata:
-                return self._backend.upload(file, path, mark=mark, if_etag=if_etag, if_absent=if_absent)
+                return self._backend.upload(file, path, mark=mark, if_absent=if_absent)
 
-            if if_etag is not None:
-                return put(None if path == key else Mark.fresh())
             return (self._publisher.create if if_absent else self._publisher.publish)(key, path, put)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(file)
 
     def read(self, key: str, *, as_type: Any = None) -> Any:
         """The object under `key`.
@@ -140,18 +135,18 @@ class AutoStore(DictInterface):
             CorruptDataError: the bytes are damaged.
             UntrustedDataError: reading would run code that this store does not allow.
         """
-        return self._loader.load(self._key(key), as_type)[0]
+        return self._loader.load(self._key(key), as_type).value
 
     def modify(self, key: str, fn: Callable[[Any], Any]) -> FileMetadata:
         """Replace the object by `fn(object)`, again and again until nobody else wrote meanwhile."""
         key = self._writable(key)
         attempt = 0
         while True:
-            value, etag = self._loader.load(key, versioned=True)
+            found = self._loader.load(key, versioned=True)
             try:
-                return self.write(key, fn(value), if_etag=etag)
+                return self._swap(key, found.path, fn(found.value), found.etag)
             except PreconditionFailedError:
-                if self.get_metadata(key).etag == etag:
+                if self.get_metadata(key).etag == found.etag:
                     raise  # nobody wrote: the place itself refuses conditional writes
             time.sleep(random.uniform(0, 0.001 * 2 ** min(attempt, 7)))  # noqa: S311 - spreads rivals, keeps no secret
             attempt += 1
@@ -276,14 +271,25 @@ class AutoStore(DictInterface):
             raise StoragePermissionError(compose("This store is read-only", key=checked, uri=self.uri, remedy=remedy))
         return checked
 
-    def _encode(self, key: str, data: Any, extension: str | None, if_etag: str | None) -> tuple[Path, str]:
+    @contextlib.contextmanager
+    def _encoded(self, key: str, data: Any, extension: str) -> Iterator[tuple[Path, str]]:
+        """A whole file of the object and its extension; removed at the end unless the backend took it."""
         try:
-            return self._registry.encode(data, self._backend.scratch(), extension, where(key, self.uri))
-        except UnsupportedFormatError as error:
-            # The format to keep was that of a version that is gone: this is what the caller must hear.
-            if if_etag is not None and not self._resolver.is_version(key, if_etag):
-                raise changed(key, self.uri) from error
-            raise
+            folder = self._backend.scratch()
+        except StorageError as error:
+            raise type(error)(f"{where(key, self.uri)}: {error}") from error
+        file, extension = self._registry.encode(data, folder, extension, where(key, self.uri))
+        try:
+            yield file, extension
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(file)
+
+    def _swap(self, key: str, path: str, data: Any, etag: str, after: int = 0) -> FileMetadata:
+        """Replace the file that has this ETag; its format stays, so nothing else changes."""
+        with self._encoded(key, data, self._registry.split(path)[1]) as (file, _):
+            mark = None if path == key else Mark.fresh(after=after)
+            return self._backend.upload(file, path, mark=mark, if_etag=etag)
 
     def _entries(self, prefix: str) -> Iterator[tuple[str, str]]:
         return self._resolver.keys(prefix)
@@ -294,7 +300,7 @@ class AutoStore(DictInterface):
     def _take(self, key: str) -> Any:
         key = self._writable(key)
         while True:
-            value, etag = self._loader.load(key, versioned=True)
+            found = self._loader.load(key, versioned=True)
             with contextlib.suppress(PreconditionFailedError):
-                self._publisher.remove(key, key if self._resolver.names_file(key) else None, if_etag=etag)
-                return value
+                self._publisher.remove(key, key if self._resolver.names_file(key) else None, if_etag=found.etag)
+                return found.value

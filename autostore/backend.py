@@ -19,7 +19,7 @@ from typing import ClassVar
 
 from autostore.claims import claim
 from autostore.config import StorageConfig
-from autostore.errors import PreconditionFailedError, StorageFileNotFoundError, compose
+from autostore.errors import PreconditionFailedError, StorageFileNotFoundError, compose, from_os_error
 from autostore.keys import ParsedUri
 from autostore.scratch import Scratch
 
@@ -168,7 +168,10 @@ class StorageBackend(ABC):
 
     def scratch(self) -> Path:
         """A private folder for temporary files, on the file system where publishing is a rename."""
-        return self._scratch.folder()
+        try:
+            return self._scratch.folder()
+        except OSError as error:
+            raise from_os_error(error, f"temporary files of {self.uri}") from error
 
     def scratch_file(self, suffix: str = "") -> AbstractContextManager[Path]:
         """A fresh name in `scratch()`, removed at the end if it is still there."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from autostore.backend import StorageBackend, not_found
 from autostore.cache import Copies
@@ -11,13 +11,21 @@ from autostore.keys import where
 from autostore.registry import HandlerRegistry
 from autostore.resolution import Resolver
 
-__all__ = ["Loader"]
+__all__ = ["Loaded", "Loader"]
 
 ATTEMPTS = 50
 """How often a read looks again when the file it found was replaced before it was opened."""
 
 PATIENT_ATTEMPTS = 25
 PAUSE = 0.01
+
+
+class Loaded(NamedTuple):
+    """An object, the path it came from and, where asked for, an ETag that is not newer than it."""
+
+    value: Any
+    path: str
+    etag: str
 
 
 class Loader:
@@ -29,8 +37,8 @@ class Loader:
         self._resolver = resolver
         self._copies = copies
 
-    def load(self, key: str, as_type: Any = None, *, versioned: bool = False) -> tuple[Any, str]:
-        """The object and, with `versioned`, an ETag that is not newer than it (else "")."""
+    def load(self, key: str, as_type: Any = None, *, versioned: bool = False) -> Loaded:
+        """The object; with `versioned` also its ETag."""
         for attempt in range(ATTEMPTS):
             path = self._resolver.path(key)
             try:
@@ -47,14 +55,14 @@ class Loader:
     def load_listed(self, key: str, path: str) -> Any:
         """The object of a file that a listing named for the key."""
         try:
-            return self._load_file(key, path)[0]
+            return self._load_file(key, path).value
         except FileNotFoundError:
-            return self.load(key)[0]
+            return self.load(key).value
 
-    def _load_file(self, key: str, path: str, as_type: Any = None, *, versioned: bool = False) -> tuple[Any, str]:
+    def _load_file(self, key: str, path: str, as_type: Any = None, *, versioned: bool = False) -> Loaded:
         with self._copies.open(path) as (file, downloaded):
             # Taken before reading, so that the ETag is never newer than the value.
             found = downloaded or (self._backend.get_metadata(path) if versioned else None)
             extension = self._registry.split(path)[1]
             value = self._registry.decode(file, extension, as_type, where(key, self._backend.uri))
-        return value, found.etag if found is not None else ""
+        return Loaded(value, path, found.etag if found is not None else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import re
@@ -87,10 +88,10 @@ class HandlerRegistry:
         extension = self.split(key)[1]
         return not extension or extension not in self._own_extensions
 
-    def encode(self, data: Any, folder: Path, extension: str | None, where: str) -> tuple[Path, str]:
+    def encode(self, data: Any, folder: Path, extension: str, where: str) -> tuple[Path, str]:
         """Write `data` to a new file in `folder`; return it and the extension it got.
 
-        With `extension` only handlers of that format are asked, else those of the value's type.
+        With `extension` only handlers of that format are asked, with "" those of the value's type.
         """
         refusals: list[str] = []
         cause: Exception | None = None
@@ -99,14 +100,14 @@ class HandlerRegistry:
             try:
                 handler.write_to_file(data, file, chosen)
             except Exception as error:
-                file.unlink(missing_ok=True)
+                _discard(file)
                 failure, cause = _refusal(error, data, chosen, where), error
                 if not isinstance(failure, UnsupportedFormatError):
                     reasons = f" (also tried: {'; '.join(refusals)})" if refusals else ""
                     raise type(failure)(f"{failure}{reasons}") from error
                 refusals.append(str(failure))
             except BaseException:  # Ctrl-C leaves no file behind
-                file.unlink(missing_ok=True)
+                _discard(file)
                 raise
             else:
                 return file, chosen
@@ -115,8 +116,8 @@ class HandlerRegistry:
         remedy = "Use a key without an extension, and the format is chosen by the value." if extension else ""
         raise UnsupportedFormatError(f"{where}: {reasons}. {remedy}".rstrip()) from cause
 
-    def _writers(self, data: Any, extension: str | None) -> Iterable[tuple[DataHandler, str]]:
-        if extension is not None:
+    def _writers(self, data: Any, extension: str) -> Iterable[tuple[DataHandler, str]]:
+        if extension:
             return [(h, extension) for h in self._by_extension.get(extension, ()) if h.can_handle_data(data)]
         return ((h, h.extension_for(data)) for h in self._handlers if not h.explicit_only and h.can_handle_data(data))
 
@@ -133,6 +134,11 @@ class HandlerRegistry:
             if isinstance(error, OSError) and not isinstance(error, StorageError) and not file.is_file():
                 raise FileNotFoundError(str(file)) from error  # replaced meanwhile: the caller looks again
             raise _damage(error, extension, where) from error
+
+
+def _discard(file: Path) -> None:
+    with contextlib.suppress(OSError):
+        file.unlink()
 
 
 def _refusal(error: Exception, data: Any, extension: str, where: str) -> StorageError:

@@ -7,6 +7,7 @@ that it was written last under the bare key. Several files without a mark are am
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
@@ -127,24 +128,20 @@ class Resolver:
             raise UnsupportedFormatError(compose(problem, key=target, uri=self._backend.uri, remedy=remedy))
         return self.path_for(target, extension)
 
-    def path_held(self, key: str) -> str:
-        """The path to replace under `if_etag`; an absent key has changed."""
-        try:
-            return self.path(key)
-        except StorageFileNotFoundError:
-            raise changed(key, self._backend.uri) from None
+    def held(self, key: str, etag: str) -> FileMetadata:
+        """The file to replace under `if_etag`; an absent or different one has changed."""
+        with contextlib.suppress(StorageFileNotFoundError):
+            found = self.locate(key)
+            if found.etag == etag:
+                return found
+        raise changed(key, self._backend.uri)
 
-    def is_version(self, key: str, etag: str) -> bool:
-        """Whether the object exists and has this ETag now."""
-        try:
-            return self.locate(key).etag == etag
-        except StorageFileNotFoundError:
-            return False
-
-    def agreed_extension(self, key: str, format: str, extension: str | None) -> str:
-        """The extension that `format=` asks for, if the key does not name another one."""
+    def agreed_extension(self, key: str, format: str | None, extension: str) -> str:
+        """The extension that the key (`extension`) and `format=` agree on; "" where neither says one."""
+        if format is None:
+            return extension
         wanted = format if format.startswith(".") else f".{format}"
-        if wanted not in self._registry.extensions or (extension is not None and extension != wanted):
+        if wanted not in self._registry.extensions or (extension and extension != wanted):
             problem = f"format={format!r} " + (f"contradicts {extension}" if extension else "is not registered")
             remedy = f"Registered are {', '.join(sorted(self._registry.extensions))}."
             raise UnsupportedFormatError(compose(problem, key=key, uri=self._backend.uri, remedy=remedy))

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -76,6 +77,10 @@ class Scratch:
         if self._finalizer is not None:
             self._finalizer.detach()  # inherited by fork: the parent's to remove
         self._finalizer = weakref.finalize(self, _remove, folder, descriptor, os.getpid())
+        # Children of multiprocessing end without running weakref's finalizers.
+        util = sys.modules.get("multiprocessing.util")
+        if util is not None:
+            util.Finalize(self, self._finalizer, exitpriority=0)
         self._folder, self._pid = folder, os.getpid()
 
 

@@ -1,0 +1,296 @@
+"""Bad input at every public door: a typed error with key, uri and remedy, and nothing stored has changed."""
+
+import inspect
+import os
+import pickle
+import resource
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import autostore
+from autostore import (
+    AutoStore,
+    CorruptDataError,
+    InvalidKeyError,
+    LocalFileConfig,
+    StorageError,
+    StorageFileNotFoundError,
+    StoragePermissionError,
+    UnsupportedFormatError,
+    UnsupportedSchemeError,
+    UntrustedDataError,
+    errors,
+)
+
+BAD_KEYS = [
+    "", "/", "/etc/passwd", "..", "../x", "a/../b", "a/..", ".", "./a", "a//b", "a/", "a\0b", ".autostore",
+    "a/.autostore/b", "x" * 256, "a/" * 600 + "b", "\ud800", None, 3, b"bytes", ("a",),
+]  # fmt: skip
+
+
+def snapshot(store):
+    return {path: store.read(path, as_type=bytes) for path in store.list_files()}
+
+
+@pytest.mark.parametrize("key", BAD_KEYS, ids=repr)
+def test_bad_keys(store, key):
+    """A key that cannot name anything is refused at every door."""
+    store["good"] = 1
+    before = snapshot(store)
+    for act in [
+        lambda: store[key],
+        lambda: store.__setitem__(key, 2),
+        lambda: store.__delitem__(key),
+        lambda: key in store,
+        lambda: store.get(key),
+        lambda: store.pop(key, None),
+        lambda: store.exists(key),
+        lambda: store.get_metadata(key),
+        lambda: store.copy("good", key),
+        lambda: store.copy(key, "good"),
+        lambda: store.move("good", key),
+        lambda: store.modify(key, str),
+        lambda: store.setdefault(key, 1),
+    ]:
+        with pytest.raises(InvalidKeyError) as caught:
+            act()
+        assert isinstance(caught.value, ValueError)
+        assert store.uri in str(caught.value)
+    assert snapshot(store) == before
+
+
+def test_a_bare_key_too_long_for_its_extension(store):
+    """What fits only without its extension is refused when it is written."""
+    with pytest.raises(InvalidKeyError, match="too long"):
+        store["x" * 252] = {"a": 1}
+    store["x" * 250 + ".json"] = {"a": 1}
+    assert len(store) == 1
+
+
+@pytest.mark.parametrize("uri", ["", None, 5, b"x", "nope://x", "a\0b"], ids=repr)
+def test_bad_uris(uri):
+    """A URI that nothing serves is refused when the store is made."""
+    with pytest.raises((InvalidKeyError, UnsupportedSchemeError)):
+        AutoStore(uri)
+
+
+def test_a_folder_that_is_a_file(tmp_path):
+    """A file where the folder should be is named in the error."""
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InvalidKeyError, match="file"):
+        AutoStore(tmp_path / "file")
+
+
+def test_unpicklable_objects_change_nothing(store):
+    """What no format can hold is refused, and the old value stays."""
+    store["k"] = {"old": 1}
+    before = snapshot(store)
+    for value in [lambda: 0, (n for n in []), open(os.devnull), [lambda: 0], {"x": {1: lambda: 0}}, inspect.currentframe()]:  # noqa: SIM115
+        with pytest.raises(UnsupportedFormatError, match="'k'"):
+            store["k"] = value
+        getattr(value, "close", lambda: None)()
+    assert snapshot(store) == before
+    assert store["k"] == {"old": 1}
+
+
+SAMPLES = {
+    ".json": {"a": [1, 2, {"b": None}]},
+    ".jsonl": [{"a": 1}, {"b": "x"}],
+    ".txt": "text",
+    ".yaml": {"a": [1]},
+    ".npy": np.arange(100),
+    ".npz": {"x": np.arange(100)},
+    ".pkl": {1, 2, 3},
+    ".png": Image.new("RGB", (9, 9)),
+    ".parquet": None,
+    ".csv": None,
+    ".pt": None,
+    ".sparse": None,
+    ".pydantic.json": None,
+    ".dataclass.json": None,
+}
+
+
+def sample(extension):
+    import polars as pl
+    import scipy.sparse
+    import torch
+
+    from tests.store.values import Run, Settings
+
+    made = {
+        ".parquet": lambda: pl.DataFrame({"a": range(50)}),
+        ".csv": lambda: pl.DataFrame({"a": range(50)}),
+        ".pt": lambda: torch.arange(50),
+        ".sparse": lambda: scipy.sparse.eye_array(9, format="csr"),
+        ".pydantic.json": lambda: Settings(name="x"),
+        ".dataclass.json": lambda: Run(number=1),
+    }
+    return made[extension]() if extension in made else SAMPLES[extension]
+
+
+GARBAGE = [b"", b"\0", b"garbage that is no format at all", b"{", b"\xff\xfe\xfd" * 99, b"PK\x03\x04" + b"\0" * 40]
+# Any bytes of valid UTF-8 are a text, and nearly any text is a CSV or a YAML scalar.
+FORGIVING = {".txt", ".csv", ".yaml"}
+
+
+@pytest.mark.parametrize("extension", SAMPLES)
+def test_damaged_files(local_store, folder, extension):
+    """Truncated and garbage files give CorruptDataError or UntrustedDataError with the key, never another error."""
+    local_store["k" + extension] = sample(extension)
+    good = (folder / ("k" + extension)).read_bytes()
+    cuts = [good[: len(good) * n // 8] for n in range(8)] if extension not in FORGIVING else []
+    refused = 0
+    for bad in [*cuts, *GARBAGE]:
+        (folder / ("k" + extension)).write_bytes(bad)
+        try:
+            local_store["k" + extension]
+        except (CorruptDataError, UntrustedDataError) as error:
+            refused += 1
+            assert "k" + extension in str(error)
+            assert local_store.uri in str(error)
+    assert refused >= (len(cuts) if extension != ".jsonl" else 1)
+    (folder / ("k" + extension)).write_bytes(good)
+    local_store["k" + extension]
+
+
+def test_a_missing_library_is_named_with_the_command(tmp_path):
+    """Without the library of a format its files cannot be read, and the error says what to install."""
+    code = """
+import sys
+for name in ("polars", "pyarrow", "pandas", "yaml", "PIL", "torch", "scipy", "numpy"):
+    sys.modules[name] = None
+from autostore import AutoStore, MissingDependencyError
+store = AutoStore(sys.argv[1])
+store["plain"] = {"works": True}
+for key in ("t.parquet", "t.csv", "t.yaml", "t.png", "t.npy", "t.npz", "t.pt", "t.sparse"):
+    try:
+        store[key]
+    except MissingDependencyError as error:
+        assert isinstance(error, ImportError) and "pip install" in str(error) and key in str(error), error
+    else:
+        raise AssertionError(key)
+"""
+    store = AutoStore(tmp_path)
+    for extension in (".parquet", ".csv", ".yaml", ".png", ".npy", ".npz", ".pt", ".sparse"):
+        store["t" + extension] = sample(extension)
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=60)
+
+
+FULL = """
+import resource, signal, sys
+from autostore import AutoStore, StorageIOError
+store = AutoStore(sys.argv[1])
+store["k"] = {"old": 1}
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+for value in ("x" * 10_000, b"x" * 10_000, {"x": "y" * 10_000}, (1, "x" * 10_000)):
+    try:
+        store["k"] = value
+    except StorageIOError as error:
+        assert "'k'" in str(error) and isinstance(error, OSError), error
+    else:
+        raise AssertionError(type(value))
+assert store["k"] == {"old": 1}
+assert list(store.list_files()) == ["k.json"]
+"""
+
+
+def test_a_file_that_cannot_be_written_whole(tmp_path):
+    """Where the file system refuses to take more bytes, the old value stays and the error is typed."""
+    subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], check=True, timeout=60)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_an_unwritable_folder(local_store, folder):
+    """An unwritable folder refuses, and what was there stays."""
+    local_store["k"] = 1
+    os.chmod(folder, 0o500)
+    try:
+        with pytest.raises(StoragePermissionError, match="'k'"):
+            local_store["k"] = 2
+    finally:
+        os.chmod(folder, 0o700)
+    assert local_store["k"] == 1
+
+
+UNWRITABLE = """
+import os, sys
+from autostore import AutoStore, StoragePermissionError
+store = AutoStore(sys.argv[1])
+store["k"] = {"old": 1}
+os.chmod(sys.argv[1], 0o555)
+os.setuid(65534)
+store = AutoStore(sys.argv[1])
+for act in (lambda: store.__setitem__("k", {"new": 1}), lambda: store.__delitem__("k"), lambda: store.copy("k", "l"), lambda: store.move("k", "l")):
+    try:
+        act()
+    except StoragePermissionError as error:
+        assert "k" in str(error) and isinstance(error, PermissionError), error
+    else:
+        raise AssertionError
+assert AutoStore(sys.argv[1])["k"] == {"old": 1}
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_user_is_refused():
+    """Whoever may not write is refused with a typed error, and still reads."""
+    with tempfile.TemporaryDirectory() as place:  # pytest's own folders are closed to others
+        os.chmod(place, 0o755)
+        subprocess.run([sys.executable, "-c", UNWRITABLE, place], check=True, timeout=60)
+
+
+def test_in_and_get_swallow_absence_only(local_store, folder):
+    """A link out of the root is refused by `in` and `get` too; it does not count as absent."""
+    local_store["a"] = 1
+    os.symlink("/etc/hostname", folder / "out.txt")
+    for act in [lambda: "out.txt" in local_store, lambda: local_store.get("out.txt")]:
+        with pytest.raises(InvalidKeyError, match="out of the store"):
+            act()
+
+
+@pytest.mark.parametrize("name", [name for name in errors.__all__ if name.endswith("Error")])
+def test_errors_pickle_and_have_builtins(name):
+    """Each error survives pickling, shows its plain message, and is a StorageError."""
+    cls = getattr(errors, name)
+    error = pickle.loads(pickle.dumps(cls("what happened")))
+    assert type(error) is cls
+    assert str(error) == "what happened"
+    assert isinstance(error, StorageError)
+    assert cls.__doc__
+    assert isinstance(error, KeyError) == (cls is StorageFileNotFoundError)
+
+
+def test_no_foreign_pickle_runs_without_leave(tmp_path):
+    """With allow_pickle=False a pickle is refused in both directions, and its code does not run."""
+    store = AutoStore(tmp_path, LocalFileConfig(allow_pickle=False))
+
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "ran"),)
+
+    (tmp_path / "k.pkl").write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(UntrustedDataError, match="'k'"):
+        store["k"]
+    with pytest.raises(UntrustedDataError, match="'new'"):
+        store["new"] = (1, 2)
+    assert not (tmp_path / "ran").exists()
+    assert list(store.list_files()) == ["k.pkl"]
+
+
+def test_every_door_of_the_store_is_named_here():
+    """A new public method must be thought of in these tests."""
+    doors = {name for name in dir(AutoStore) if not name.startswith("_")}
+    assert doors == {
+        "cleanup", "cleanup_cache", "close", "copy", "exists", "get", "get_metadata", "get_size",
+        "get_supported_backends", "items", "keys", "list_files", "modify", "move", "pop", "read", "register_backend",
+        "register_handler", "setdefault", "unregister_backend", "unregister_handler", "update", "uri", "values", "write",
+    }  # fmt: skip
+    assert autostore.__version__
+    assert resource.RLIMIT_FSIZE is not None
