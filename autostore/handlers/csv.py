@@ -1,8 +1,8 @@
 """CSV: the values of a flat table under a header; dtypes come back as Polars infers them.
 
-Text is quoted and numbers are not, so that the text "007" stays text, and null (nothing)
-differs from empty text (two quotes). Dates, times and datetimes are recognised by their
-ISO form, also where they were text.
+Text is quoted, so that null (nothing) differs from empty text (two quotes). Dates, times and
+datetimes are recognised by their ISO form, also where they were text; a column of numbers
+stays text where a number would lose something, as "007" would.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from autostore.handlers.frames import failed_query, kind_of, panics_are_errors, 
 from autostore.optional import require
 
 __all__ = ["CSVHandler"]
+
+_INFER: dict[str, Any] = {"try_parse_dates": True, "infer_schema_length": None, "glob": False}
 
 
 class CSVHandler(DataHandler):
@@ -60,25 +62,43 @@ class CSVHandler(DataHandler):
             _check_schema(pl, schema)
             with failed_query():
                 data.sink_csv(file_path, quote_style="non_numeric")
-            return
-        frame = _as_polars(pl, data)
-        _check_schema(pl, frame.schema)
-        with panics_are_errors():
-            frame.write_csv(file_path, quote_style="non_numeric")
+        else:
+            frame = _as_polars(pl, data)
+            schema = frame.schema
+            _check_schema(pl, schema)
+            with panics_are_errors():
+                frame.write_csv(file_path, quote_style="non_numeric")
+        _check_header(pl, file_path, list(schema))
+
+
+def _check_header(pl: Any, file: Path, names: list[str]) -> None:
+    with open(file, "rb") as stream:
+        header = pl.scan_csv(stream, infer_schema=False, glob=False).collect_schema().names()
+    if header != names:
+        changed = next((name for name, back in zip(names, header, strict=False) if name != back), names[-1])
+        raise UnsupportedFormatError(f"CSV would change the column name {changed!r:.80}. Rename it, or use .parquet.")
 
 
 def _as_polars(pl: Any, data: Any) -> Any:
     kind = kind_of(data)
     if kind == "polars.DataFrame":
         return data
-    if kind == "pyarrow.Table":
-        return pl.from_arrow(data)
-    pd = require("pandas")
-    if type(data.index) is not pd.RangeIndex or data.index.start != 0 or data.index.step != 1:
+    if kind == "pandas.DataFrame":
+        _check_labels(data)
+    try:
+        frame = pl.from_arrow(data) if kind == "pyarrow.Table" else pl.from_pandas(data)
+    except Exception as error:  # either library's, for cells of mixed types and the like
+        raise UnsupportedFormatError(f"CSV cannot hold this table: {error}. Convert the column.") from error
+    frame.columns = list(data.column_names if kind == "pyarrow.Table" else data.columns)  # empty names were replaced
+    return frame
+
+
+def _check_labels(data: Any) -> None:
+    index = data.index
+    if type(index) is not require("pandas").RangeIndex or index.start != 0 or index.step != 1:
         raise UnsupportedFormatError("CSV would lose the index of this DataFrame. Call reset_index() first.")
     if not all(type(name) is str for name in data.columns):
         raise UnsupportedFormatError("A CSV header holds text only. Rename the columns to str.")
-    return pl.from_pandas(data)
 
 
 def _check_schema(pl: Any, schema: Any) -> None:
@@ -93,11 +113,36 @@ def _check_schema(pl: Any, schema: Any) -> None:
 
 def _read(file: Path, *, lazy: bool) -> Any:
     pl = require("polars")
-    options: dict[str, Any] = {"try_parse_dates": True, "infer_schema_length": None, "glob": False}
-    if not lazy:
-        return pl.read_csv(file, **options)
+    # Polars duplicates the descriptor of a lazy frame, which so outlives the path and this handle.
     with open(file, "rb") as stream:
-        # Polars duplicates the descriptor, so that the frame outlives the path and this handle.
-        frame = pl.scan_csv(stream, **options)
-        frame.collect_schema()
-    return frame
+        schema = pl.scan_csv(stream, **_INFER).collect_schema()
+    with open(file, "rb") as stream:
+        schema = schema | dict.fromkeys(_lossy_columns(pl, stream, schema), pl.String)
+    with open(file, "rb") as stream:
+        frame = pl.scan_csv(stream, **_INFER | {"schema": schema})
+    return frame if lazy else frame.collect()
+
+
+def _lossy_columns(pl: Any, stream: Any, schema: Any) -> list[str]:
+    """The columns whose text says more than the values that Polars infers from it."""
+    inferred = [name for name, dtype in schema.items() if dtype != pl.String]
+    if not inferred:
+        return []
+    text = pl.scan_csv(stream, infer_schema=False, glob=False)
+    lossy = [_is_lossy(pl.nth(i), dtype).any() for i, dtype in enumerate(schema.values()) if dtype != pl.String]
+    found = text.select(flag.alias(str(n)) for n, flag in enumerate(lossy)).collect().row(0)
+    return [name for name, flag in zip(inferred, found, strict=True) if flag]
+
+
+def _is_lossy(text: Any, dtype: Any) -> Any:
+    lossy = text == ""
+    if dtype.is_numeric():
+        lossy |= text.str.contains(r"^[+-]?0[0-9]|^\+")
+    if dtype.is_integer():  # longer than any integer type, which inference does not count
+        lossy |= text.cast(dtype, strict=False).is_null() & text.is_not_null()
+    if dtype.is_float():  # whole numbers that no integer type holds
+        lossy |= text.str.contains(r"^-?[0-9]{16,}$")
+    if dtype.is_temporal():  # other orders of day and month are guesses; beyond microseconds digits are dropped
+        lossy |= ~text.str.contains(r"^([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}:[0-9]{2})")
+        lossy |= text.str.contains(r"\.[0-9]{6}[0-9]*[1-9]")
+    return lossy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,8 @@ from autostore.optional import loaded_type
 
 __all__ = ["failed_query", "kind_of", "panics_are_errors", "requested_kind"]
 
+# What the disk that is written to may raise; any other comes from the files that a query reads.
+_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 _KINDS = {
     "polars.DataFrame": ("polars", "DataFrame"),
     "polars.LazyFrame": ("polars", "LazyFrame"),
@@ -60,7 +63,7 @@ def failed_query() -> Iterator[None]:
         with panics_are_errors():
             yield
     except OSError as error:
-        if error.errno is not None:
+        if error.errno in _DISK:
             raise
         raise _failed(error) from error
     except Exception as error:

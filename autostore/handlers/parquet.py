@@ -61,8 +61,9 @@ class ParquetHandler(DataHandler):
 
 def _recorded_kind(file: Path) -> str:
     # Either library reads a footer; the one that is loaded, or installed, does.
-    if "polars" in sys.modules or importlib.util.find_spec("pyarrow") is None:
-        text = require("polars").read_parquet_metadata(file).get(MARK)
+    if sys.modules.get("polars") is not None or importlib.util.find_spec("pyarrow") is None:
+        with open(file, "rb") as stream:  # a path might be taken for a glob
+            text = require("polars").read_parquet_metadata(stream).get(MARK)
     else:
         metadata = require("pyarrow.parquet").read_metadata(file).metadata or {}
         text = metadata.get(MARK.encode(), b"").decode() or None
@@ -107,7 +108,7 @@ def _write_polars(data: Any, file: Path, mark: str) -> None:
     try:
         with panics_are_errors():
             data.write_parquet(file, metadata={MARK: mark})
-            kept = list(pl.read_parquet_schema(file).items()) == list(data.schema.items())
+            kept = _polars_schema(pl, file) == list(data.schema.items())
     except (pl.exceptions.PolarsError, CorruptDataError) as error:
         raise UnsupportedFormatError(f"Parquet cannot hold this DataFrame: {error}. Cast the column.") from error
     if not kept:
@@ -119,8 +120,13 @@ def _write_lazy(data: Any, file: Path, mark: str) -> None:
     with failed_query():
         schema = data.collect_schema()
         data.sink_parquet(file, metadata={MARK: mark})
-        if list(pl.read_parquet_schema(file).items()) != list(schema.items()):
+        if _polars_schema(pl, file) != list(schema.items()):
             raise UnsupportedFormatError(f"Parquet would change the schema {schema}. Cast the columns")
+
+
+def _polars_schema(pl: Any, file: Path) -> list[tuple[str, Any]]:
+    with open(file, "rb") as stream:
+        return list(pl.read_parquet_schema(stream).items())
 
 
 def _write_arrow(data: Any, file: Path, mark: str) -> None:
@@ -150,11 +156,13 @@ def _read_arrow_schema(file: Path) -> Any:
 
 
 def _write_pandas(data: Any, file: Path, mark: str) -> None:
-    pa = require("pyarrow")
+    pa, pd = require("pyarrow"), require("pandas")
+    if pd.api.types.infer_dtype(data.columns).startswith("mixed"):
+        raise UnsupportedFormatError("Parquet's columns are named by text. Rename the columns to str.")
     try:
         _write_table(pa.Table.from_pandas(data), file, mark)
         kept = _is_plain(data) or same(_read_pandas(file), data)
-    except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as error:
+    except (pa.ArrowException, TypeError, ValueError, ArithmeticError, NotImplementedError) as error:
         raise UnsupportedFormatError(f"Parquet cannot hold this DataFrame: {error}. Convert the column.") from error
     if not kept:
         raise UnsupportedFormatError(

@@ -96,7 +96,7 @@ class TestParquetHandler(HandlerContract):
         with_attrs(),
         pd.DataFrame({"a": [-0.0, 0.0]}),
         pa.table({"a": [1, None], "b": ["x", ""], "l": [[1, None], None], "f": [float("nan"), -0.0]}),
-        pa.table({"a": [1]}).replace_schema_metadata({"owner": "me", "pandas": "no JSON"}),
+        pa.table({"a": [1]}).replace_schema_metadata({"owner": "me"}),
         pa.table({"d": pa.array(["x", "y"]).dictionary_encode(), "t": pa.array([1, 2], pa.timestamp("ns", "UTC"))}),
         pa.table({"s": pa.array([{"a": 1}]), "h": pa.array([1.5], pa.float16()), "u": pa.array([1], pa.duration("s"))}),
         pa.table({"big": pa.array(["x"], pa.large_string()), "dec": pa.array([decimal.Decimal("1.10")])}),
@@ -109,7 +109,7 @@ class TestParquetHandler(HandlerContract):
         pd.DataFrame({"a": pd.Series([[1, 2], [3]], dtype=object)}),
         pd.DataFrame({"a": pd.Series([1, 2], dtype=object)}),
         pd.DataFrame({"a": pd.Series([2**80], dtype=object)}),
-        pd.DataFrame({1: [1, 2]}),
+        pd.DataFrame({1: [1], "a": [2]}),
         pd.DataFrame([[1, 2]], columns=["a", "a"]),
         pd.DataFrame({"a": [1, 2]}, index=pd.date_range("2020-01-01", periods=2, freq="D")),
         pd.DataFrame({"a": [1 + 2j]}),
@@ -212,12 +212,12 @@ def fails(_: Any) -> Any:
     ],
     ids=["column", "cast", "code", "file", "object", "struct"],
 )
-def test_a_failing_query_is_its_authors_error(tmp_path: Path, query: Any) -> None:
+def test_a_failing_query_is_its_authors_error(tmp_path: Path, query: Any, request: pytest.FixtureRequest) -> None:
     """Never a refusal, which would send a LazyFrame on to pickle."""
     for handler, name in ((PARQUET, "f.parquet"), (CSV, "f.csv")):
-        if handler is CSV and "o" in str(query):
+        if handler is CSV and request.node.callspec.id in ("object", "struct"):
             continue  # CSV is only ever named, and refuses by the schema
-        with pytest.raises((StorageError, FileNotFoundError)) as caught:
+        with pytest.raises(StorageError, match="LazyFrame") as caught:
             handler.write_to_file(query, tmp_path / name, Path(name).suffix)
         assert not isinstance(caught.value, UnsupportedFormatError)
 
@@ -403,10 +403,13 @@ FLAT = (
     frame(a=[1, None], b=["x", ""], c=[None, "007"], d=[0.5, -0.0]),
     frame(a=[1, 2]),
     frame(s=["a,b", 'q"q', "line\nbreak", " spaces ", "☃", "null", "NaN", "true", "1e5"]),
-    frame(**{"with, comma": [1], 'q"': ["x"], "": ["y"]}),
+    frame(**{"with, comma": [1], "a b": ["x"], "": ["y"], "^.*$": [1]}),
     frame(when=[NOON, None], day=[NOON.date(), None], at=[dt.time(1, 2, 3), None]),
     frame(f=[1e300, 5e-324, 0.1]),
     frame(b=[True, False, None]),
+    frame(zip=["007", "123"], phone=["+49", "1"], gap=["", "1"], big=[str(10**50), "1"], d=["", "2020-01-01"]),
+    frame(d=["01/02/2020", "03/04/2021"], e=["2020-01-01", "01/02/2020"], n=["2020-01-01T00:00:00.123456789", None]),
+    frame(i=[2**63 - 1, -(2**63)], neg=["-007", "-1"]),
 )
 
 
@@ -418,8 +421,11 @@ class TestCSVHandler(HandlerContract):
         frame(s=[{"a": 1}]),
         frame(b=[b"x"]),
         pl.DataFrame(),
+        frame(**{'q"': ["x"]}),
         pd.DataFrame({"a": [1]}, index=["x"]),
         pd.DataFrame({1: [1]}),
+        pd.DataFrame([[1, 2]], columns=["a", "a"]),
+        pd.DataFrame({"a": [1, "x", [2]]}),
         pa.table({"l": [[1]]}),
         frame(l=[[1]]).lazy(),
         {"a": [1]},
@@ -457,7 +463,9 @@ def test_csv_infers_from_the_whole_file(tmp_path: Path) -> None:
 @given(
     rows=st.lists(
         st.tuples(
-            st.none() | st.text(), st.none() | st.integers(-(2**63), 2**63 - 1), st.none() | st.floats(allow_nan=False)
+            st.none() | st.text() | st.text("01+-.e", max_size=4),
+            st.none() | st.integers(-(2**63), 2**63 - 1),
+            st.none() | st.floats(allow_nan=False),
         ),
         min_size=1,
     )
