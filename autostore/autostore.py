@@ -30,7 +30,7 @@ from autostore.handler import DataHandler
 from autostore.keys import check_key, parse_uri, where
 from autostore.loading import Loader
 from autostore.mapping import DictInterface
-from autostore.publishing import Publisher, vanishing, while_replaced
+from autostore.publishing import Publisher
 from autostore.registry import HandlerRegistry
 from autostore.resolution import Resolver
 
@@ -176,44 +176,11 @@ class AutoStore(DictInterface):
 
     def copy(self, source: str, target: str) -> FileMetadata:
         """Copy an object without reading it; onto itself nothing happens."""
-        source, target = self._key(source), self._writable(target)
-
-        def copy_once() -> FileMetadata:
-            found = self._resolver.locate(source)
-            path = self._resolver.path_beside(found.path, target)
-            if path == found.path:
-                return found
-
-            def put(mark: Mark | None) -> FileMetadata:
-                with vanishing(found.path, self.uri):
-                    return self._backend.copy(found.path, path, mark=mark)
-
-            return self._publisher.publish(target, path, put)
-
-        return while_replaced(copy_once)
+        return self._publisher.copy(self._key(source), self._writable(target))
 
     def move(self, source: str, target: str) -> FileMetadata:
         """Rename an object; a crash leaves it under one key or both, onto itself nothing happens."""
-        source, target = self._writable(source), self._writable(target)
-
-        def move_once() -> FileMetadata:
-            found = (
-                self._resolver.locate(source)
-                if self._resolver.names_file(source)
-                else self._publisher.settle(source, "move it")
-            )
-            path = self._resolver.path_beside(found.path, target)
-            if path == found.path:
-                return found
-            self._resolver.forget(source)
-
-            def put(mark: Mark | None) -> FileMetadata:
-                with vanishing(found.path, self.uri):
-                    return self._backend.move(found.path, path, mark=mark, if_etag=found.etag)
-
-            return self._publisher.publish(target, path, put, touching=(found.path,))
-
-        return while_replaced(move_once)
+        return self._publisher.move(self._writable(source), self._writable(target))
 
     # -- formats and backends --------------------------------------------------------------
 

@@ -148,7 +148,7 @@ class StorageBackend(ABC):
         """Names the file at `path` among all files of all places, so that local copies never mix."""
         return f"{self.uri}\n{path}"
 
-    def sweep(self) -> None:
+    def sweep(self) -> None:  # noqa: B027 - most places have nothing to sweep
         """Remove what killed writers left at the place a day ago or earlier; may send requests."""
 
     def lock(self, *paths: str, make: bool = True) -> AbstractContextManager[None]:

@@ -25,7 +25,7 @@ from autostore.backend import FileMetadata, Mark, StorageBackend, changed, exist
 from autostore.errors import PreconditionFailedError, StorageFileNotFoundError
 from autostore.resolution import Resolver, ambiguous, newest_marked
 
-__all__ = ["Publisher", "vanishing", "while_replaced"]
+__all__ = ["Publisher"]
 
 REPLACED_ATTEMPTS = 50
 """How often a copy or move looks again when its source was replaced before it was used."""
@@ -76,6 +76,42 @@ class Publisher:
         self._resolver.remember(key, path)
         return created
 
+    def copy(self, source: str, target: str) -> FileMetadata:
+        """Copy the file of `source`; its format stays."""
+
+        def copy_once() -> FileMetadata:
+            found = self._resolver.locate(source)
+            path = self._resolver.path_beside(found.path, target)
+            if path == found.path:
+                return found
+
+            def put(mark: Mark | None) -> FileMetadata:
+                with _vanishing(found.path, self._backend.uri):
+                    return self._backend.copy(found.path, path, mark=mark)
+
+            return self.publish(target, path, put)
+
+        return _while_replaced(copy_once)
+
+    def move(self, source: str, target: str) -> FileMetadata:
+        """Move the file of `source`, and nothing that a crash left beside it."""
+
+        def move_once() -> FileMetadata:
+            named = self._resolver.names_file(source)
+            found = self._resolver.locate(source) if named else self.settle(source, "move it")
+            path = self._resolver.path_beside(found.path, target)
+            if path == found.path:
+                return found
+            self._resolver.forget(source)
+
+            def put(mark: Mark | None) -> FileMetadata:
+                with _vanishing(found.path, self._backend.uri):
+                    return self._backend.move(found.path, path, mark=mark, if_etag=found.etag)
+
+            return self.publish(target, path, put, touching=(found.path,))
+
+        return _while_replaced(move_once)
+
     def remove(self, key: str, path: str | None = None, *, if_etag: str | None = None) -> None:
         """Remove the file at `path`, or with None every file that was written under the bare key."""
         self._resolver.forget(key)
@@ -121,7 +157,7 @@ class Publisher:
 
 
 @contextlib.contextmanager
-def vanishing(path: str, uri: str) -> Iterator[None]:
+def _vanishing(path: str, uri: str) -> Iterator[None]:
     """What was found and is gone now has changed; it is not missing from the start."""
     try:
         yield
@@ -129,7 +165,7 @@ def vanishing(path: str, uri: str) -> Iterator[None]:
         raise changed(path, uri) from error
 
 
-def while_replaced(attempt: Callable[[], FileMetadata]) -> FileMetadata:
+def _while_replaced(attempt: Callable[[], FileMetadata]) -> FileMetadata:
     """Try again while someone else replaces the file between finding it and using it."""
     for _ in range(REPLACED_ATTEMPTS):
         with contextlib.suppress(PreconditionFailedError):

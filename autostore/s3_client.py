@@ -56,6 +56,8 @@ class S3Connection:
                 self.bucket_seen = True
             raise
         if operation in ("get_object", "head_object") and not response.get("ETag"):
+            with contextlib.suppress(KeyError):
+                response["Body"].close()
             raise StorageConnectionError(f"What answers at {self.endpoint} is not S3. Check endpoint_url.")
         self.bucket_seen = True
         return response

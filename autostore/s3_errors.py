@@ -100,7 +100,7 @@ def _translate(error: Exception, uri: str, path: str | None) -> StorageError | N
         problem = f"S3 could not be reached, or the connection broke ({type(error).__name__})"
         remedy = "Check endpoint_url, region_name and the network, then try again."
         return StorageConnectionError(compose(problem, key=path, uri=uri, remedy=remedy))
-    if _is_a(error, ("BotoCoreError",)) or (isinstance(error, ValueError) and "endpoint" in str(error)):
+    if type(error).__module__ == "botocore.exceptions" or (isinstance(error, ValueError) and "endpoint" in str(error)):
         remedy = "Check the bucket's name, endpoint_url, region_name and upload_args."
         return InvalidConfigError(compose(f"The request cannot be sent: {error}", key=path, uri=uri, remedy=remedy))
     if type(error).__name__ == "ResponseParserError":

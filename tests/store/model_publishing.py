@@ -251,6 +251,7 @@ def scenarios() -> Iterator[tuple[str, dict, list[Process], int]]:
     for (label, files), skews in itertools.product(
         [("one file", one), ("a crash left two", two)], [(0, 0, 0), (0, -8, 0), (-8, 0, 9)]
     ):
+
         def writers(*formats, skews=skews):
             return [Process(f"w{i}", "write", f, skews[i]) for i, f in enumerate(formats)]
 
@@ -263,4 +264,4 @@ def scenarios() -> Iterator[tuple[str, dict, list[Process], int]]:
 
 if __name__ == "__main__":
     for label, files, processes, crashes in scenarios():
-        print(f"{explore(Protocol(), files, processes, crashes):>9,} states  {label}")  # noqa: T201
+        print(f"{explore(Protocol(), files, processes, crashes):>9,} states  {label}")

@@ -68,7 +68,6 @@ def test_metadata(store):
 
 def test_read_as_type(store):
     """as_type reads into another type, a model's fields, or the raw bytes."""
-
     store["df"] = pl.DataFrame({"x": [1]})
     assert isinstance(store.read("df", as_type=pl.LazyFrame), pl.LazyFrame)
     assert store.read("df", as_type=bytes)[:4] == b"PAR1"
@@ -269,7 +268,8 @@ def test_public_names_are_where_the_specification_imports_them():
     for name in autostore.__all__:
         assert getattr(autostore, name).__name__ == name
     from autostore.autostore import AutoStore as same_store
-    from autostore.s3 import S3Backend, S3StorageConfig as same_config
+    from autostore.s3 import S3Backend
+    from autostore.s3 import S3StorageConfig as same_config
 
     assert (same_store, same_config) == (AutoStore, S3StorageConfig)
     assert S3Backend.__name__ == "S3Backend"

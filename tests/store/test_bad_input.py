@@ -90,7 +90,14 @@ def test_unpicklable_objects_change_nothing(store):
     """What no format can hold is refused, and the old value stays."""
     store["k"] = {"old": 1}
     before = snapshot(store)
-    for value in [lambda: 0, (n for n in []), open(os.devnull), [lambda: 0], {"x": {1: lambda: 0}}, inspect.currentframe()]:  # noqa: SIM115
+    for value in [
+        lambda: 0,
+        (n for n in []),
+        open(os.devnull),
+        [lambda: 0],
+        {"x": {1: lambda: 0}},
+        inspect.currentframe(),
+    ]:
         with pytest.raises(UnsupportedFormatError, match="'k'"):
             store["k"] = value
         getattr(value, "close", lambda: None)()
@@ -227,7 +234,8 @@ store["k"] = {"old": 1}
 os.chmod(sys.argv[1], 0o555)
 os.setuid(65534)
 store = AutoStore(sys.argv[1])
-for act in (lambda: store.__setitem__("k", {"new": 1}), lambda: store.__delitem__("k"), lambda: store.copy("k", "l"), lambda: store.move("k", "l")):
+write, delete = lambda: store.__setitem__("k", {"new": 1}), lambda: store.__delitem__("k")
+for act in (write, delete, lambda: store.copy("k", "l"), lambda: store.move("k", "l")):
     try:
         act()
     except StoragePermissionError as error:
@@ -290,7 +298,8 @@ def test_every_door_of_the_store_is_named_here():
     assert doors == {
         "cleanup", "cleanup_cache", "close", "copy", "exists", "get", "get_metadata", "get_size",
         "get_supported_backends", "items", "keys", "list_files", "modify", "move", "pop", "read", "register_backend",
-        "register_handler", "setdefault", "unregister_backend", "unregister_handler", "update", "uri", "values", "write",
+        "register_handler", "setdefault", "unregister_backend", "unregister_handler", "update", "uri", "values",
+        "write",
     }  # fmt: skip
     assert autostore.__version__
     assert resource.RLIMIT_FSIZE is not None
