@@ -11,6 +11,7 @@ from autostore.equality import same
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handler import DataHandler
 from autostore.handlers.arrays import check_dtype, check_members
+from autostore.handlers.disk import full_disk_is_an_os_error
 from autostore.optional import loaded_type, require
 
 __all__ = ["SparseHandler"]
@@ -68,7 +69,7 @@ class SparseHandler(DataHandler):
             stored = data.tocoo()
             if not same(_convert(sparse, stored, name), data):
                 raise UnsupportedFormatError(f"This {name} would not come back as it is. Convert it with tocsr().")
-        with open(file_path, "wb") as file:
+        with full_disk_is_an_os_error(file_path), open(file_path, "wb") as file:
             sparse.save_npz(file, stored, compressed=False)
         with zipfile.ZipFile(file_path, "a") as archive:
             archive.writestr(zipfile.ZipInfo(MEMBER), json.dumps({"v": 1, "type": f"scipy.sparse.{name}"}))
