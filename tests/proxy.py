@@ -135,7 +135,8 @@ class Proxy:
         if not first:
             _reset(client)
         status = int(first.split(" ", 2)[1])
-        length = int(headers.get("content-length", 0))
+        # A body in chunks is passed on as it is, to the end of the server's connection.
+        length = int(headers.get("content-length", 1 << 60 if "transfer-encoding" in headers else 0))
         if request.method == "HEAD" or status in (204, 304):
             length = 0
         time.sleep(self.latency + (fault.seconds if fault is not None and fault.do == "stall" else 0))
