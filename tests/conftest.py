@@ -9,16 +9,18 @@ from autostore import AutoStore
 pytest_plugins = ["tests.servers"]
 
 
-@pytest.fixture(params=["local", "memory"])
-def uri(request, tmp_path):
-    """Where a fresh, empty store begins."""
-    return str(tmp_path / "store") if request.param == "local" else f"memory://{uuid.uuid4().hex}"
-
-
-@pytest.fixture
-def store(uri):
-    """A fresh, empty store."""
-    with AutoStore(uri) as store:
+@pytest.fixture(params=["local", "memory", "moto", "moto-cached", "radosgw", "radosgw-cached"])
+def store(request, tmp_path):
+    """A fresh, empty store on every backend; another handle on it is `AutoStore(store.uri, store.config)`."""
+    uri, config = str(tmp_path / "store"), None
+    if request.param == "memory":
+        uri = f"memory://{uuid.uuid4().hex}"
+    elif request.param != "local":
+        name, _, cached = request.param.partition("-")
+        server = request.getfixturevalue(f"{name}_s3")
+        uri = f"s3://{server.make_bucket()}/some/prefix/"
+        config = server.config(cache_enabled=bool(cached), cache_dir=tmp_path / "cache")
+    with AutoStore(uri, config) as store:
         yield store
 
 

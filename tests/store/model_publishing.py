@@ -234,6 +234,8 @@ def _check_value(world: World, by_name: dict, value: str, reader: str | None, wh
 
 
 def _replaced_by(world: World, value: str, reader: str | None) -> bool:
+    if value == "older":  # replaced before the walk began
+        return True
     for process in world.processes:
         later = value == "old" or (value, process.name) in world.before
         ended = process.step == "done" and (reader is None or (process.name, reader) in world.before)

@@ -24,12 +24,12 @@ def test_each_type_goes_to_its_own_file_and_the_old_one_goes(store):
         assert len(files(store)) == 1
         assert list(store) == ["k"]
         assert same(store["k"], value)
-        assert same(AutoStore(store.uri)["k"], value)
+        assert same(AutoStore(store.uri, store.config)["k"], value)
 
 
 def test_another_process_sees_the_new_format_at_once(store):
     """A handle that remembers the old file finds the new one at its next read."""
-    other = AutoStore(store.uri)
+    other = AutoStore(store.uri, store.config)
     store["k"] = {"a": 1}
     assert other["k"] == {"a": 1}
     store["k"] = "text"
@@ -153,7 +153,7 @@ def test_a_reader_beside_a_writer_never_errs(store):
 
     writer = threading.Thread(target=write)
     writer.start()
-    reader = AutoStore(store.uri)
+    reader = AutoStore(store.uri, store.config)
     try:
         for _ in range(300):
             value = reader["k"]

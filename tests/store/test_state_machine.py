@@ -4,17 +4,24 @@ import os
 import shutil
 import tempfile
 
+import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
 
 from tests.store.machine import StoreMachine, fresh_name
 
 EXAMPLES = int(os.environ.get("AUTOSTORE_EXAMPLES", "60"))
-SETTINGS = settings(
-    max_examples=EXAMPLES,
-    stateful_step_count=30,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
+# A server answers in milliseconds what memory answers in microseconds.
+REMOTE_EXAMPLES = max(EXAMPLES // 10, 3)
+
+
+def settings_for(examples: int) -> settings:
+    return settings(
+        max_examples=examples,
+        stateful_step_count=30,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+    )
 
 
 class LocalMachine(StoreMachine):
@@ -32,7 +39,21 @@ class MemoryMachine(StoreMachine):
         return f"memory://{fresh_name()}"
 
 
-TestLocal = LocalMachine.TestCase
-TestLocal.settings = SETTINGS
-TestMemory = MemoryMachine.TestCase
-TestMemory.settings = SETTINGS
+@pytest.mark.parametrize("machine", [LocalMachine, MemoryMachine], ids=["local", "memory"])
+def test_like_a_dict(machine):
+    """On this machine a store and a dict never differ."""
+    run_state_machine_as_test(machine, settings=settings_for(EXAMPLES))
+
+
+@pytest.mark.parametrize("cached", [False, True], ids=["uncached", "cached"])
+def test_like_a_dict_on_s3(s3_server, cached, tmp_path):
+    """On S3 a store and a dict never differ, with a cache shared by both handles and without."""
+    bucket = s3_server.make_bucket()
+
+    class RemoteMachine(StoreMachine):
+        config = s3_server.config(cache_enabled=cached, cache_dir=tmp_path)
+
+        def make_uri(self):
+            return f"s3://{bucket}/{fresh_name()}"
+
+    run_state_machine_as_test(RemoteMachine, settings=settings_for(REMOTE_EXAMPLES))
