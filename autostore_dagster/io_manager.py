@@ -4,7 +4,6 @@ Where a value lies is `keys.py`, what a consumer gets is `loading.py`, how an ou
 `writing.py`, and what the UI shows `metadata/`.
 """
 
-from collections.abc import Callable
 from typing import Any, Optional
 
 import dagster as dg
@@ -33,7 +32,7 @@ class AutoStoreIOManager(dg.ConfigurableIOManager):
         default=3, ge=0, description="How often a transfer is repeated while the place is unreachable."
     )
     retry_wait: float = Field(default=0.5, ge=0, description="Seconds before the first repetition; doubles each time.")
-    load_concurrency: int = Field(default=16, ge=1, description="Partitions of one input loaded at the same time.")
+    concurrency: int = Field(default=32, ge=1, description="Partitions of one input or output in flight at once.")
     previews: bool = Field(default=True, description="Show heads, images and statistics of values in the UI.")
     data_version: bool = Field(
         default=False, description="Version assets by their stored bytes, so that unchanged ones do not look stale."
@@ -54,12 +53,13 @@ class AutoStoreIOManager(dg.ConfigurableIOManager):
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Store what an asset or op returned."""
         options = writing.Options(previews=self.previews, data_version=self.data_version)
-        writing.write(self._opened(), context, obj, options=options, retrying=self._retrying(context))
+        retry = self._retrying(context)
+        writing.write(self._opened(), context, obj, options=options, concurrency=self.concurrency, retrying=retry)
 
     def load_input(self, context: dg.InputContext) -> Any:
         """What a consumer asked for, also for `load_asset_value` and asset checks."""
         retry = self._retrying(context)
-        return loading.load(self._opened(), context, concurrency=self.load_concurrency, retrying=retry)
+        return loading.load(self._opened(), context, concurrency=self.concurrency, retrying=retry)
 
     def _opened(self) -> AutoStore:
         if self._store is None:  # called without Dagster's set-up, as tests do
@@ -69,5 +69,5 @@ class AutoStoreIOManager(dg.ConfigurableIOManager):
     def _open(self) -> AutoStore:
         return AutoStore(self.uri, self.storage.to_core() if self.storage else None)
 
-    def _retrying(self, context: dg.InputContext | dg.OutputContext) -> Callable[[Callable[[], Any]], Any]:
+    def _retrying(self, context: dg.InputContext | dg.OutputContext) -> retrying.Retry:
         return lambda action: retrying.call(action, retries=self.retries, wait=self.retry_wait, log=context.log)

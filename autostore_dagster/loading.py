@@ -4,7 +4,7 @@ Where the annotation leaves the type open, it is the one that the store recorded
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,7 +12,9 @@ import dagster as dg
 
 from autostore import AutoStore, StorageFileNotFoundError, UnsupportedFormatError
 from autostore_dagster import annotations, frames
+from autostore_dagster.locating import locate
 from autostore_dagster.partitions import dimensions, is_one_to_one, keys_by_partition, single_key
+from autostore_dagster.retrying import Retry
 
 __all__ = ["load"]
 
@@ -27,11 +29,20 @@ class _Request:
     columns: list[str] | None
     allow_missing: bool
     concurrency: int
-    retrying: Callable[[Callable[[], Any]], Any]
+    retrying: Retry
 
     def read(self, key: str, annotation: Any) -> Any:
         """One value; a stored None is given as such, and its consumer's annotation judges it."""
         return self.retrying(lambda: self._read(key, annotation))
+
+    def read_found(self, key: str, file: str, annotation: Any) -> Any:
+        """The same of a file that was listed; where that is gone, the key has another one or none."""
+        try:
+            return self.read(file, annotation)
+        except StorageFileNotFoundError:
+            if file == key:
+                raise
+            return self.read(key, annotation)
 
     def _read(self, key: str, annotation: Any) -> Any:
         wanted = annotations.read_type(annotation)
@@ -47,9 +58,7 @@ class _Request:
             raise
 
 
-def load(
-    store: AutoStore, context: dg.InputContext, *, concurrency: int, retrying: Callable[[Callable[[], Any]], Any]
-) -> Any:
+def load(store: AutoStore, context: dg.InputContext, *, concurrency: int, retrying: Retry) -> Any:
     """The value of an input: one object, a dict by partition, or one frame over all partitions."""
     metadata = context.definition_metadata or {}
     request = _Request(
@@ -93,10 +102,12 @@ def _load_each(request: _Request, keys: Mapping[str, str], annotation: Any) -> d
     Threads also work where an event loop is running, and keep each value with its partition.
     """
     absent: list[str] = []
+    files = request.retrying(lambda: locate(request.store, keys.values()))
 
     def read(partition: str) -> Any:
+        key = keys[partition]
         try:
-            return request.read(keys[partition], annotation)
+            return request.read_found(key, files.get(key, key), annotation)
         except StorageFileNotFoundError:
             absent.append(partition)
             return None

@@ -3,13 +3,16 @@
 import random
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import dagster as dg
 
 from autostore import StorageConnectionError
 
-__all__ = ["call"]
+__all__ = ["Retry", "call"]
+
+Retry = Callable[[Callable[[], Any]], Any]
+"""Does something, as often as it takes."""
 
 Result = TypeVar("Result")
 LONGEST_WAIT = 30.0

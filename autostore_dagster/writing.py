@@ -2,7 +2,8 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,10 +13,14 @@ import dagster as dg
 from autostore import AutoStore, UnsupportedFormatError
 from autostore_dagster.metadata import PREVIEW_ERROR, Stored, describe
 from autostore_dagster.partitions import keys_by_partition, single_key
+from autostore_dagster.retrying import Retry
 
 __all__ = ["Options", "write"]
 
 PREFIX = "autostore/"
+
+# Partitions encoded at the same time: each may need as much memory again as its value.
+WRITERS = 8
 
 
 @dataclass(frozen=True)
@@ -53,21 +58,36 @@ def write(
     value: Any,
     *,
     options: Options,
-    retrying: Callable[[Callable[[], Any]], Any],
+    concurrency: int,
+    retrying: Retry,
 ) -> None:
     """Store the value, or each partition's value, and add what was stored to the event log."""
     options = options.of_asset(context.definition_metadata or {})
     values = _values_by_key(context, value)
-    for key, (partition, part) in values.items():
-        began = time.perf_counter()
-        file = retrying(partial(store.write, key, part, format=options.format))
-        stored = Stored(key=key, store_uri=store.uri, file=file, seconds=time.perf_counter() - began)
-        metadata = describe(store, part, stored, partitioned=partition is not None, previews=options.previews)
-        if PREVIEW_ERROR in metadata:
-            context.log.warning("No preview of %s: %s", key, metadata[PREVIEW_ERROR].value)
+    with ThreadPoolExecutor(max(1, min(concurrency, WRITERS, len(values))), "autostore-write") as pool:
+        one = partial(_write_one, store, context, options, retrying)
+        found = list(pool.map(one, values.items()))
+    for (partition, _), metadata in zip(values.values(), found, strict=True):
         _add_metadata(context, metadata, partition if len(values) > 1 else None)
     if options.data_version and len(values) == 1 and context.has_asset_key:
         _set_data_version(store, context, next(iter(values)))
+
+
+def _write_one(
+    store: AutoStore,
+    context: dg.OutputContext,
+    options: Options,
+    retrying: Retry,
+    entry: tuple[str, tuple[str | None, Any]],
+) -> Mapping[str, dg.MetadataValue]:
+    key, (partition, value) = entry
+    began = time.perf_counter()
+    file = retrying(partial(store.write, key, value, format=options.format))
+    stored = Stored(key=key, store_uri=store.uri, file=file, seconds=time.perf_counter() - began)
+    metadata = describe(store, value, stored, partitioned=partition is not None, previews=options.previews)
+    if PREVIEW_ERROR in metadata:
+        context.log.warning("No preview of %s: %s", key, metadata[PREVIEW_ERROR].value)
+    return metadata
 
 
 def _values_by_key(context: dg.OutputContext, value: Any) -> dict[str, tuple[str | None, Any]]:

@@ -1,22 +1,25 @@
 """The rig: runs of real Dagster jobs, whose values are read back from the store, never from the run's memory."""
 
-import uuid
-
 import dagster as dg
 import pytest
 
 from autostore import AutoStore
-from autostore_dagster import AutoStoreIOManager
+from autostore_dagster import AutoStoreIOManager, S3StorageConfig
+from tests.servers import ACCESS_KEY, SECRET_KEY
 
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 
 class Rig:
-    """One store and one Dagster instance; every load opens the store anew."""
+    """One place and one Dagster instance; every load opens the store anew."""
 
-    def __init__(self, uri, instance, manager=None):
-        self.uri, self.instance = uri, instance
-        self.manager = manager or AutoStoreIOManager(uri=uri, retry_wait=0)
+    def __init__(self, uri, instance, *, storage=None, manager=None):
+        self.uri, self.instance, self.storage = uri, instance, storage
+        self.manager = manager or self.manage()
+
+    def manage(self, **options):
+        """An IO manager on this place."""
+        return AutoStoreIOManager(uri=self.uri, storage=self.storage, retry_wait=0, **options)
 
     def run(self, *assets, select=None, partition=None, between=None, expect=True, **more):
         """Materialize; the result says nothing of the values."""
@@ -47,9 +50,9 @@ class Rig:
 
     def store(self):
         """The plain store below the manager."""
-        return AutoStore(self.uri)
+        return AutoStore(self.uri, self.storage.to_core() if self.storage else None)
 
-    def keys(self):
+    def stored(self):
         """Every key that is stored."""
         return sorted(self.store().keys())
 
@@ -71,32 +74,24 @@ def instance():
 
 
 @pytest.fixture
-def rig(tmp_path, instance):
+def local_rig(tmp_path, instance):
     """A rig on a fresh folder."""
     return Rig(str(tmp_path / "store"), instance)
 
 
-@pytest.fixture(scope="session")
-def s3_server():
-    """An S3 server in this process; its endpoint."""
-    moto_server = pytest.importorskip("moto.server")
-    server = moto_server.ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+@pytest.fixture(params=["local", "s3"])
+def rig(request, tmp_path, instance):
+    """A rig on a fresh folder, and one on a fresh bucket."""
+    if request.param == "local":
+        return Rig(str(tmp_path / "store"), instance)
+    server, name = request.getfixturevalue("bucket")
+    return Rig(f"s3://{name}/some/prefix/", instance, storage=S3StorageConfig(endpoint_url=server.endpoint))
 
 
 @pytest.fixture
-def bucket(s3_server, monkeypatch):
-    """A fresh bucket, as (endpoint, name)."""
-    import boto3
-
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+def bucket(moto_s3, monkeypatch):
+    """A server and a fresh bucket on it, whose credentials botocore finds in the environment."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    name = f"bucket-{uuid.uuid4().hex[:12]}"
-    client = boto3.client("s3", endpoint_url=s3_server)
-    client.create_bucket(Bucket=name)
-    client.close()
-    return s3_server, name
+    return moto_s3, moto_s3.make_bucket()

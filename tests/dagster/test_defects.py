@@ -5,7 +5,7 @@ The expected failures are strict: the day that Dagster mends one, its line here 
 
 import asyncio
 import pickle
-from typing import Any, Optional
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -44,18 +44,18 @@ def local(request, tmp_path, instance):
     """A rig on a local folder."""
     folder = str(tmp_path / "deep" / "er" / "store")
     kinds = {"filesystem": lambda: dg.FilesystemIOManager(base_dir=folder), "autostore": lambda: None}
-    return Rig(folder, instance, kinds[request.param]())
+    return Rig(folder, instance, manager=kinds[request.param]())
 
 
 @pytest.fixture
 def remote(request, bucket, instance):
     """A rig on a bucket."""
-    endpoint, name = bucket
+    server, name = bucket
     uri = f"s3://{name}/p/"
     if request.param == "autostore":
-        return Rig(uri, instance, AutoStoreIOManager(uri=uri, storage=S3StorageConfig(endpoint_url=endpoint)))
-    s3 = S3Resource(endpoint_url=endpoint)
-    return Rig(uri, instance, S3PickleIOManager(s3_resource=s3, s3_bucket=name, s3_prefix="p"))
+        return Rig(uri, instance, storage=S3StorageConfig(endpoint_url=server.endpoint))
+    s3 = S3Resource(endpoint_url=server.endpoint)
+    return Rig(uri, instance, manager=S3PickleIOManager(s3_resource=s3, s3_bucket=name, s3_prefix="p"))
 
 
 class Unpicklable:
@@ -240,7 +240,7 @@ def test_8_a_failed_transfer_computes_nothing_again(tmp_path, instance, ours):
         return 5
 
     Down.failures = 1
-    rig = Rig(str(tmp_path), instance, manager)
+    rig = Rig(str(tmp_path), instance, manager=manager)
     rig.run(expensive)
     assert rig.load(expensive) == 5
     assert computed == [1]
@@ -265,7 +265,7 @@ def concurrent(request, tmp_path, instance):
     """A rig whose manager loads many partitions at a time."""
     from upath import UPath
 
-    return Rig(str(tmp_path), instance, None if request.param == "autostore" else AsyncPickles(UPath(tmp_path)))
+    return Rig(str(tmp_path), instance, manager=None if request.param == "autostore" else AsyncPickles(UPath(tmp_path)))
 
 
 @dg.asset(partitions_def=days)
@@ -299,12 +299,12 @@ def test_9_a_none_stays_in_the_dict(local):
     """A partition whose value is None is there."""
 
     @dg.asset(partitions_def=days)
-    def maybe(context) -> Optional[int]:
+    def maybe(context) -> int | None:
         return None if context.partition_key == DAYS[1] else 1
 
     for day in DAYS:
         local.run(maybe, partition=day)
-    loaded = local.load(maybe, dict[str, Optional[int]], between=(DAYS[0], DAYS[-1]))
+    loaded = local.load(maybe, dict[str, int | None], between=(DAYS[0], DAYS[-1]))
     assert loaded == {DAYS[0]: 1, DAYS[1]: None, DAYS[2]: 1}
 
 
@@ -324,12 +324,12 @@ def test_10_a_none_replaces_the_table(rig):
     values = [pl.DataFrame({"x": [1]}), None]
 
     @dg.asset
-    def maybe() -> Optional[pl.DataFrame]:
+    def maybe() -> pl.DataFrame | None:
         return values.pop(0)
 
     rig.run(maybe)
     rig.run(maybe)
-    assert rig.load(maybe, Optional[pl.DataFrame]) is None
+    assert rig.load(maybe, pl.DataFrame | None) is None
     assert list(rig.store().list_files()) == ["maybe.json"]
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -56,7 +56,7 @@ def received(rig, annotation, *upstream, partition=None, expect=True, **more):
     return seen[0] if seen else None
 
 
-@pytest.mark.parametrize("annotation", [dict[str, int], Mapping[str, int], dict, Optional[dict[str, int]], Any])
+@pytest.mark.parametrize("annotation", [dict[str, int], Mapping[str, int], dict, dict[str, int] | None, Any])
 def test_a_dict_by_partition(rig, annotation):
     """Several partitions come as a dict, in the order of the partitions definition."""
     fill(rig, number)
@@ -72,7 +72,7 @@ def test_the_order_is_the_definition_s(rig):
     assert list(received(rig, dict[str, pl.DataFrame], table)) == ["red", "007", "blue"]
 
 
-@pytest.mark.parametrize(("annotation", "wanted"), [(int, 1), (Any, 1), (Optional[int], 1)])
+@pytest.mark.parametrize(("annotation", "wanted"), [(int, 1), (Any, 1), (int | None, 1)])
 def test_one_to_one_gives_the_object(rig, annotation, wanted):
     """A consumer with the same partitions gets the bare value."""
     rig.run(number, partition=DAYS[0])
@@ -110,7 +110,7 @@ def test_no_partition(rig):
     window = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1)
 
     @dg.asset(partitions_def=days, ins={"running": dg.AssetIn(partition_mapping=window)})
-    def running(context, running: Optional[int]) -> int:
+    def running(context, running: int | None) -> int:
         return (running or 0) + int(context.partition_key[-2:])
 
     fill(rig, running)
@@ -118,7 +118,7 @@ def test_no_partition(rig):
     before = dg.TimeWindowPartitionMapping(start_offset=-2, end_offset=-1)
     mapping = {"mapping": before, "partitions_def": days, "partition": DAYS[0]}
     assert received(rig, dict[str, int], number, **mapping) == {}
-    assert received(rig, Optional[int], number, **mapping) is None
+    assert received(rig, int | None, number, **mapping) is None
 
 
 def test_many_partitions_do_not_fit_one_type(rig):
@@ -128,7 +128,7 @@ def test_many_partitions_do_not_fit_one_type(rig):
         rig.load(number, int, between=(DAYS[0], DAYS[-1]))
 
 
-@pytest.mark.parametrize("kind", [pl.DataFrame, pl.LazyFrame, Optional[pl.LazyFrame]])
+@pytest.mark.parametrize("kind", [pl.DataFrame, pl.LazyFrame, pl.LazyFrame | None])
 def test_one_frame_of_all_partitions(rig, kind):
     """All partitions as one frame, with the partition as text: "007" stays "007"."""
     fill(rig, table, colors)
@@ -190,7 +190,7 @@ def test_none_and_missing(rig):
     """A stored None is in the dict and no row of a frame; a missing partition is an error, unless it is allowed."""
 
     @dg.asset(partitions_def=colors)
-    def maybe(context) -> Optional[pl.DataFrame]:
+    def maybe(context) -> pl.DataFrame | None:
         return None if context.partition_key == "007" else pl.DataFrame({"x": [1]})
 
     rig.run(maybe, partition="red")
@@ -198,7 +198,7 @@ def test_none_and_missing(rig):
     with pytest.raises(StorageFileNotFoundError, match=r"1 partition.*blue"):
         rig.load(maybe, dict[str, Any], between=("red", "blue"))
     allowed = {"allow_missing_partitions": True}
-    given = received(rig, dict[str, Optional[pl.DataFrame]], maybe, metadata=allowed)
+    given = received(rig, dict[str, pl.DataFrame | None], maybe, metadata=allowed)
     assert list(given) == ["red", "007"]
     assert given["007"] is None
     assert received(rig, pl.DataFrame, maybe, metadata=allowed)["partition"].to_list() == ["red"]
@@ -315,5 +315,5 @@ def test_dynamic_partitions(rig):
     rig.instance.add_dynamic_partitions("clients", ["zoe", "adam"])
     for key in ("zoe", "adam"):
         rig.run(spent, partition=key)
-    assert rig.keys() == ["spent/partition=adam/data", "spent/partition=zoe/data"]
+    assert rig.stored() == ["spent/partition=adam/data", "spent/partition=zoe/data"]
     assert list(received(rig, dict[str, str], spent)) == ["zoe", "adam"]

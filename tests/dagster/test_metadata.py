@@ -1,6 +1,7 @@
 """What the UI shows: facts and previews of every type, bounded, and never over what the user says."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -12,7 +13,7 @@ from pydantic import BaseModel, Field
 from scipy import sparse
 
 from autostore import AutoStore
-from autostore_dagster import AutoStoreIOManager, stamp
+from autostore_dagster import stamp
 
 LIMIT = 100_000
 """Bytes of one materialization's event, whatever the value."""
@@ -53,18 +54,18 @@ def test_facts_of_every_value(rig):
     found = shown(rig, {"a": 1})
     file = rig.store().get_metadata("thing")
     assert found["key"] == "thing"
-    assert found["uri"] == f"{rig.store().uri}/thing.json"
+    assert found["uri"] == f"{rig.store().uri.rstrip('/')}/thing.json"
     assert (found["format"], found["type"], found["etag"]) == (".json", "dict", file.etag)
     assert found["dagster/size_bytes"] == file.size
     assert found["write_seconds"] > 0
-    assert eval(found["load"], {"AutoStore": AutoStore}) == {"a": 1}
+    assert eval(found["load"], {"AutoStore": partial(AutoStore, config=rig.store().config)}) == {"a": 1}
 
 
 @pytest.mark.parametrize("lazy", [False, True])
-def test_a_polars_table(rig, lazy):
+def test_a_polars_table(local_rig, lazy):
     """Rows, columns, head; statistics that plot for a table in memory."""
     table = pl.DataFrame({"x": [1, 2, None, 3, 4, 5], "name": list("abcdef"), "l": [[1]] * 6})
-    found = shown(rig, table.lazy() if lazy else table)
+    found = shown(local_rig, table.lazy() if lazy else table)
     assert found["dagster/row_count"] == 6
     assert [(c.name, c.type) for c in found["dagster/column_schema"].columns] == [
         ("x", "Int64"), ("name", "String"), ("l", "List(Int64)"),
@@ -74,63 +75,63 @@ def test_a_polars_table(rig, lazy):
         assert (found["mean/x"], found["nulls/x"]) == (3.0, 1)
 
 
-def test_pandas_and_arrow_tables(rig):
+def test_pandas_and_arrow_tables(local_rig):
     """Their rows, columns and heads show alike."""
     pd, pa = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
     for table in (pd.DataFrame({"x": [1, 2]}), pa.table({"x": [1, 2]})):
-        found = shown(rig, table)
+        found = shown(local_rig, table)
         assert found["dagster/row_count"] == 2
         assert [column.name for column in found["dagster/column_schema"].columns] == ["x"]
         assert [record.data for record in found["head"]] == [{"x": 1}, {"x": 2}]
 
 
-def test_arrays(rig):
+def test_arrays(local_rig):
     """Shape, dtype, range; how full a sparse matrix is."""
-    found = shown(rig, np.arange(6.0).reshape(2, 3))
+    found = shown(local_rig, np.arange(6.0).reshape(2, 3))
     assert (found["shape"], found["dtype"], found["min"], found["max"]) == ("(2, 3)", "float64", 0.0, 5.0)
-    found = shown(rig, sparse.csr_matrix(np.eye(4)))
+    found = shown(local_rig, sparse.csr_matrix(np.eye(4)))
     assert (found["shape"], found["stored_values"], found["density"]) == ("(4, 4)", 4, 0.25)
-    assert "max" not in shown(rig, np.array(["a", "b"]))
-    assert shown(rig, np.zeros((0, 2)))["shape"] == "(0, 2)"
-    assert shown(rig, np.array([1.0, np.nan]))["max"] == "nan"
+    assert "max" not in shown(local_rig, np.array(["a", "b"]))
+    assert shown(local_rig, np.zeros((0, 2)))["shape"] == "(0, 2)"
+    assert shown(local_rig, np.array([1.0, np.nan]))["max"] == "nan"
 
 
-def test_tensors_and_models(rig):
+def test_tensors_and_models(local_rig):
     """Shape and range of a tensor, parameters of a network."""
     torch = pytest.importorskip("torch")
-    found = shown(rig, torch.arange(4).reshape(2, 2))
+    found = shown(local_rig, torch.arange(4).reshape(2, 2))
     assert (found["shape"], found["dtype"], found["max"]) == ("(2, 2)", "torch.int64", 3.0)
-    found = shown(rig, torch.nn.Linear(3, 2))
+    found = shown(local_rig, torch.nn.Linear(3, 2))
     assert found["parameters"] == found["trainable_parameters"] == 8
     assert "in_features=3" in found["layers"]
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "1", "P", "LA", "I;16", "F", "CMYK"])
-def test_images(rig, mode):
+def test_images(local_rig, mode):
     """A thumbnail that the UI shows inline, and a larger preview, in every mode."""
-    found = shown(rig, Image.effect_noise((300, 200), 90).convert(mode if mode != "I;16" else "I").convert(mode))
+    found = shown(local_rig, Image.effect_noise((300, 200), 90).convert(mode if mode != "I;16" else "I").convert(mode))
     assert (found["width"], found["height"], found["mode"]) == (300, 200, mode)
     assert found["thumbnail"].startswith("![thumbnail](data:image/webp;base64,")
     assert len(found["thumbnail"]) < 1000 < len(found["preview"])
 
 
-def test_fields(rig):
+def test_fields(local_rig):
     """Fields of models and dataclasses, but not those that their repr hides."""
     for value, name, number in ((Model(), "value/accuracy", 0.5), (Config(), "value/epochs", 3)):
-        found = shown(rig, value)
+        found = shown(local_rig, value)
         assert found[name] == number
         assert "hunter2" not in str(found)
 
 
-def test_records_texts_and_numbers(rig):
+def test_records_texts_and_numbers(local_rig):
     """Entries of dicts and lists, heads of texts, and numbers that plot."""
-    assert shown(rig, {"a": 1, "b": "x"})["value/a"] == 1
-    found = shown(rig, [{"a": 1}, {"a": 2}])
+    assert shown(local_rig, {"a": 1, "b": "x"})["value/a"] == 1
+    found = shown(local_rig, [{"a": 1}, {"a": 2}])
     assert (found["dagster/row_count"], [record.data for record in found["head"]]) == (2, [{"a": 1}, {"a": 2}])
-    assert shown(rig, [1, "x"])["entries"] == 2
-    assert shown(rig, "# Title\ntext")["lines"] == 2
-    assert shown(rig, 2.5)["value"] == 2.5
-    assert shown(rig, b"\x00\xff")["head"] == "00 ff"
+    assert shown(local_rig, [1, "x"])["entries"] == 2
+    assert shown(local_rig, "# Title\ntext")["lines"] == 2
+    assert shown(local_rig, 2.5)["value"] == 2.5
+    assert shown(local_rig, b"\x00\xff")["head"] == "00 ff"
 
 
 @pytest.mark.parametrize(
@@ -151,12 +152,12 @@ def test_records_texts_and_numbers(rig):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_the_event_log_is_not_the_data(rig, value):
+def test_the_event_log_is_not_the_data(local_rig, value):
     """A wide table, a huge text or a big number leaves an event of bounded size."""
-    shown(rig, value)
+    shown(local_rig, value)
 
 
-def test_the_user_s_own_metadata_wins(rig):
+def test_the_user_s_own_metadata_wins(local_rig):
     """What the asset says of itself is not overwritten, by whichever way it says it."""
     frame = pl.DataFrame({"x": [1]})
 
@@ -173,13 +174,13 @@ def test_the_user_s_own_metadata_wins(rig):
     def result() -> dg.MaterializeResult:
         return dg.MaterializeResult(value=frame, metadata={"dagster/row_count": 99})
 
-    run = rig.run(output_, context_, result)
+    run = local_rig.run(output_, context_, result)
     for node in ("output_", "context_", "result"):
-        assert rig.metadata(run, node)[None]["dagster/row_count"] == 99
-    assert rig.metadata(run, "output_")[None]["key"] == "mine"
+        assert local_rig.metadata(run, node)[None]["dagster/row_count"] == 99
+    assert local_rig.metadata(run, "output_")[None]["key"] == "mine"
 
 
-def test_the_user_s_own_metadata_of_a_partition_wins(rig):
+def test_the_user_s_own_metadata_of_a_partition_wins(local_rig):
     """Also where one run writes several partitions."""
     letters = dg.StaticPartitionsDefinition(["a", "b"])
 
@@ -188,22 +189,22 @@ def test_the_user_s_own_metadata_of_a_partition_wins(rig):
         context.add_asset_metadata({"type": "mine"}, partition_key="a")
         return {"a": 1, "b": 2}
 
-    found = rig.metadata(rig.run(each, between=("a", "b")), "each")
+    found = local_rig.metadata(local_rig.run(each, between=("a", "b")), "each")
     assert [found[key]["type"] for key in "ab"] == ["mine", "int"]
 
 
 @pytest.mark.parametrize("how", ["manager", "asset"])
-def test_previews_can_be_turned_off(rig, how):
+def test_previews_can_be_turned_off(local_rig, how):
     """Without previews nothing of the value itself reaches the event log."""
     if how == "manager":
-        rig.manager = AutoStoreIOManager(uri=rig.uri, previews=False)
+        local_rig.manager = local_rig.manage(previews=False)
     options = {"metadata": {"autostore/previews": False}} if how == "asset" else {}
-    found = shown(rig, pl.DataFrame({"x": ["private"]}), **options)
+    found = shown(local_rig, pl.DataFrame({"x": ["private"]}), **options)
     assert "private" not in str(found)
     assert found["dagster/size_bytes"] > 0
 
 
-def test_a_preview_that_fails_fails_nothing(rig):
+def test_a_preview_that_fails_fails_nothing(local_rig):
     """The value is stored, and the event says why there is no preview."""
 
     class Stubborn(dict):
@@ -216,9 +217,9 @@ def test_a_preview_that_fails_fails_nothing(rig):
 
     globals()["Stubborn"] = Stubborn
     Stubborn.__qualname__ = "Stubborn"
-    found = rig.metadata(rig.run(thing), "thing")[None]
+    found = local_rig.metadata(local_rig.run(thing), "thing")[None]
     assert found["preview_error"] == "RuntimeError: no preview of me"
-    assert rig.keys() == ["thing"]
+    assert local_rig.stored() == ["thing"]
 
 
 def test_stamped_definitions():

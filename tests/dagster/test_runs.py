@@ -45,7 +45,7 @@ def test_graph_backed_assets(rig):
     """Inner outputs lie by run and step, the asset at its own key; parts of a fan-in come one by one."""
     run = rig.run(summed).run_id
     steps = f"_runs/{run}/summed"
-    assert rig.keys() == [
+    assert rig.stored() == [
         f"{steps}.add_one[a]/result", f"{steps}.add_one[b]/result",
         f"{steps}.fan_out/result/a", f"{steps}.fan_out/result/b", "summed",
     ]  # fmt: skip
@@ -60,7 +60,7 @@ def test_jobs_of_ops(rig, instance):
         add_one(one())
 
     runs = [job.execute_in_process(instance=instance).run_id for _ in range(2)]
-    assert rig.keys() == sorted(f"_runs/{run}/{step}/result" for run in runs for step in ("one", "add_one"))
+    assert rig.stored() == sorted(f"_runs/{run}/{step}/result" for run in runs for step in ("one", "add_one"))
     assert [rig.store()[f"_runs/{run}/add_one/result"] for run in runs] == [2, 2]
 
 
@@ -72,7 +72,7 @@ def test_multi_assets(rig):
         return 1, "two"
 
     rig.run(both)
-    assert {key: rig.store()[key] for key in rig.keys()} == {"first": 1, "deep/er": "two"}
+    assert {key: rig.store()[key] for key in rig.stored()} == {"first": 1, "deep/er": "two"}
 
 
 def resilient_job():

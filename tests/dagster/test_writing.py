@@ -1,6 +1,6 @@
 """Writing: atomic, in the format that was asked for, partition by partition, and retried without computing again."""
 
-from typing import Any, Optional
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -8,7 +8,6 @@ import pytest
 
 import autostore
 from autostore import AutoStore, LocalFileBackend, StorageConnectionError
-from autostore_dagster import AutoStoreIOManager
 
 days = dg.DailyPartitionsDefinition("2013-01-01", end_date="2013-01-04")
 DAYS = days.get_partition_keys()
@@ -28,7 +27,7 @@ def by_day(values, policy=True, name="daily"):
 def test_a_dict_is_written_by_partition(rig):
     """One run over a range stores each partition under its own key."""
     rig.run(by_day({day: index for index, day in enumerate(DAYS)}), between=WHOLE)
-    assert {key: rig.store()[key] for key in rig.keys()} == {f"daily/date={d}/data": i for i, d in enumerate(DAYS)}
+    assert {key: rig.store()[key] for key in rig.stored()} == {f"daily/date={d}/data": i for i, d in enumerate(DAYS)}
 
 
 def test_a_range_of_one(rig):
@@ -52,7 +51,7 @@ def test_what_is_not_by_partition_is_refused(rig, values):
     rig.run(daily, between=WHOLE)
     result = rig.run(by_day(values), between=WHOLE, expect=False)
     assert "Nothing was written" in str(result.all_events)
-    assert [rig.store()[key] for key in rig.keys()] == ["old"] * 3
+    assert [rig.store()[key] for key in rig.stored()] == ["old"] * 3
 
 
 def test_each_partition_has_its_own_metadata(rig):
@@ -60,7 +59,7 @@ def test_each_partition_has_its_own_metadata(rig):
     frames = {day: pl.DataFrame({"x": range(index + 1)}) for index, day in enumerate(DAYS)}
     metadata = rig.metadata(rig.run(by_day(frames), between=WHOLE), "daily")
     assert [metadata[day]["dagster/partition_row_count"] for day in DAYS] == [1, 2, 3]
-    assert [metadata[day]["key"] for day in DAYS] == rig.keys()
+    assert [metadata[day]["key"] for day in DAYS] == rig.stored()
     assert all(day in metadata[day]["uri"] for day in DAYS)
 
 
@@ -89,7 +88,7 @@ def test_unknown_options_are_refused(rig, metadata):
 
     result = rig.run(table, expect=False)
     assert next(iter(metadata.values())) in str(result.all_events)
-    assert rig.keys() == []
+    assert rig.stored() == []
 
 
 def test_the_format_may_not_hold_the_value(rig):
@@ -126,12 +125,12 @@ def test_nothing_is_stored_for_nothing(rig):
         return None
 
     @dg.asset
-    def maybe() -> Optional[int]:
+    def maybe() -> int | None:
         return None
 
     rig.run(nothing, maybe)
-    assert rig.keys() == ["maybe"]
-    assert rig.load(maybe, Optional[int]) is None
+    assert rig.stored() == ["maybe"]
+    assert rig.load(maybe, int | None) is None
 
 
 class Flaky(LocalFileBackend):
@@ -156,12 +155,12 @@ class Flaky(LocalFileBackend):
 
 
 @pytest.fixture
-def flaky(tmp_path, rig):
+def flaky(tmp_path, local_rig):
     """A rig whose store is reached over the bad line."""
     AutoStore.register_backend("flaky", Flaky)
-    rig.uri = f"flaky://{tmp_path}/store"
-    rig.manager = AutoStoreIOManager(uri=rig.uri, retries=3, retry_wait=0)
-    yield rig
+    local_rig.uri = f"flaky://{tmp_path}/store"
+    local_rig.manager = local_rig.manage(retries=3)
+    yield local_rig
     Flaky.failures = 0
     AutoStore.unregister_backend("flaky")
 
@@ -212,7 +211,7 @@ def test_the_data_version(rig, how):
     """Asked for, the version changes with the content and only then; the user's own wins."""
     values = [{"a": 1}, {"a": 1}, {"a": 2}]
     if how == "manager":
-        rig.manager = AutoStoreIOManager(uri=rig.uri, data_version=True)
+        rig.manager = rig.manage(data_version=True)
 
     @dg.asset(metadata={"autostore/data_version": True} if how == "asset" else None)
     def document() -> Any:
