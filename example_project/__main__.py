@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import dagster as dg
+from dotenv import load_dotenv
 
 from autostore import AutoStore
 from example_project.assets.flights import months
@@ -47,6 +48,7 @@ def show(store: AutoStore) -> None:
 
 def main() -> int:
     """Run, show, and say what to do next."""
+    load_dotenv(".env")  # as Dagster's own commands do
     began = time.perf_counter()
     print(f"Materializing the flights of 2013 into {store_uri()} ...", flush=True)
     if not run():
