@@ -158,7 +158,7 @@ class AutoStore(DictInterface):
         key = self._key(key)
         if self._resolver.names_file(key):
             return self._resolver.is_file(key)
-        return bool(self._resolver.candidates(key))
+        return bool(self._resolver.among(key))
 
     def get_metadata(self, key: str) -> FileMetadata:
         """Path, size in bytes, ETag and time of the file that holds the object."""
@@ -255,7 +255,7 @@ class AutoStore(DictInterface):
     def _swap(self, key: str, path: str, data: Any, etag: str, after: int = 0) -> FileMetadata:
         """Replace the file that has this ETag; its format stays, so nothing else changes."""
         with self._encoded(key, data, self._registry.split(path)[1]) as (file, _):
-            mark = None if path == key else Mark.fresh(after=after)
+            mark = None if path == key else Mark.fresh(key, after=after)
             return self._backend.upload(file, path, mark=mark, if_etag=etag)
 
     def _entries(self, prefix: str) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ example, and `autostore.testing.BackendContract` tests any of them.
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 import uuid
 from abc import ABC, abstractmethod
@@ -30,16 +31,18 @@ __all__ = ["FileMetadata", "Mark", "StorageBackend", "changed", "exists_already"
 class Mark:
     """Says of a file that it was written under a bare key, so that the key may replace it.
 
-    The greatest (time_ns, id) is the value where a crash left two files of one key.
+    The greatest (time_ns, id) is the value where a crash left two files of one key. `key` is
+    the bare key while writing; a mark that was read back need not name it.
     """
 
     time_ns: int
     id: str
+    key: str = ""
 
     @classmethod
-    def fresh(cls, *, after: int = 0) -> Mark:
+    def fresh(cls, key: str, *, after: int = 0) -> Mark:
         """A mark of this moment, later than `after` (ns) even if the clock says otherwise."""
-        return cls(max(time.time_ns(), after + 1), uuid.uuid4().hex[:16])
+        return cls(max(time.time_ns(), after + 1), os.urandom(8).hex(), key)
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,13 @@ class StorageBackend(ABC):
         """The files `stem + extension` that exist, for any of `extensions`."""
         wanted = {stem + extension for extension in extensions}
         return [found for found in self.list_files(stem + ".") if found.path in wanted]
+
+    def find_value(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
+        """The files among which the value of the bare key `stem` is: what `find` finds.
+
+        A place that knows marks cheaply may leave out files without one where others have one.
+        """
+        return self.find(stem, extensions)
 
     def copy(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
         """Copy the bytes at `source` to `target` (atomic, as `upload`); `if_etag` is the source's."""

@@ -72,13 +72,22 @@ class LocalFileBackend(StorageBackend):
     def find(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
         """One look per extension, whatever else the folder holds."""
         name = self._inside(stem, through_last=False)
-        found = _present(stem, name, extensions)
-        if any(self._marks.has(file.path) for file in found):
-            return found
+        if not self._locks.holds(os.path.dirname(name)):
+            found = _present(stem, name, extensions)
+            marked = self._marks.of(stem)
+            if any(file.path.removeprefix(stem) in marked for file in found):
+                return found
         # A writer that changes the format may have published behind us and removed ahead of
         # us, so only a look under its lock can say that no value is there.
         with self._translated(stem), self._locks.hold(os.path.dirname(name)):
             return _present(stem, name, extensions)
+
+    def find_value(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
+        """One look at the key's marks, and one at each file that they name."""
+        name = self._inside(stem, through_last=False)
+        with self._translated(stem):
+            marked = [extension for extension in self._marks.of(stem) if extension in extensions]
+            return _present(stem, name, marked) or self.find(stem, extensions)
 
     def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
         """A walk in sorted order; links that leave the root and names that are not UTF-8 are skipped."""
@@ -168,7 +177,7 @@ class LocalFileBackend(StorageBackend):
         if mark is None:
             self._marks.discard(path)
         else:
-            self._marks.add(path, durable=self._durable)
+            self._marks.add(mark.key, path.removeprefix(mark.key), durable=self._durable)
         self._replace(source, target)
         if self._durable:
             _fsync(os.path.dirname(target))

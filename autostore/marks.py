@@ -1,9 +1,10 @@
 """The marks of a local store: which of its files were written under a bare key.
 
-A mark is a small file below `<root>/.autostore/marks/`, named after a hash of the path and
-holding the path; its time is the modification time of the data file, so overwriting a value
-in its format writes no mark. A lost mark means that the store refuses to replace the file by
-one of another format; it never means that data is lost.
+The marks of one key are one small file below `<root>/.autostore/marks/`, named after a hash of
+the key: a line for each extension under which the key was written, one as a rule. Their time
+is the modification time of the data file, so overwriting a value in its format writes no
+mark, and reading a key looks at one small file instead of once per extension. Lost marks mean
+that the store refuses to replace the file by one of another format, never that data is lost.
 """
 
 from __future__ import annotations
@@ -11,45 +12,76 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+from collections.abc import Iterator
 
 __all__ = ["LocalMarks"]
 
+# No key is a thousand extensions long; what is larger is not ours.
+LARGEST = 4096
+
 
 class LocalMarks:
-    """The set of marked paths below one root; callers hold the lock of the path's folder."""
+    """The marked extensions of each key below one root; writers hold the lock of the key's folder."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
 
-    def _file(self, path: str) -> str:
-        name = hashlib.blake2b(path.encode(), digest_size=16).hexdigest()
-        return f"{self._folder}/{name[:2]}/{name[2:]}"
+    def of(self, key: str) -> list[str]:
+        """The extensions under which this bare key was written; their files may be gone."""
+        return _read(self._file(key))
 
     def has(self, path: str) -> bool:
         """Whether this path was written under a bare key."""
-        return os.access(self._file(path), os.F_OK)
+        return any(extension in self.of(key) for key, extension in _splits(path))
 
-    def add(self, path: str, *, durable: bool = False) -> None:
-        """Mark a path; nothing is written where it is marked already."""
-        file = self._file(path)
-        if os.access(file, os.F_OK):
+    def add(self, key: str, extension: str, *, durable: bool = False) -> None:
+        """Mark a file of a key; nothing is written where it is marked already."""
+        file = self._file(key)
+        if extension in _read(file):
             return
         try:
-            _write(file, path, durable)
+            _append(file, extension, durable)
         except FileNotFoundError:
             os.makedirs(os.path.dirname(file), exist_ok=True)
-            _write(file, path, durable)
+            _append(file, extension, durable)
 
     def discard(self, path: str) -> None:
-        """Take the mark away, where there is one."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._file(path))
+        """Take the mark of a path away, where there is one."""
+        for key, extension in _splits(path):
+            file = self._file(key)
+            marked = _read(file)
+            if extension in marked:
+                _rewrite(file, [other for other in marked if other != extension])
+
+    def _file(self, key: str) -> str:
+        name = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+        return f"{self._folder}/{name[:2]}/{name[2:]}"
 
 
-def _write(file: str, path: str, durable: bool) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+def _splits(path: str) -> Iterator[tuple[str, str]]:
+    """Every way to read a path as key and extension: `a.pydantic.json` is two."""
+    dot = path.find(".", path.rfind("/") + 2)
+    while dot != -1:
+        yield path[:dot], path[dot:]
+        dot = path.find(".", dot + 1)
+
+
+def _read(file: str) -> list[str]:
     try:
-        os.write(descriptor, path.encode())
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    try:
+        return os.read(descriptor, LARGEST).decode("utf-8", "replace").split()
+    finally:
+        os.close(descriptor)
+
+
+def _append(file: str, extension: str, durable: bool) -> None:
+    # One short write: a crash leaves the line there whole, or not at all.
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+    try:
+        os.write(descriptor, f"{extension}\n".encode())
         if durable:
             os.fsync(descriptor)
     finally:
@@ -60,3 +92,16 @@ def _write(file: str, path: str, durable: bool) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _rewrite(file: str, extensions: list[str]) -> None:
+    if not extensions:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(file)
+        return
+    new = f"{file}.new"  # the folder's lock is held, so nobody else writes this name
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(new)
+    for extension in extensions:
+        _append(new, extension, durable=False)
+    os.replace(new, file)

@@ -47,8 +47,8 @@ class Publisher:
             return put(None)
         # All locks at once and in the backend's own order, so that two moves never wait for each other.
         with self._backend.lock(path, *touching):
-            if all(file.path == path for file in self._resolver.candidates(key)):
-                published = put(Mark.fresh())
+            if all(file.path == path for file in self._resolver.among(key)):
+                published = put(Mark.fresh(key))
             else:
                 published = self._replace(key, path, put)
         self._resolver.remember(key, path)
@@ -57,7 +57,7 @@ class Publisher:
     def _replace(self, key: str, path: str, put: Put) -> FileMetadata:
         with self._backend.claim(key) as held:
             others, after = self._replaceable(key, path)
-            published = put(Mark.fresh(after=after))
+            published = put(Mark.fresh(key, after=after))
             for other in others:
                 self._remove_seen(other, held)
         return published
@@ -67,9 +67,9 @@ class Publisher:
         if path == key:
             return put(None)
         with self._backend.lock(path), self._backend.claim(key) as held:
-            if self._resolver.candidates(key):
+            if self._resolver.among(key):
                 raise exists_already(key, self._backend.uri)
-            created = put(Mark.fresh())
+            created = put(Mark.fresh(key))
             if not held():  # so slow that a rival may have created the key in another format
                 self._remove_seen(created, lambda: True)
                 raise exists_already(key, self._backend.uri)
@@ -128,11 +128,11 @@ class Publisher:
 
         Otherwise the old value would come back once the new one is deleted or moved away.
         """
-        files = self._resolver.candidates(key)
+        files = self._resolver.among(key)
         if len(files) < 2:
             return self._resolver.choose(key, files, doing)
         with self._backend.claim(key) as held:
-            files = self._resolver.candidates(key)
+            files = self._resolver.among(key)
             value = self._resolver.choose(key, files, doing)
             for file in self._resolver.detail(files):
                 if file.mark is not None and file.path != value.path:

@@ -92,7 +92,7 @@ class Resolver:
             return remembered[0]
         if extension and self.is_file(key):
             return key
-        path = self.choose(key, self.candidates(key)).path
+        path = self.choose(key, self.among(key)).path
         self.remember(key, path)
         return path
 
@@ -106,7 +106,7 @@ class Resolver:
         """The file that holds the object now; one request, more only where several files answer."""
         if self.names_file(key):
             return self._backend.get_metadata(key)
-        return self.choose(key, self.candidates(key))
+        return self.choose(key, self.among(key))
 
     def path_for(self, key: str, extension: str) -> str:
         """The path to write: the key itself where it names its extension, else with this one."""
@@ -147,9 +147,15 @@ class Resolver:
             raise UnsupportedFormatError(compose(problem, key=key, uri=self._backend.uri, remedy=remedy))
         return wanted
 
+    def among(self, key: str) -> list[FileMetadata]:
+        """The files among which a bare key's value is, without their marks; at most one listing."""
+        return self._own(key, self._backend.find_value(key, self._registry.extensions))
+
     def candidates(self, key: str) -> list[FileMetadata]:
-        """The files that answer to a bare key, without their marks; a listing's worth of requests."""
-        found = self._backend.find(key, self._registry.extensions)
+        """All files that answer to a bare key, without their marks; at most one listing."""
+        return self._own(key, self._backend.find(key, self._registry.extensions))
+
+    def _own(self, key: str, found: list[FileMetadata]) -> list[FileMetadata]:
         # `k.pydantic` + `.json` is the file of another key: the longest extension wins.
         return [file for file in found if self._registry.split(file.path)[0] == key]
 
@@ -162,7 +168,7 @@ class Resolver:
                 return newest
             if len(detailed) == len(files):
                 raise ambiguous(key, self._backend.uri, files, doing)
-            files = self.candidates(key)  # some vanished: a writer is changing the format
+            files = self.among(key)  # some vanished: a writer is changing the format
         if not files:
             raise not_found(key, self._backend.uri)
         return files[0]

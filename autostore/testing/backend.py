@@ -102,7 +102,7 @@ class BackendContract:
     def test_metadata(self, backend: StorageBackend) -> None:
         """Metadata names path, size, time (aware, UTC), type and mark."""
         before = datetime.now(UTC)
-        mark = Mark.fresh()
+        mark = Mark.fresh("a/x")
         self.put(backend, "a/x.json", b"{}", mark=mark)
         found = backend.get_metadata("a/x.json")
         assert (found.path, found.size, found.content_type) == ("a/x.json", 2, "application/json")
@@ -118,7 +118,7 @@ class BackendContract:
 
     def test_mark_comes_and_goes(self, backend: StorageBackend) -> None:
         """An upload without a mark takes it away; a file laid there by others has none."""
-        self.put(backend, "x.bin", b"1", mark=Mark.fresh())
+        self.put(backend, "x.bin", b"1", mark=Mark.fresh("x"))
         self.put(backend, "x.bin", b"2")
         assert backend.get_metadata("x.bin").mark is None
         self.raw_write(backend, "y.bin", b"1")
@@ -208,12 +208,12 @@ class BackendContract:
 
     def test_copy_and_move(self, backend: StorageBackend) -> None:
         """A copy has the bytes and its own mark; a move leaves nothing behind."""
-        self.put(backend, "a/x.bin", b"1", mark=Mark.fresh())
+        self.put(backend, "a/x.bin", b"1", mark=Mark.fresh("a/x"))
         copied = backend.copy("a/x.bin", "b/y.bin")
         assert (copied.path, copied.mark) == ("b/y.bin", None)
         assert backend.get_metadata("b/y.bin").mark is None
         assert backend.get_metadata("a/x.bin").mark is not None
-        moved = backend.move("a/x.bin", "c/z.bin", mark=Mark.fresh())
+        moved = backend.move("a/x.bin", "c/z.bin", mark=Mark.fresh("c/z"))
         assert moved.etag == backend.get_metadata("c/z.bin").etag
         assert backend.get_metadata("c/z.bin").mark is not None
         assert self.raw_read(backend, "a/x.bin") is None

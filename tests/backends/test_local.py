@@ -59,7 +59,7 @@ def test_nothing_is_made_before_the_first_write(tmp_path):
 
 def test_only_ours_lies_below_our_name(backend, tmp_path):
     """Beside the data there is nothing but `.autostore`, and after close() no temporary file in it."""
-    put(backend, "a/x.json", mark=Mark.fresh())
+    put(backend, "a/x.json", mark=Mark.fresh("a/x"))
     assert sorted(os.listdir(tmp_path / "root")) == [".autostore", "a"]
     assert os.listdir(tmp_path / "root" / "a") == ["x.json"]
     backend.close()

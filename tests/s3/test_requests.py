@@ -15,7 +15,7 @@ MIB = 1 << 20
 def test_small_objects_cost_one_request_each(line, proxy):
     """Write, read, confirmed read, look, find, copy, delete and list: one request."""
     with proxy.counting() as counts:
-        etag = put(line, "x.json", b"{}", mark=Mark.fresh()).etag
+        etag = put(line, "x.json", b"{}", mark=Mark.fresh("x")).etag
     assert counts == {"PUT": 1}
     with proxy.counting() as counts:
         assert get(line, "x.json") == b"{}"

@@ -36,7 +36,7 @@ def parts(s3_server, proxy, open_backend):
 @pytest.mark.parametrize("size", [6 * MIB - 1, 6 * MIB, 10 * MIB, 10 * MIB + 1, 23 * MIB])
 def test_every_size_arrives_whole(parts, size):
     """Sizes around the threshold and the part size keep bytes, mark and type, in parts or not."""
-    data, mark = noise(size), Mark.fresh()
+    data, mark = noise(size), Mark.fresh("x")
     sent = put(parts, "x.json", data, mark=mark)
     assert get(parts, "x.json") == data
     found = parts.get_metadata("x.json")
@@ -177,7 +177,7 @@ def test_copies_by_parts_are_whole_and_of_one_version(s3_server, open_backend):
     """A copy in parts, as S3 demands above 5 GiB, has the bytes and sets the mark."""
     backend = open_backend(s3_server, multipart_threshold=6 * MIB)
     bucket, prefix = bucket_of(backend)
-    data, mark = noise(12 * MIB), Mark.fresh()
+    data, mark = noise(12 * MIB), Mark.fresh("x")
     put(backend, "x.json", data)
     connection = S3Connection(bucket, s3_server.config(multipart_chunksize=5 * MIB))
     found = connection.call("head_object", Key=f"{prefix}x.json")

@@ -115,7 +115,7 @@ def test_a_crash_between_publishing_and_removing_leaves_the_new_value(local_stor
     import os
 
     os.utime(folder / "k.json", ns=(1, 1))
-    local_store._backend._marks.add("k.json")
+    local_store._backend._marks.add("k", ".json")
     reopened = AutoStore(folder)
     assert reopened["k"] == "new"
     reopened["k"] = FRAME
@@ -131,7 +131,7 @@ def test_deleting_after_a_crash_does_not_bring_the_old_value_back(local_store, f
     import os
 
     os.utime(folder / "k.json", ns=(1, 1))
-    local_store._backend._marks.add("k.json")
+    local_store._backend._marks.add("k", ".json")
     del local_store["k"]
     assert "k" not in local_store
     assert files(local_store) == []
