@@ -81,13 +81,15 @@ def _ordered(context: dg.InputContext | dg.OutputContext, definition: dg.Partiti
 
 
 def _all_keys(context: dg.InputContext | dg.OutputContext, definition: dg.PartitionsDefinition) -> Sequence[str]:
-    try:
-        return definition.get_partition_keys(dynamic_partitions_store=_instance(context))
-    except (dg.DagsterInvariantViolationError, dg.DagsterInvalidInvocationError):
-        return []  # dynamic partitions of a context that was built by hand: their names are in order
+    instance = _instance(context)
+    if instance is None and isinstance(definition, dg.DynamicPartitionsDefinition):
+        return []
+    return definition.get_partition_keys(dynamic_partitions_store=instance)
 
 
 def _instance(context: dg.InputContext | dg.OutputContext) -> dg.DagsterInstance | None:
-    if isinstance(context, dg.InputContext):
-        return context.instance
-    return context.step_context.instance
+    """The instance, which knows dynamic partitions; None in a context that was built by hand."""
+    try:
+        return context.instance if isinstance(context, dg.InputContext) else context.step_context.instance
+    except dg.DagsterInvariantViolationError:
+        return None

@@ -129,3 +129,45 @@ def test_re_execution_from_failure(persistent, tmp_path):
     pid, number = (tmp_path / "up").read_text().split()
     assert number == "15"
     assert len({int(pid), store[f"_runs/{first.run_id}/measure/result"]["pid"], os.getpid()}) == 3
+
+
+def hand_built(definition=None, keys=(), *, kind=None):
+    """The contexts that unit tests of pipelines build: for writing, and for reading."""
+    options = {"asset_key": dg.AssetKey("thing"), "asset_partitions_def": definition}
+    if keys:
+        options["asset_partition_key_range"] = dg.PartitionKeyRange(keys[0], keys[-1])
+    written = dg.build_output_context(**options)
+    dagster_type = dg.PythonObjectDagsterType(kind) if kind else None
+    return written, dg.build_input_context(**options, upstream_output=written, dagster_type=dagster_type)
+
+
+def test_contexts_built_by_hand(rig):
+    """A manager is used without a run, as unit tests do."""
+    writing, reading = hand_built()
+    rig.manager.handle_output(writing, {"a": 1})
+    assert rig.manager.load_input(reading) == {"a": 1}
+    assert rig.store()["thing"] == {"a": 1}
+
+
+def test_partitions_of_contexts_built_by_hand(rig):
+    """Also with partitions: one, and one after another in their order."""
+    colors = dg.StaticPartitionsDefinition(["red", "blue", "green"])
+    for color in colors.get_partition_keys():
+        rig.manager.handle_output(hand_built(colors, [color])[0], color.upper())
+    assert rig.manager.load_input(hand_built(colors, ["blue"])[1]) == {"blue": "BLUE"}
+    assert rig.manager.load_input(hand_built(colors, ["blue"], kind=str)[1]) == "BLUE"
+    whole = rig.manager.load_input(hand_built(colors, ["red", "green"])[1])
+    assert list(whole.items()) == [("red", "RED"), ("blue", "BLUE"), ("green", "GREEN")]
+
+
+def test_hours_are_escaped(rig):
+    """The colon of an hour is no character of a key, and comes back."""
+    hours = dg.HourlyPartitionsDefinition("2013-01-01-00:00", end_date="2013-01-01-02:00")
+
+    @dg.asset(partitions_def=hours)
+    def hourly(context) -> str:
+        return context.partition_key
+
+    rig.run(hourly, partition="2013-01-01-01:00")
+    assert rig.stored() == ["hourly/date=2013-01-01-01%3A00/data"]
+    assert rig.load(hourly, partition="2013-01-01-01:00") == "2013-01-01-01:00"

@@ -17,6 +17,7 @@ from autostore import AutoStore
 from autostore_dagster import AutoStoreIOManager
 from example_project import __main__ as demo
 from example_project import resources
+from example_project.assets import features, flights
 from example_project.definitions import defs
 from example_project.schema import GroupMedians, ModelReport, TrainingConfig
 from example_project.source import flights_of_year
@@ -185,3 +186,19 @@ def test_s3_by_the_variables_of_env_example(moto_s3, monkeypatch):
         store["x"] = 1
         assert store["x"] == 1
         assert store.uri.startswith("s3://")
+
+
+def test_one_month_by_itself(tmp_path, monkeypatch):
+    """A month materialized alone, as the UI does, is stored as in a run of all."""
+    monkeypatch.setenv("AUTOSTORE_URI", str(tmp_path))
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize(
+            [flights.flights, flights.weather, flights.planes, features.flight_features],
+            partition_key="2013-03-01",
+            instance=instance,
+            resources={"io_manager": resources.io_manager()},
+        )
+    assert result.success
+    store = AutoStore(tmp_path)
+    assert store["flights/date=2013-03-01/data"].equals(flights_of_year().filter(pl.col("month") == 3))
+    assert store["flight_features/date=2013-03-01/data"]["month"].unique().to_list() == [3]
