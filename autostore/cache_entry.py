@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import stat
 import time
 import uuid
@@ -80,7 +81,8 @@ class Entry:
 def load(folder: Path) -> Entry | None:
     """The entry in a folder; None where there is none that can be believed."""
     try:
-        with open(folder / ENTRY, "rb") as file:
+        descriptor = _open_file(folder / ENTRY)
+        with open(descriptor, "rb") as file:
             check, _, text = file.read(1 << 20).partition(b"\n")
         if check.decode("ascii", "replace") != hashlib.sha256(text).hexdigest():
             return None
@@ -98,7 +100,7 @@ def opened(folder: Path, entry: Entry) -> int | None:
     entry is written anew, so that the next reader need not.
     """
     try:
-        descriptor = os.open(folder / entry.payload, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = _open_file(folder / entry.payload)
     except OSError:
         return None
     try:
@@ -119,7 +121,7 @@ def publish(folder: Path, file: Path, metadata: FileMetadata) -> Path:
     suffix = suffix if _EXTENSION.fullmatch(suffix) else ""
     payload = hashlib.sha256(metadata.etag.encode()).hexdigest()[:32] + suffix
     with open(file, "rb") as source:
-        os.replace(file, folder / payload)
+        _replace(file, folder / payload)
         sha256, stamp = _checked(source.fileno())
     mark = metadata.mark
     described = {
@@ -133,9 +135,26 @@ def publish(folder: Path, file: Path, metadata: FileMetadata) -> Path:
     return folder / payload
 
 
+def _open_file(file: Path) -> int:
+    """Open a regular file, and nothing else: a pipe would wait for a writer for ever."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise FileNotFoundError(file)
+
+
+def _replace(file: Path, target: Path) -> None:
+    try:
+        os.replace(file, target)
+    except IsADirectoryError:
+        shutil.rmtree(target)
+        os.replace(file, target)
+
+
 def _is_right(folder: Path, entry: Entry, descriptor: int) -> bool:
     status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode) or status.st_size != entry.size:
+    if status.st_size != entry.size:
         return False
     if entry.stamp is not None and entry.stamp == _stamp(status):
         return True
@@ -186,7 +205,7 @@ def _write(folder: Path, entry: Entry) -> None:
     new = folder / f"{uuid.uuid4().hex}.new"
     try:
         new.write_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text)
-        os.replace(new, folder / ENTRY)
+        _replace(new, folder / ENTRY)
     except BaseException:
         new.unlink(missing_ok=True)
         raise
