@@ -9,7 +9,7 @@ import types
 from collections.abc import Mapping
 from typing import Any, Union, get_args, get_origin
 
-__all__ = ["by_partition", "fits", "is_polars_frame", "read_type", "required"]
+__all__ = ["by_partition", "fits", "is_polars_frame", "is_table", "read_type", "required"]
 
 
 def required(annotation: Any) -> Any:
@@ -43,6 +43,12 @@ def is_polars_frame(annotation: Any) -> bool:
     return polars is not None and annotation in (polars.DataFrame, polars.LazyFrame)
 
 
+def is_table(kind: Any) -> bool:
+    """Whether this is a class of tables, which the store reads as whichever kind is asked for."""
+    package = getattr(kind, "__module__", "").partition(".")[0]
+    return package in ("polars", "pandas", "pyarrow") and kind.__name__ in ("DataFrame", "LazyFrame", "Table")
+
+
 def fits(value: Any, annotation: Any) -> bool:
     """Whether the value is of this type, to the depth of dict and list."""
     origin, arguments = get_origin(annotation), get_args(annotation)
@@ -57,4 +63,7 @@ def fits(value: Any, annotation: Any) -> bool:
     if origin is list:
         return isinstance(value, list) and all(fits(item, arguments[0]) for item in value)
     plain = origin or annotation
-    return isinstance(value, plain) if isinstance(plain, type) else True
+    try:
+        return isinstance(value, plain) if isinstance(plain, type) else True
+    except TypeError:  # a protocol or typed dict, which does not say
+        return True

@@ -10,7 +10,14 @@ from typing import Any
 
 import dagster as dg
 
-from autostore import AutoStore, StorageFileNotFoundError, UnsupportedFormatError
+from autostore import (
+    AutoStore,
+    CorruptDataError,
+    StorageError,
+    StorageFileNotFoundError,
+    UnsupportedFormatError,
+    UntrustedDataError,
+)
 from autostore_dagster import annotations, frames
 from autostore_dagster.locating import locate
 from autostore_dagster.partitions import dimensions, is_one_to_one, keys_by_partition, single_key
@@ -49,13 +56,24 @@ class _Request:
         try:
             if self.columns is not None:
                 return frames.read_columns(self.store, key, annotation, self.columns)
-            return self.store.read(key, as_type=wanted)
-        except UnsupportedFormatError:
+            if annotations.is_table(wanted):  # no table is read as one kind to become another
+                return self.store.read(key, as_type=wanted)
             recorded = self.store.read(key)
-            # The parts of a fan-in come one by one, under the annotation of their list.
-            if recorded is None or wanted is list:
-                return recorded
-            raise
+        except (UnsupportedFormatError, UntrustedDataError, CorruptDataError) as error:
+            return self._read_otherwise(key, wanted, error)
+        # The parts of a fan-in come one by one, under the annotation of their list.
+        if recorded is None or wanted is list or annotations.fits(recorded, wanted or Any):
+            return recorded
+        return self.store.read(key, as_type=wanted)
+
+    def _read_otherwise(self, key: str, wanted: Any, error: StorageError) -> Any:
+        """A None where a table was wanted; or the annotation's class where the recorded one is gone or not allowed."""
+        if self.columns is None and wanted is not None and not annotations.is_table(wanted):
+            return self.store.read(key, as_type=wanted)
+        recorded = self.store.read(key)
+        if recorded is None or wanted is list:
+            return recorded
+        raise error
 
 
 def load(store: AutoStore, context: dg.InputContext, *, concurrency: int, retrying: Retry) -> Any:

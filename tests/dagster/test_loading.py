@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
+from pydantic import BaseModel
 
-from autostore import StorageFileNotFoundError, UnsupportedFormatError
+from autostore import StorageError, StorageFileNotFoundError, UnsupportedFormatError
 
 days = dg.DailyPartitionsDefinition("2013-01-01", end_date="2013-01-04")
 DAYS = days.get_partition_keys()
@@ -266,6 +267,80 @@ def test_recorded_types_come_back(rig):
     assert isinstance(rig.load(lazy), pl.LazyFrame)
     assert isinstance(rig.load(lazy, pl.DataFrame), pl.DataFrame)
     assert rig.load(array).tolist() == [0, 1, 2]
+
+
+class Shape(BaseModel):
+    """A base class that consumers annotate."""
+
+    sides: int = 0
+
+
+class Square(Shape):
+    """What is stored."""
+
+    sides: int = 4
+    width: float = 1.0
+
+
+class Renamed(BaseModel):
+    """What Square is called after a refactoring."""
+
+    sides: int
+    width: float
+
+
+@pytest.mark.parametrize("annotation", [Square, Shape, BaseModel, Any, Shape | None, Square | int])
+def test_a_base_class_takes_nothing_away(rig, annotation):
+    """A consumer that annotates a base class is given the object that was stored, whole."""
+
+    @dg.asset
+    def shape() -> Square:
+        return Square(width=2.0)
+
+    rig.run(shape)
+    assert rig.load(shape, annotation) == Square(width=2.0)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "wanted"), [(dict, {"sides": 4, "width": 2.0}), (Renamed, Renamed(sides=4, width=2.0))]
+)
+def test_another_class_is_made_of_the_fields(rig, annotation, wanted):
+    """A dict, or the class by its new name, is made of a stored model's fields."""
+
+    @dg.asset
+    def shape() -> Square:
+        return Square(width=2.0)
+
+    rig.run(shape)
+    assert rig.load(shape, annotation) == wanted
+
+
+def test_a_class_that_is_gone(local_rig, monkeypatch):
+    """Where the recorded class does not exist any more, the annotation's is made of the fields."""
+
+    @dg.asset
+    def shape() -> Square:
+        return Square(width=2.0)
+
+    local_rig.run(shape)
+    monkeypatch.delattr(f"{__name__}.Square")
+    assert local_rig.load(shape, Renamed) == Renamed(sides=4, width=2.0)
+    with pytest.raises(StorageError, match="Square"):
+        local_rig.load(shape)
+
+
+def test_a_wrong_annotation_is_refused(rig):
+    """What cannot become the annotation's type is an error that names both."""
+
+    @dg.asset
+    def number() -> int:
+        return 5
+
+    rig.run(number)
+    with pytest.raises(UnsupportedFormatError, match=r"number.*int.*DataFrame|DataFrame.*int"):
+        rig.load(number, pl.DataFrame)
+    with pytest.raises(UnsupportedFormatError, match="Renamed"):
+        rig.load(number, Renamed)
 
 
 def test_a_running_event_loop(rig):
