@@ -5,6 +5,7 @@ Both formats are https://numpy.org/doc/stable/reference/generated/numpy.lib.form
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import zipfile
@@ -65,6 +66,9 @@ class NpyHandler(DataHandler):
         check_dtype(data)
         with full_disk_is_an_os_error(file_path), open(file_path, "wb") as file:
             require("numpy").lib.format.write_array(file, data, allow_pickle=False)
+            # NumPy moves on to where the array ends even where its last flush failed, and says nothing.
+            if os.fstat(file.fileno()).st_size != file.tell():
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 class NpzHandler(DataHandler):
