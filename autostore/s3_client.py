@@ -9,7 +9,8 @@ import contextlib
 import os
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from autostore.config import S3StorageConfig
@@ -18,6 +19,8 @@ from autostore.optional import require
 from autostore.s3_errors import code_of
 
 __all__ = ["S3Connection"]
+
+Work = Callable[[], None]
 
 _guards: dict[int, threading.Lock] = {}
 """One for each process: a thread that a fork left behind may hold its parent's."""
@@ -92,15 +95,24 @@ class S3Connection:
                 return answer
         return self.call("head_object", Key=key)
 
-    def submit(self, work: Any) -> Future[None]:
-        """Run a part of a transfer in one of the `max_concurrency` threads."""
-        opened = self._opened()
+    def together(self, mine: Work, others: Work, parts: int, stop: Work) -> None:
+        """Run `mine` here and `others` in as many threads as `parts` and `max_concurrency` allow.
+
+        Returns when all have ended; `stop` is called first where one failed, and that failure raised.
+        """
+        threads = self._opened().threads
+        futures: list[Future[None]] = []
         try:
-            return opened.threads.submit(work)
-        except RuntimeError:  # closed meanwhile: the caller does this part itself
-            done: Future[None] = Future()
-            done.set_result(None)
-            return done
+            with contextlib.suppress(RuntimeError):  # closed meanwhile: the caller does it all
+                for _ in range(min(self.config.max_concurrency, parts) - 1):
+                    futures.append(threads.submit(others))  # noqa: PERF401 - those before a failure count
+            mine()
+            for future in futures:
+                if not future.cancel():
+                    future.result()
+        finally:
+            stop()
+            wait([future for future in futures if not future.cancel()])
 
     def close(self) -> None:
         """End the threads and drop the connections of this process."""

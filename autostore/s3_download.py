@@ -12,7 +12,6 @@ import random
 import time
 from collections import deque
 from collections.abc import Mapping
-from concurrent.futures import wait
 from pathlib import Path
 from typing import Any
 
@@ -93,17 +92,12 @@ def _write_in_parallel(connection: S3Connection, first: _Stream, descriptor: int
             parts.clear()
             raise
 
-    others = [connection.submit(from_the_back) for _ in range(min(connection.config.max_concurrency, len(parts)) - 1)]
-    try:
-        with contextlib.suppress(IndexError):
-            while True:
+    def from_the_front() -> None:
+        while parts:
+            with contextlib.suppress(IndexError):
                 first.copy_to(descriptor, parts.popleft()[1])
-        for other in others:
-            if not other.cancel():
-                other.result()
-    finally:
-        parts.clear()
-        wait([other for other in others if not other.cancel()])
+
+    connection.together(from_the_front, from_the_back, len(parts), parts.clear)
 
 
 class _Stream:

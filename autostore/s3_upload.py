@@ -8,7 +8,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -139,15 +138,7 @@ def _send_all(connection: S3Connection, size: int, send: Send) -> list[dict[str,
             stopped.set()
             raise
 
-    others = [connection.submit(work) for _ in range(min(connection.config.max_concurrency, -(-size // step)) - 1)]
-    try:
-        work()
-        for other in others:
-            if not other.cancel():
-                other.result()
-    finally:
-        stopped.set()
-        wait([other for other in others if not other.cancel()])
+    connection.together(work, work, -(-size // step), stopped.set)
     return [{"PartNumber": number, "ETag": done[number]} for number in sorted(done)]
 
 
