@@ -13,17 +13,17 @@ import stat
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
+from autostore import local_files as files
 from autostore.backend import FileMetadata, Mark, StorageBackend, changed, exists_already, locked_anyway, not_found
 from autostore.config import LocalFileConfig, StorageConfig
 from autostore.errors import InvalidKeyError, PreconditionFailedError, StorageError, compose, from_os_error
+from autostore.folders import FolderNames
 from autostore.keys import RESERVED, ParsedUri, where
 from autostore.locks import FolderLocks
 from autostore.marks import LocalMarks
-from autostore.media import content_type
 from autostore.scratch import Scratch
 
 __all__ = ["LocalFileBackend"]
@@ -44,6 +44,7 @@ class LocalFileBackend(StorageBackend):
         self._scratch = Scratch(os.path.join(root, RESERVED, "tmp"))
         self._marks = LocalMarks(os.path.join(root, RESERVED, "marks"))
         self._locks = FolderLocks()
+        self._names = FolderNames()
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -51,9 +52,10 @@ class LocalFileBackend(StorageBackend):
         """One stat, and one look for the mark."""
         with self._translated(path):
             status = os.stat(self._inside(path))
-        if not stat.S_ISREG(status.st_mode):
-            raise not_found(path, self.uri)
-        return _metadata(path, status, Mark(status.st_mtime_ns, "") if self._marks.has(path) else None)
+            if not stat.S_ISREG(status.st_mode):
+                raise not_found(path, self.uri)
+            mark = Mark(status.st_mtime_ns, "") if self._marks.has(path) else None
+        return files.metadata(path, status, mark)
 
     def local_file(self, path: str) -> Path:
         """The file itself: no copy; a reader that holds it open keeps these bytes."""
@@ -62,7 +64,7 @@ class LocalFileBackend(StorageBackend):
     def download(self, path: str, file: Path, *, unless_etag: str | None = None) -> FileMetadata | None:
         """A copy of the bytes, for callers that must not share the file."""
         with self._translated(path), open(self._inside(path), "rb") as source:
-            found = _metadata(path, os.fstat(source.fileno()))
+            found = files.metadata(path, os.fstat(source.fileno()))
             if found.etag == unless_etag:
                 return None
             with open(file, "wb") as target:
@@ -72,28 +74,36 @@ class LocalFileBackend(StorageBackend):
     def find(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
         """One look per extension, whatever else the folder holds."""
         name = self._inside(stem, through_last=False)
-        if not self._locks.holds(os.path.dirname(name)):
-            found = _present(stem, name, extensions)
+        folder = os.path.dirname(name)
+        if self._locks.holds(folder):
+            with self._translated(stem):
+                return files.present(stem, name, extensions, self._names.look(folder))
+        with self._translated(stem):
+            found = files.present(stem, name, extensions)
             marked = self._marks.of(stem)
             if any(file.path.removeprefix(stem) in marked for file in found):
                 return found
         # A writer that changes the format may have published behind us and removed ahead of
         # us, so only a look under its lock can say that no value is there.
-        with self._translated(stem), self._locks.hold(os.path.dirname(name)):
-            return _present(stem, name, extensions)
+        with self._translated(stem), self._locks.hold(folder):
+            return files.present(stem, name, extensions)
 
     def find_value(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
         """One look at the key's marks, and one at each file that they name."""
         name = self._inside(stem, through_last=False)
         with self._translated(stem):
             marked = [extension for extension in self._marks.of(stem) if extension in extensions]
-            return _present(stem, name, marked) or self.find(stem, extensions)
+            return files.present(stem, name, marked) or self.find(stem, extensions)
 
     def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
         """A walk in sorted order; links that leave the root and names that are not UTF-8 are skipped."""
         with self._translated(prefix):
-            folder = prefix.rpartition("/")[0]
-            yield from self._walk(f"{folder}/" if folder else "", prefix)
+            for path, entry in files.walk(self._root, prefix):
+                with contextlib.suppress(FileNotFoundError, InvalidKeyError):
+                    self._inside(path)
+                    status = entry.stat()
+                    if stat.S_ISREG(status.st_mode):
+                        yield files.metadata(path, status)
 
     # -- writing ---------------------------------------------------------------------------
 
@@ -102,12 +112,12 @@ class LocalFileBackend(StorageBackend):
     ) -> FileMetadata:
         """One rename of a whole file; a file from elsewhere is copied into `scratch()` first."""
         with self._translated(path):
-            if file.parent != self.scratch():
+            if not self._scratch.holds(file):
                 with self.scratch_file() as own:
                     shutil.copyfile(file, own)
                     return self.upload(own, path, mark=mark, if_etag=if_etag, if_absent=if_absent)
-            with self.lock(path):
-                target = self._inside(path)
+            target = self._inside(path, through_last=False)  # a link there is replaced, not followed
+            with self._locks.hold(os.path.dirname(target), make=True, durable=self._durable):
                 old = self._expect(target, path, if_etag, if_absent)
                 return self._publish(str(file), target, path, mark, old)
 
@@ -115,10 +125,11 @@ class LocalFileBackend(StorageBackend):
         """One rename, whatever the size."""
         with self._translated(source), self.lock(source, target):
             name, place = self._inside(source), self._inside(target)
-            if if_etag is not None and _etag(os.stat(name)) != if_etag:
+            if if_etag is not None and files.etag(os.stat(name)) != if_etag:
                 raise changed(source, self.uri)
-            moved = self._publish(name, place, target, mark, _status(place))
+            moved = self._publish(name, place, target, mark, files.status(place))
             self._marks.discard(source)
+            self._names.forget(os.path.dirname(name))
             self._prune(os.path.dirname(name))
             return moved
 
@@ -126,12 +137,13 @@ class LocalFileBackend(StorageBackend):
         """Unlink this file, then its folders as far as they became empty."""
         target = self._inside(path)
         with self._translated(path), self._locks.hold(os.path.dirname(target)):
-            old = _status(target) if if_etag is not None else None
-            if old is not None and _etag(old) != if_etag:
+            old = files.status(target) if if_etag is not None else None
+            if old is not None and files.etag(old) != if_etag:
                 raise changed(path, self.uri)
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 os.unlink(target)
             self._marks.discard(path)
+            self._names.forget(os.path.dirname(target))
             self._prune(os.path.dirname(target))
 
     def claim(self, key: str) -> AbstractContextManager[Callable[[], bool]]:
@@ -143,7 +155,7 @@ class LocalFileBackend(StorageBackend):
         """`flock` on the parent folders; no lock files."""
         with contextlib.ExitStack() as stack:
             # Always in the same order, so that two moves never wait for each other.
-            for folder in sorted({os.path.dirname(self._inside(path)) for path in paths}):
+            for folder in sorted({os.path.dirname(self._inside(path, through_last=False)) for path in paths}):
                 with self._translated(paths[0]):
                     stack.enter_context(self._locks.hold(folder, make=make, durable=self._durable))
             yield
@@ -152,7 +164,7 @@ class LocalFileBackend(StorageBackend):
 
     def _expect(self, target: str, path: str, if_etag: str | None, if_absent: bool) -> os.stat_result | None:
         """The file that is there now, if it is as the caller demands."""
-        old = _status(target)
+        old = files.status(target)
         if if_etag is None and not if_absent:
             return old
         if not self._locks.holds(os.path.dirname(target)):
@@ -160,7 +172,7 @@ class LocalFileBackend(StorageBackend):
             raise PreconditionFailedError(compose(problem, key=path, uri=self.uri, remedy="Write unconditionally."))
         if if_absent and old is not None:
             raise exists_already(path, self.uri)
-        if if_etag is not None and (old is None or _etag(old) != if_etag):
+        if if_etag is not None and (old is None or files.etag(old) != if_etag):
             raise changed(path, self.uri)
         return old
 
@@ -171,17 +183,20 @@ class LocalFileBackend(StorageBackend):
         mtime = max(mark.time_ns if mark else time.time_ns(), old.st_mtime_ns + 1 if old else 0)
         os.utime(source, ns=(mtime, mtime))
         if self._durable:
-            _fsync(source)
+            files.fsync(source)
         status = os.stat(source)  # the same inode after the rename
         # The mark comes first and goes first: a crash in between leaves the value readable.
         if mark is None:
             self._marks.discard(path)
         else:
             self._marks.add(mark.key, path.removeprefix(mark.key), durable=self._durable)
+        folder, name = os.path.split(target)
+        self._names.confirm(folder)
         self._replace(source, target)
+        self._names.added(folder, name)
         if self._durable:
-            _fsync(os.path.dirname(target))
-        return _metadata(path, status, mark and Mark(mtime, ""))
+            files.fsync(folder)
+        return files.metadata(path, status, mark and Mark(mtime, ""))
 
     def _replace(self, source: str, target: str) -> None:
         try:
@@ -217,24 +232,6 @@ class LocalFileBackend(StorageBackend):
                 raise InvalidKeyError(compose("A link leads out of the store", key=path, uri=self.uri, remedy=remedy))
         return f"{self._root}/{path}"
 
-    def _walk(self, folder: str, prefix: str) -> Iterator[FileMetadata]:
-        try:
-            with os.scandir(f"{self._root}/{folder}") as entries:
-                ordered = sorted((_sort_name(entry), entry) for entry in entries if _ours(entry))
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        for name, entry in ordered:
-            path = folder + name
-            if name.endswith("/"):
-                if path.startswith(prefix) or prefix.startswith(path):
-                    yield from self._walk(path, prefix)
-            elif path.startswith(prefix):
-                with contextlib.suppress(FileNotFoundError, InvalidKeyError):
-                    self._inside(path)
-                    status = entry.stat()
-                    if stat.S_ISREG(status.st_mode):
-                        yield _metadata(path, status)
-
     @contextlib.contextmanager
     def _translated(self, path: str) -> Iterator[None]:
         """The one place where the operating system's errors become this library's."""
@@ -244,56 +241,3 @@ class LocalFileBackend(StorageBackend):
             raise
         except OSError as error:
             raise from_os_error(error, where(path, self.uri)) from error
-
-
-def _present(stem: str, name: str, extensions: Collection[str]) -> list[FileMetadata]:
-    found = []
-    for extension in extensions:
-        if os.access(name + extension, os.F_OK):  # ten times cheaper than a stat that raises
-            status = _status(name + extension)
-            if status is not None and stat.S_ISREG(status.st_mode):
-                found.append(_metadata(stem + extension, status))
-    return found
-
-
-def _status(name: str) -> os.stat_result | None:
-    try:
-        return os.stat(name)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-
-
-def _etag(status: os.stat_result) -> str:
-    return f"{status.st_ino}-{status.st_mtime_ns}-{status.st_size}"
-
-
-def _metadata(path: str, status: os.stat_result, mark: Mark | None = None) -> FileMetadata:
-    return FileMetadata(
-        path=path,
-        size=status.st_size,
-        etag=_etag(status),
-        modified_time=datetime.fromtimestamp(status.st_mtime, UTC),
-        content_type=content_type(path),
-        mark=mark,
-    )
-
-
-def _sort_name(entry: os.DirEntry[str]) -> str:
-    """A folder sorts as its contents do, so that the walk is in the order of whole paths."""
-    return f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name
-
-
-def _ours(entry: os.DirEntry[str]) -> bool:
-    try:
-        entry.name.encode()
-    except UnicodeEncodeError:
-        return False  # not UTF-8, so no key can name it
-    return entry.name != RESERVED
-
-
-def _fsync(name: str) -> None:
-    descriptor = os.open(name, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

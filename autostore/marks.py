@@ -55,7 +55,7 @@ class LocalMarks:
 
     def _file(self, key: str) -> str:
         name = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
-        return f"{self._folder}/{name[:2]}/{name[2:]}"
+        return f"{self._folder}/{name}"
 
 
 def _splits(path: str) -> Iterator[tuple[str, str]]:

@@ -60,6 +60,10 @@ class Scratch:
             assert self._folder is not None
             return self._folder
 
+    def holds(self, file: Path) -> bool:
+        """Whether a file lies directly in the folder of this process."""
+        return self._folder is not None and file.parent == self._folder and self._pid == os.getpid()
+
     def close(self) -> None:
         """Remove the folder and everything in it; another process's folder is left alone."""
         with _guard.lock:
