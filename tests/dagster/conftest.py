@@ -1,5 +1,8 @@
 """The rig: runs of real Dagster jobs, whose values are read back from the store, never from the run's memory."""
 
+import gc
+import warnings
+
 import dagster as dg
 import pytest
 
@@ -60,6 +63,13 @@ class Rig:
         """The metadata of an asset's materializations, by partition."""
         events = result.asset_materializations_for_node(node)
         return {event.partition: {name: _plain(value) for name, value in event.metadata.items()} for event in events}
+
+
+def forget_connections():
+    """Collect the connections that dagster-aws leaves open, so that no other test is blamed for them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def _plain(value):

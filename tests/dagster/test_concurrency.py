@@ -6,10 +6,11 @@ import time
 from typing import Any
 
 import dagster as dg
+import pytest
 from dagster_aws.s3 import S3PickleIOManager, S3Resource
 
 from autostore_dagster import S3StorageConfig
-from tests.dagster.conftest import Rig
+from tests.dagster.conftest import Rig, forget_connections
 from tests.proxy import Proxy
 
 hundred = dg.StaticPartitionsDefinition([f"p{number:03}" for number in range(100)])
@@ -37,6 +38,7 @@ def seconds(rig, wanted, *, attempts, goal=0.0):
     return best
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_hundred_partitions(bucket, instance):
     """A hundred partitions over 50 ms of latency load many times as fast as with S3PickleIOManager."""
     server, name = bucket
@@ -54,6 +56,7 @@ def test_a_hundred_partitions(bucket, instance):
         line.latency = 0.05
         slow = seconds(theirs, wanted, attempts=1)
         fast = seconds(ours, wanted, attempts=5, goal=slow / 8)
+    forget_connections()
     print(f"S3PickleIOManager {slow:.2f} s, AutoStoreIOManager {fast:.2f} s: {slow / fast:.1f} times as fast")
     # Idle cores give 8 and more; client, proxy and server share two of them with the rest of the suite.
     assert slow >= 4 * fast

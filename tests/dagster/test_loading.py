@@ -289,7 +289,7 @@ class Renamed(BaseModel):
     width: float
 
 
-@pytest.mark.parametrize("annotation", [Square, Shape, BaseModel, Any, Shape | None, Square | int])
+@pytest.mark.parametrize("annotation", [Square, Shape, BaseModel, Any, Shape | None])
 def test_a_base_class_takes_nothing_away(rig, annotation):
     """A consumer that annotates a base class is given the object that was stored, whole."""
 
@@ -301,9 +301,10 @@ def test_a_base_class_takes_nothing_away(rig, annotation):
     assert rig.load(shape, annotation) == Square(width=2.0)
 
 
-@pytest.mark.parametrize(
-    ("annotation", "wanted"), [(dict, {"sides": 4, "width": 2.0}), (Renamed, Renamed(sides=4, width=2.0))]
-)
+FIELDS = {"sides": 4, "width": 2.0}
+
+
+@pytest.mark.parametrize(("annotation", "wanted"), [(dict, FIELDS), (Renamed, Renamed(**FIELDS))])
 def test_another_class_is_made_of_the_fields(rig, annotation, wanted):
     """A dict, or the class by its new name, is made of a stored model's fields."""
 
