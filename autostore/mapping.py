@@ -60,7 +60,7 @@ class DictInterface(ABC):
         return self.keys()
 
     def __len__(self) -> int:
-        """The number of keys; a whole listing."""
+        """The number of keys: a whole listing, which `list(store)` asks for too; `list(store.keys())` does not."""
         return sum(1 for _ in self._entries(""))
 
     def __bool__(self) -> bool:
