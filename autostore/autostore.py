@@ -199,8 +199,10 @@ class AutoStore(DictInterface):
     # -- life ------------------------------------------------------------------------------
 
     def cleanup_cache(self) -> None:
-        """Drop cached copies that expired or exceed the limit, and what crashed processes left."""
+        """Drop cached copies that expired or exceed the limit, and what killed writers left a day ago."""
         self._copies.cleanup()
+        if not self.config.read_only:
+            self._backend.sweep()
 
     def close(self) -> None:
         """Remove temporary files and drop connections; the next use opens them again."""
@@ -213,7 +215,7 @@ class AutoStore(DictInterface):
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self.cleanup_cache()
+        self._copies.cleanup()
         self.close()
 
     def __repr__(self) -> str:

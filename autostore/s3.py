@@ -16,7 +16,13 @@ from typing import Any, NamedTuple
 
 from autostore.backend import FileMetadata, Mark, StorageBackend, changed, exists_already
 from autostore.config import S3StorageConfig, StorageConfig
-from autostore.errors import InvalidKeyError, PreconditionFailedError, StorageFileNotFoundError, compose
+from autostore.errors import (
+    InvalidKeyError,
+    PreconditionFailedError,
+    StorageError,
+    StorageFileNotFoundError,
+    compose,
+)
 from autostore.keys import ParsedUri, can_be_key
 from autostore.parallel import in_order
 from autostore.s3_client import S3Connection
@@ -71,6 +77,7 @@ class S3Backend(StorageBackend):
         self._settings = S3StorageConfig.adapt(config)
         self._connection = S3Connection(bucket, self._settings)
         self._looks: dict[str, _Look] = {}
+        self._sent_parts = False
         self.concurrency = self._settings.max_concurrency
 
     # -- reading ---------------------------------------------------------------------------
@@ -135,6 +142,7 @@ class S3Backend(StorageBackend):
                 if answer is None:
                     raise exists_already(path, self.uri) if if_absent else changed(path, self.uri)
             else:
+                self._sent_parts |= not small
                 answer = (put if small else put_parts)(self._connection, key, file, headers)
         return self._noted(written(path, size, answer, headers, mark))
 
@@ -182,7 +190,14 @@ class S3Backend(StorageBackend):
             sweep(self._connection, self._prefix)
 
     def close(self) -> None:
-        """Drop the connections, the threads and the temporary files; the next use opens them again."""
+        """Drop the connections, the threads and the temporary files; the next use opens them again.
+
+        Whoever sent files in parts also aborts those that killed writers left a day ago: one request.
+        """
+        if self._sent_parts:
+            self._sent_parts = False
+            with contextlib.suppress(StorageError):  # another close will do it
+                self.sweep()
         self._connection.close()
         super().close()
 

@@ -15,7 +15,7 @@ MODULES = sorted(file for package in PACKAGES for file in (ROOT / package).rglob
 # A module imports only from lower floors, or from its own where it is one family of files.
 FLOORS = [
     ["errors"],
-    ["keys", "config", "media", "optional", "parallel", "scratch", "signing", "equality", "locks", "marks"],
+    ["keys", "config", "media", "optional", "parallel", "scratch", "signing", "equality", "folders", "locks", "marks"],
     ["claims", "backend", "handler", "schemes"],
     ["local", "memory", "s3", "handlers", "registry", "cache"],
     ["resolution"],
