@@ -72,6 +72,7 @@ def training(
 ) -> tuple[DelayNetwork, list[dict[str, Any]]]:
     """Train on the flights of the training days, and watch the error on the others."""
     torch.manual_seed(training_config.seed)
+    torch.set_num_threads(1)  # steps this small lose more by waiting for each other than they gain
     flights = Flights.of(design_matrix, one_hot, targets["delay"])
     train, held_out = flights.take(targets["train"]), flights.take(~targets["train"])
     network = DelayNetwork(design_matrix.shape[1], one_hot.shape[1], training_config)
