@@ -26,6 +26,10 @@ _guards: dict[int, threading.Lock] = {}
 """One for each process: a thread that a fork left behind may hold its parent's."""
 
 
+_loaders: dict[int, Any] = {}
+"""One for each process: botocore's parsed service models."""
+
+
 class S3Connection:
     """One bucket, as this process reaches it.
 
@@ -152,7 +156,7 @@ class _Opened:
 
 
 def _client(config: S3StorageConfig) -> Any:
-    session = require("boto3").Session(profile_name=config.profile_name, region_name=config.region_name)
+    session = _session(config)
     credentials = {
         "aws_access_key_id": config.aws_access_key_id,
         "aws_secret_access_key": config.aws_secret_access_key,
@@ -169,6 +173,22 @@ def _client(config: S3StorageConfig) -> Any:
     client.meta.events.register("request-created.s3", _note_deadline(config.timeout))
     client.meta.events.register_first("needs-retry.s3", _give_up_in_time)
     return client
+
+
+def _session(config: S3StorageConfig) -> Any:
+    """A session of its own, so that threads never share one; only the parsed service models are shared.
+
+    Parsing them takes ten times as long as all else that a client needs.
+    """
+    core = require("botocore.session").get_session()
+    if config.profile_name is not None:
+        core.set_config_variable("profile", config.profile_name)
+    with _guards.setdefault(-os.getpid(), threading.Lock()):
+        loader = _loaders.setdefault(os.getpid(), core.get_component("data_loader"))
+        core.register_component("data_loader", loader)
+        session = require("boto3").Session(botocore_session=core, region_name=config.region_name)
+        loader.search_paths[:] = dict.fromkeys(loader.search_paths)  # each boto3 session adds its own path
+    return session
 
 
 def _botocore_config(config: S3StorageConfig) -> Any:
