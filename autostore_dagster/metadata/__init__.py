@@ -21,6 +21,8 @@ PREVIEW_ERROR = "preview_error"
 # Larger lazy tables are not read back for a preview: on S3 that would be a download.
 LARGEST_READ_BACK = 64 * 1024 * 1024
 
+FIRST = ("head", "thumbnail", "preview", "fields", "layers")
+
 Builder = Callable[[Any], Mapping[str, Any]]
 
 # By the package and name of a class or one of its bases, so that nothing is imported for asking.
@@ -58,7 +60,10 @@ class Stored:
 def describe(
     store: AutoStore, value: Any, stored: Stored, *, partitioned: bool, previews: bool
 ) -> dict[str, dg.MetadataValue]:
-    """Facts of the file, and what the value's family adds; a family that fails adds only its error."""
+    """Facts of the file, and what the value's family adds; a family that fails adds only its error.
+
+    What there is to look at comes first, as the UI keeps the order.
+    """
     found = _facts(value, stored)
     if previews and value is not None:
         try:
@@ -67,7 +72,7 @@ def describe(
             found[PREVIEW_ERROR] = dg.MetadataValue.text(clip(f"{type(error).__name__}: {error}"))
     if partitioned and "dagster/row_count" in found:
         found["dagster/partition_row_count"] = found.pop("dagster/row_count")
-    return found
+    return {name: found[name] for name in FIRST if name in found} | found
 
 
 def _facts(value: Any, stored: Stored) -> dict[str, Any]:

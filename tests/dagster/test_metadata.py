@@ -115,6 +115,16 @@ def test_images(local_rig, mode):
     assert len(found["thumbnail"]) < 1000 < len(found["preview"])
 
 
+def test_what_there_is_to_look_at_comes_first(local_rig):
+    """The UI shows metadata in the order of the event: the head and the picture stand above the facts."""
+    for value, name in (
+        (pl.DataFrame({"a": [1]}), "head"),
+        (Image.new("RGB", (9, 9)), "thumbnail"),
+        (Model(), "fields"),
+    ):
+        assert next(iter(shown(local_rig, value))) == name
+
+
 def test_fields(local_rig):
     """Fields of models and dataclasses, but not those that their repr hides."""
     for value, name, number in ((Model(), "value/accuracy", 0.5), (Config(), "value/epochs", 3)):
