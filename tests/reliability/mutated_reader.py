@@ -1,0 +1,95 @@
+"""The process that reads hostile files: capped memory, an audit of what it does, and a note of where it is.
+
+    python -m tests.reliability.mutated_reader FOLDER EXTENSION FIRST LAST
+
+It writes the number of the case it is at into FOLDER/progress, so that whoever watches knows
+which case it died of, and at the end what it saw into FOLDER/outcome.json.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import mmap
+import random
+import resource
+import struct
+import sys
+import traceback
+import warnings
+from pathlib import Path
+
+from autostore import AutoStore, CorruptDataError, StorageConfig, UnsupportedFormatError, UntrustedDataError
+from tests.reliability.mutations import mutated
+
+MEMORY = 3 << 30
+"""Address space, bytes, on top of what the libraries take."""
+
+KEY = "secret of the tests"
+FORBIDDEN = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "socket.connect", "os.remove")
+IMPORTED_BY_LIBRARIES = ("PIL.", "polars", "numpy", "torch", "scipy", "encodings", "pyarrow", "pydantic")
+
+
+def main(folder: Path, extension: str, first: int, last: int) -> None:
+    """Read the cases."""
+    # Pickles are read signed, so that no variant may ever be unpickled.
+    config = StorageConfig(allow_pickle=extension == ".pkl", pickle_key=KEY if extension == ".pkl" else None)
+    store, name = AutoStore(folder / "store", config), f"k{extension}"
+    samples = [file.read_bytes() for file in sorted((folder / "samples").iterdir())]
+    file = folder / "store" / name
+    file.parent.mkdir(exist_ok=True)
+    for sample in samples:  # imports, and what libraries set up at first use
+        file.write_bytes(sample)
+        store[name]
+    offences: list[str] = []
+    watch(offences)
+    cap_memory()
+    seen: collections.Counter[str] = collections.Counter()
+    with (folder / "progress").open("r+b") as progress, mmap.mmap(progress.fileno(), 8) as place:
+        for index in range(first, last):
+            place[:8] = struct.pack("q", index)
+            dice = random.Random(f"{extension}-{index}")
+            file.write_bytes(mutated(dice.choice(samples), dice))
+            seen[outcome(store, name, index, offences)] += 1
+    (folder / "outcome.json").write_text(json.dumps({"seen": seen, "offences": offences[:20]}))
+
+
+def outcome(store: AutoStore, name: str, index: int, offences: list[str]) -> str:
+    """What came of reading: a value, or the name of a typed error."""
+    try:
+        store[name]
+    except (CorruptDataError, UntrustedDataError, UnsupportedFormatError) as error:
+        if len(str(error)) > 20_000:
+            offences.append(f"case {index}: a message of {len(str(error))} characters")
+        return type(error).__name__
+    except BaseException:
+        offences.append(f"case {index}: {traceback.format_exc()}")
+        return "untyped"
+    return "value"
+
+
+def watch(offences: list[str]) -> None:
+    """Note whatever no reader of data may do."""
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        imports = event == "import" and not str(arguments[0]).startswith(IMPORTED_BY_LIBRARIES)
+        new = imports and str(arguments[0]) not in sys.modules
+        if event.startswith(FORBIDDEN) or (new and str(arguments[0]).partition(".")[0] in HOSTILE):
+            offences.append(f"{event} {arguments!r:.200}")
+
+    sys.addaudithook(hook)
+
+
+HOSTILE = {"antigravity", "this", "nowhere", "evil"}
+
+
+def cap_memory() -> None:
+    """Allow a little more address space than is in use now."""
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
