@@ -19,7 +19,7 @@ def files(store):
 
 def test_each_type_goes_to_its_own_file_and_the_old_one_goes(store):
     """Writing a key again as another type leaves one file, and that is the new value."""
-    for value in VALUES * 2:
+    for value in VALUES * (1 if store.uri.startswith("s3:") else 2):
         store["k"] = value
         assert len(files(store)) == 1
         assert list(store) == ["k"]
@@ -155,7 +155,7 @@ def test_a_reader_beside_a_writer_never_errs(store):
     writer.start()
     reader = AutoStore(store.uri, store.config)
     try:
-        for _ in range(300):
+        for _ in range(60 if store.uri.startswith("s3:") else 300):
             value = reader["k"]
             assert any(same(value, written) for written in VALUES)
             assert "k" in reader
