@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import importlib.metadata
 import re
@@ -157,10 +158,11 @@ def _damage(error: Exception, extension: str, where: str) -> StorageError:
     """What a handler raised while reading, as this library's error."""
     if isinstance(error, StorageError):
         return type(error)(f"{where}: {error}")
-    if isinstance(error, OSError) and error.errno is not None:
+    # Only a damaged file sends its reader to places that are none, which is EINVAL.
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
         return from_os_error(error, where)
     return CorruptDataError(
-        f"{where}: this is not a valid {extension} file: {type(error).__name__}: {error}. "
+        f"{where}: this is not a valid {extension} file: {type(error).__name__}: {error!s:.500}. "
         "Restore it from where it came, or delete the key."
     )
 

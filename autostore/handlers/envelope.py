@@ -19,6 +19,7 @@ from autostore.handlers.json import parse_json
 __all__ = ["VERSION", "find_class", "name_class", "open_envelope", "seal_envelope"]
 
 VERSION = 1
+LONGEST_NAME = 1000
 
 
 def name_class(cls: type) -> str:
@@ -55,6 +56,8 @@ def open_envelope(text: str) -> tuple[str | None, Any]:
         )
     if type(content.get("type")) is not str or "data" not in content:
         raise CorruptDataError('The envelope needs a "type" and "data". Restore the file.')
+    if len(content["type"]) > LONGEST_NAME:  # it would fill every message and log
+        raise CorruptDataError(f'The "type" is {len(content["type"])} characters long. Restore the file.')
     return content["type"], content["data"]
 
 
