@@ -6,7 +6,7 @@ from autostore import AutoStore
 from tests.reliability.scale import measured, scaled
 
 PROCESSES = 16
-INCREMENTS = {"local": scaled(100, 500), "radosgw": scaled(8, 500), "radosgw-cached": scaled(4, 500)}
+INCREMENTS = {"local": scaled(50, 500), "radosgw": scaled(4, 500)}
 
 
 def increment(channel, uri, config, times):
