@@ -1,0 +1,120 @@
+"""The example on a Dask cluster: a scheduler and two workers that share nothing but S3 and Dagster's own records."""
+
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from autostore import AutoStore
+from autostore.testing import same
+from tests.servers import ACCESS_KEY, SECRET_KEY, free_port, listens, process, wait_for
+
+ROOT = Path(__file__).parents[2]
+NO_LOGS = "compute_logs: {module: dagster._core.storage.noop_compute_log_manager, class: NoOpComputeLogManager}\n"
+
+# Each process stands in a folder of its own, as on a machine of its own.
+SCHEDULER = "import os, sys; os.chdir(sys.argv.pop(1)); from distributed.cli.dask_scheduler import main; main()"
+WORKER = "import os, sys; os.chdir(sys.argv.pop(1)); from distributed.cli.dask_worker import main; main()"
+
+# One thread for each library, so that sums are added in the same order everywhere.
+ONE_THREAD = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def machine(folder, uri, home, **more):
+    """The environment of a machine of its own: its folder, TMPDIR and cache; only Dagster's records are shared."""
+    for name in ("tmp", "cache", "home"):
+        (folder / name).mkdir(parents=True)
+    return {
+        "HOME": str(folder / "home"),
+        "TMPDIR": str(folder / "tmp"),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "PYTHONPATH": str(ROOT),
+        "DAGSTER_HOME": str(home),
+        "AUTOSTORE_URI": uri,
+        "AUTOSTORE_EXAMPLE_TORCH": "0",
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        **ONE_THREAD,
+        **more,
+    }
+
+
+def new_home(folder):
+    """A place for Dagster's records."""
+    folder.mkdir()
+    (folder / "dagster.yaml").write_text("telemetry: {enabled: false}\n" + NO_LOGS)
+    return folder
+
+
+def run(log, environment, *arguments):
+    """The driver as a process of its own, to its end."""
+    with process([sys.executable, "-m", "tests.dagster.dask_project", *arguments], log, environment) as driver:
+        try:
+            code = driver.wait(timeout=150)
+        except subprocess.TimeoutExpired:
+            code = "timeout"
+    assert code == 0, log.read_text()[-5000:]
+
+
+def recorded(home):
+    """The process of each step that went well, and each input's step with the step that it was read from."""
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        (run,) = instance.get_run_records()
+        events = [entry.dagster_event for entry in instance.all_logs(run.dagster_run.run_id)]
+    events = [event for event in events if event is not None]
+    steps = {event.step_key: event.pid for event in events if event.is_step_success}
+    loaded = [event for event in events if event.event_type == dg.DagsterEventType.LOADED_INPUT]
+    return steps, [(event.step_key, event.event_specific_data.upstream_step_key) for event in loaded]
+
+
+def leftovers(*folders):
+    """Files that the workers have left, beside Dask's locks and the list of fonts of the charts."""
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
+    return [file for file in files if file.suffix != ".lock" and "matplotlib" not in file.parts]
+
+
+@pytest.fixture
+def cluster(tmp_path, moto_s3):
+    """Runs the example on a scheduler and two workers: the store's URI, the home, and the workers' folders."""
+    uri = f"s3://{moto_s3.make_bucket()}/flights/"
+    home = new_home(tmp_path / "dagster")
+    port = free_port()
+    address = f"tcp://127.0.0.1:{port}"
+    s3 = {"AUTOSTORE_S3_ENDPOINT_URL": moto_s3.endpoint}
+    names = ["scheduler", "worker-a", "worker-b", "driver"]
+    folders = {name: tmp_path / name for name in names}
+    env = {name: machine(folder, uri, home, **s3) for name, folder in folders.items()}
+    quiet = ["--host", "127.0.0.1", "--no-dashboard"]
+    with ExitStack() as stack:
+
+        def begin(name, program, *arguments):
+            command = [sys.executable, "-c", program, str(folders[name]), *arguments, *quiet]
+            return stack.enter_context(process(command, tmp_path / f"{name}.log", env[name]))
+
+        begin("scheduler", SCHEDULER, "--port", str(port))
+        wait_for(lambda: listens(port), "Dask's scheduler")
+        workers = {
+            begin(name, WORKER, address, "--name", name, "--no-nanny", "--nthreads", "1").pid: folders[name]
+            for name in ("worker-a", "worker-b")
+        }
+        run(tmp_path / "driver.log", env["driver"], address)
+        return uri, home, workers
+
+
+@pytest.mark.timeout(240)
+def test_the_example_on_dask(cluster, moto_s3, tmp_path):
+    """Steps run in two processes, hand each other every value through S3, and store what a local run stores."""
+    uri, home, workers = cluster
+    steps, inputs = recorded(home)
+    assert set(steps.values()) == set(workers)
+    assert any(steps[step] != steps[upstream] for step, upstream in inputs)
+    assert leftovers(*workers.values()) == []
+
+    local = str(tmp_path / "data")
+    run(tmp_path / "local.log", machine(tmp_path / "local", local, new_home(tmp_path / "local-dagster")))
+    there, here = AutoStore(uri, moto_s3.config()), AutoStore(local)
+    assert list(there.keys()) == list(here.keys())
+    assert [key for key in here.keys() if not same(there[key], here[key])] == []  # noqa: SIM118
