@@ -7,6 +7,7 @@ stays text where a number would lose something, as "007" would.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +18,13 @@ from autostore.handlers.frames import failed_query, kind_of, panics_are_errors, 
 from autostore.optional import require
 
 __all__ = ["CSVHandler"]
+
+MOST_COLUMNS = 20_000
+"""Each costs Polars some 20 KB, so that a file of nothing but commas would take ten thousand times its size."""
+
+_LONGEST_HEADER = 4 * 1024 * 1024
+_HEADER = re.compile(rb'(?:[^"\n]+|"[^"]*"?)*')  # quoted names may hold line ends
+_QUOTED = re.compile(rb'"[^"]*"?')
 
 _INFER: dict[str, Any] = {"try_parse_dates": True, "infer_schema_length": None, "glob": False}
 
@@ -105,6 +113,8 @@ def _check_labels(data: Any) -> None:
 def _check_schema(pl: Any, schema: Any) -> None:
     if not len(schema):
         raise UnsupportedFormatError("A CSV file needs at least one column. Use .parquet.")
+    if len(schema) > MOST_COLUMNS:
+        raise UnsupportedFormatError(f"A CSV file holds at most {MOST_COLUMNS} columns here. Use .parquet.")
     for name, dtype in schema.items():
         if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
             raise UnsupportedFormatError(
@@ -116,12 +126,21 @@ def _read(file: Path, *, lazy: bool) -> Any:
     pl = require("polars")
     # Polars duplicates the descriptor of a lazy frame, which so outlives the path and this handle.
     with open(file, "rb") as stream:
+        _check_width(stream.read(_LONGEST_HEADER))
+    with open(file, "rb") as stream:
         schema = pl.scan_csv(stream, **_INFER).collect_schema()
     with open(file, "rb") as stream:
         schema = schema | dict.fromkeys(_lossy_columns(pl, stream, schema), pl.String)
     with open(file, "rb") as stream:
         frame = pl.scan_csv(stream, **_INFER | {"schema": schema})
     return frame if lazy else frame.collect()
+
+
+def _check_width(head: bytes) -> None:
+    header = _HEADER.match(head)
+    columns = _QUOTED.sub(b"", header[0]).count(b",") + 1 if header else 1
+    if columns > MOST_COLUMNS:
+        raise UnsupportedFormatError(f"The file has {columns} columns or more. Read it with as_type=bytes.")
 
 
 def _lossy_columns(pl: Any, stream: Any, schema: Any) -> list[str]:

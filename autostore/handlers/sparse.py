@@ -17,6 +17,7 @@ from autostore.optional import loaded_type, require
 __all__ = ["SparseHandler"]
 
 MEMBER = "autostore.json"
+MOST_ROWS = 1 << 23
 _FORMATS = ("csr", "csc", "coo", "bsr", "dia", "lil", "dok")
 _CLASSES = frozenset(f"{name}_{kind}" for name in _FORMATS for kind in ("matrix", "array"))
 
@@ -94,4 +95,9 @@ def _recorded_class(archive: zipfile.ZipFile) -> str | None:
 
 
 def _convert(sparse: Any, matrix: Any, name: str) -> Any:
+    # A shape costs nothing in a file, but each row of a lil takes 128 bytes before it holds anything.
+    if name.startswith("lil") and matrix.shape[0] > MOST_ROWS:
+        raise UnsupportedFormatError(
+            f"A {name} of {matrix.shape[0]} rows takes gigabytes. Convert it with tocsr()."
+        )
     return getattr(sparse, name)(matrix)
