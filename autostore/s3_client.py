@@ -52,12 +52,9 @@ class S3Connection:
     def call(self, operation: str, **arguments: Any) -> Any:
         """One request about the bucket; `upload_args` go with every operation that knows them."""
         opened = self._opened()
-        known = self.config.upload_args
-        if known and operation != "put_object":  # there a misspelt name shall be refused
-            members = opened.members(operation)
-            known = {name: value for name, value in known.items() if name in members}
         try:
-            response = getattr(opened.client, operation)(**{"Bucket": self.bucket, **known, **arguments})
+            # Never in a local variable: a crash report may show those, and upload_args may hold a key.
+            response = getattr(opened.client, operation)(**self._with_upload_args(opened, operation, arguments))
         except opened.refused as error:
             if error.response.get("Error", {}).get("Code") in ("304", "NoSuchKey", "PreconditionFailed"):
                 self.bucket_seen = True
@@ -68,6 +65,13 @@ class S3Connection:
             raise StorageConnectionError(f"What answers at {self.endpoint} is not S3. Check endpoint_url.")
         self.bucket_seen = True
         return response
+
+    def _with_upload_args(self, opened: _Opened, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        known = self.config.upload_args
+        if known and operation != "put_object":  # there a misspelt name shall be refused
+            members = opened.members(operation)
+            known = {name: value for name, value in known.items() if name in members}
+        return {"Bucket": self.bucket, **known, **arguments}
 
     @property
     def endpoint(self) -> str:
@@ -156,23 +160,23 @@ class _Opened:
 
 
 def _client(config: S3StorageConfig) -> Any:
-    session = _session(config)
-    credentials = {
-        "aws_access_key_id": config.aws_access_key_id,
-        "aws_secret_access_key": config.aws_secret_access_key,
-        "aws_session_token": config.aws_session_token,
-    }
-    client = session.client(
+    client = _session(config).client(
         "s3",
         endpoint_url=config.endpoint_url,
         use_ssl=config.use_ssl,
         verify=config.verify,
         config=_botocore_config(config),
-        **{name: value for name, value in credentials.items() if value},
+        **_credentials(config),
     )
     client.meta.events.register("request-created.s3", _note_deadline(config.timeout))
     client.meta.events.register_first("needs-retry.s3", _give_up_in_time)
     return client
+
+
+def _credentials(config: S3StorageConfig) -> dict[str, str]:
+    """Those that were set; in a function of its own, so that no traceback shows them as a local variable."""
+    names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+    return {name: getattr(config, name) for name in names if getattr(config, name)}
 
 
 def _session(config: S3StorageConfig) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from autostore.config import StorageConfig
 from autostore.errors import CorruptDataError, UnsupportedFormatError, UntrustedDataError
 from autostore.handler import DataHandler
-from autostore.signing import sign_file, verified
+from autostore.signing import SigningKey, sign_file, verified
 
 __all__ = ["PickleHandler"]
 
@@ -24,7 +24,7 @@ class PickleHandler(DataHandler):
 
     def __init__(self, config: StorageConfig) -> None:
         self._allowed = config.allow_pickle
-        self._key = config.pickle_key
+        self._key = SigningKey.of(config.pickle_key)
 
     @property
     def extensions(self) -> list[str]:

@@ -18,7 +18,7 @@ from autostore.errors import UnsupportedFormatError, UntrustedDataError
 from autostore.handler import DataHandler
 from autostore.handlers.disk import full_disk_is_an_os_error
 from autostore.optional import loaded_type, require
-from autostore.signing import sign_file, strip_signature, verified
+from autostore.signing import SigningKey, sign_file, strip_signature, verified
 
 __all__ = ["TorchHandler"]
 
@@ -28,7 +28,7 @@ class TorchHandler(DataHandler):
 
     def __init__(self, config: StorageConfig) -> None:
         self._allowed = config.allow_pickle
-        self._key = config.pickle_key
+        self._key = SigningKey.of(config.pickle_key)
 
     @property
     def extensions(self) -> list[str]:

@@ -1,0 +1,176 @@
+"""Credentials are canaries: whatever is printed, logged, raised, pickled for a crash report or cached, none sings."""
+
+import io
+import logging
+import pickle
+import traceback
+from dataclasses import fields
+
+import pytest
+
+from autostore import AutoStore, LocalFileConfig, StorageConfig, StorageError
+from autostore.s3 import S3StorageConfig
+from tests.proxy import Fault, Proxy
+from tests.security.tools import lay
+
+CANARIES = {
+    "aws_access_key_id": "AKIACANARYCANARYCANA",
+    "aws_secret_access_key": "canary-secret-canary-secret",
+    "aws_session_token": "canary-token-canary-token",
+    "pickle_key": "canary-pickle-key",
+    "upload_args": {"SSECustomerKey": "canary-customer-key-of-32-bytes-", "SSECustomerAlgorithm": "AES256"},
+}
+SONGS = [*[value for value in CANARIES.values() if isinstance(value, str)], "canary-customer-key"]
+
+
+def sings(text):
+    """The secrets that a text gives away."""
+    return [song for song in SONGS if song in text]
+
+
+def everything_of(error):
+    """What a crash reporter would send of an error: every cause, with the locals of our own frames."""
+    found = traceback.TracebackException.from_exception(error, capture_locals=True)
+    ours = []
+    pending = [found]
+    while pending:
+        one = pending.pop()
+        ours += [str(one)]
+        for frame in one.stack:
+            if "/autostore/" in frame.filename or "/tests/" in frame.filename:
+                ours.append(f"{frame.filename}:{frame.lineno} {frame.locals}")
+        pending += [cause for cause in (one.__cause__, one.__context__) if cause is not None]
+    return "\n".join(ours)
+
+
+@pytest.fixture
+def log():
+    """Everything that is logged at DEBUG by us."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    logger = logging.getLogger("autostore")
+    before, logger.level = logger.level, logging.DEBUG
+    logger.addHandler(handler)
+    yield stream
+    logger.removeHandler(handler)
+    logger.setLevel(before)
+
+
+def config_for(endpoint, tmp_path, **more):
+    """A configuration of nothing but canaries."""
+    return S3StorageConfig(
+        endpoint_url=endpoint, region_name="us-east-1", cache_enabled=True, cache_dir=tmp_path / "cache",
+        **{"timeout": 1, "max_retries": 0, **CANARIES, **more},
+    )  # fmt: skip
+
+
+def test_no_repr_shows_a_secret(tmp_path):
+    """Configurations, stores, backends and errors print without secrets."""
+    # Mutation that this was seen to catch: repr=False taken from aws_session_token.
+    config = config_for("http://127.0.0.1:1", tmp_path)
+    store = AutoStore("s3://bucket/prefix/", config)
+    for thing in (config, store, store._backend, store._registry, vars(store)):
+        assert sings(f"{thing!r} {thing!s}") == []
+    for cls in (StorageConfig, LocalFileConfig, S3StorageConfig):
+        hidden = {field.name for field in fields(cls) if not field.repr}
+        assert hidden == set(CANARIES) & {field.name for field in fields(cls)}
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 500, 503, "refused", "dead", "nonsense"])
+def test_no_error_shows_a_secret(moto_s3, tmp_path, log, status):
+    """Errors of every kind of refusal, their causes, and their tracebacks with our locals hold no secret."""
+    # Mutation that this was seen to catch: a local variable `settings = vars(config)` in S3Backend.upload.
+    with Proxy(moto_s3.endpoint) as proxy:
+        if status == "refused":
+            proxy.fault = lambda request: Fault("reset")
+        elif status not in ("dead", "nonsense"):
+            proxy.fault = lambda request: Fault("status", status=status, code="AccessDenied")
+        endpoint = {"dead": "http://127.0.0.1:1", "nonsense": "http://[nonsense"}.get(status, proxy.endpoint)
+        store = AutoStore(f"s3://{moto_s3.make_bucket()}/", config_for(endpoint, tmp_path))
+        acts = [
+            lambda: store["k"], lambda: store.write("k", (1, 2)), lambda: store.exists("k"), lambda: list(store),
+            lambda: store.copy("k.json", "l"), lambda: store.write("k", 1, if_absent=True), lambda: store.pop("k.pkl"),
+        ]  # fmt: skip
+        raised = 0
+        for act in acts:
+            try:
+                act()
+            except StorageError as error:
+                raised += 1
+                assert sings(everything_of(error)) == []
+                assert sings("".join(traceback.format_exception(error))) == []
+                assert sings(repr(pickle.loads(pickle.dumps(error)))) == []
+        store.close()
+        assert raised >= len(acts) - 2
+    assert sings(log.getvalue()) == []
+
+
+def test_no_file_holds_a_secret(moto_s3, tmp_path, log):
+    """Neither the cache, nor the temporary files, nor the stored objects and their metadata hold a secret."""
+    # Mutation that this was seen to catch: cache_entry.publish keeps the configuration beside the payload.
+    bucket = moto_s3.make_bucket()
+    with Proxy(moto_s3.endpoint) as proxy:
+        config = config_for(proxy.endpoint, tmp_path, timeout=20, upload_args={})
+        store = AutoStore(f"s3://{bucket}/", config)
+        for key, value in {"a": {"x": 1}, "b": (1, 2), "c": "text"}.items():
+            store[key] = value
+            assert store[key] == value
+        store.copy("b", "d")
+        files = [
+            file for folder in (tmp_path, store._backend.scratch()) for file in folder.rglob("*") if file.is_file()
+        ]
+        assert len(files) >= 6
+        for file in files:
+            assert sings(str(file) + file.read_bytes().decode("latin-1")) == []
+        raw = moto_s3.raw()
+        for entry in raw.list_objects_v2(Bucket=bucket)["Contents"]:
+            found = raw.get_object(Bucket=bucket, Key=entry["Key"])
+            with found["Body"] as body:
+                assert sings(f"{entry} {found['Metadata']} {body.read().decode('latin-1')}") == []
+        raw.close()
+        store.close()
+        # The access key's id names its owner in every signed request; the secrets never travel.
+        travelled = "".join(f"{request.path} {request.headers}" for request in proxy.requests)
+        assert set(sings(travelled)) <= {CANARIES["aws_access_key_id"], CANARIES["aws_session_token"]}
+        assert not [request for request in proxy.requests if sings(request.path)]
+    assert sings(log.getvalue()) == []
+
+
+def test_a_pickled_store_does_hold_its_secrets(tmp_path):
+    """A pickled store carries its secrets, as the documentation says: it is to be kept like them."""
+    store = AutoStore("s3://bucket/", config_for("http://127.0.0.1:1", tmp_path))
+    assert CANARIES["aws_secret_access_key"].encode() in pickle.dumps(store)
+
+
+@pytest.mark.parametrize("extension", [".pkl", ".pt"])
+def test_a_wrong_signature_shows_no_key(folder, extension):
+    """The traceback of a refused signature, with its locals, does not hold the key."""
+    # Mutation that this was seen to catch: the key is handed to verified() as a str.
+    lay(folder, "k" + extension, b"unsigned")
+    with pytest.raises(StorageError) as caught:
+        AutoStore(folder, StorageConfig(pickle_key=CANARIES["pickle_key"]))["k"]
+    assert sings(everything_of(caught.value)) == []
+
+
+def test_signed_files_hold_no_key(folder):
+    """A signature does not give its key away."""
+    # Mutation that this was seen to catch: _key_id returns the beginning of the key.
+    store = AutoStore(folder, StorageConfig(pickle_key=CANARIES["pickle_key"]))
+    store["k"] = {1, 2}
+    for file in folder.rglob("*"):
+        if file.is_file():
+            assert CANARIES["pickle_key"][:6].encode() not in file.read_bytes()
+
+
+def test_values_are_not_quoted_in_errors(folder):
+    """The message of a model that no longer fits names its fields, never the values in them."""
+    # Mutation that this was seen to catch: _reasons includes the input.
+    from tests.store.values import Settings
+
+    store = AutoStore(folder)
+    store["k"] = Settings(name="x")
+    file = folder / "k.pydantic.json"
+    file.write_text(file.read_text().replace("0.5", '"canary-secret-canary-secret"'))
+    with pytest.raises(StorageError) as caught:
+        store["k"]
+    assert sings(str(caught.value)) == []
