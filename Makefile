@@ -2,6 +2,7 @@
 #   make demo          the example pipeline, end to end, into ./data   (TORCH=0: without PyTorch)
 #   make test          the tests                                      (ARGS="-k cache": some of them)
 #   make check         ruff and mypy
+#   make bench         the benchmarks into docs/benchmarks.md     (ARGS="--quick --only bulk": some, kept nowhere)
 #   make ui            the Dagster UI on the example project
 PYTHON ?= python3
 TORCH ?= 1
@@ -28,8 +29,11 @@ check: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+bench: .venv-bench/done
+	.venv-bench/bin/python -m benchmarks $(ARGS)
+
 clean:
-	rm -rf .venv .dagster_home data artifacts
+	rm -rf .venv .venv-bench .dagster_home data artifacts
 
 .venv/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -43,4 +47,14 @@ clean:
 
 .venv/dev: .venv/python pyproject.toml constraints.txt
 	$(PIP) torch -e '.[dev]'
+	touch $@
+
+# An environment of its own: competitors, and beside it the original library, whose distribution has our name.
+.venv-bench/done: pyproject.toml benchmarks/constraints.txt
+	$(PYTHON) -m venv .venv-bench
+	echo '*' > .venv-bench/.gitignore
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -c benchmarks/constraints.txt -e . \
+	  $$(sed 's/==.*//' benchmarks/constraints.txt)
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+	  --target .venv-bench/original autostore==0.1.18
 	touch $@

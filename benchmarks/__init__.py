@@ -1,0 +1,1 @@
+"""Benchmarks against what users would take instead; `make bench` runs them, `docs/benchmarks.md` shows them."""

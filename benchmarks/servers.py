@@ -1,0 +1,69 @@
+"""The S3 server of the benchmarks: one node of Ceph's radosgw, started when the first row asks for it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.link import shaped
+
+
+class Servers:
+    """A context: what it started ends with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stack = contextlib.ExitStack()
+        self._running: tuple[Any, Any] | None = None
+        self._bucket = ""
+
+    def __enter__(self) -> Servers:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._stack.close()
+
+    @property
+    def available(self) -> bool:
+        """Whether radosgw is installed here."""
+        from tests.radosgw import missing_programs
+
+        return not missing_programs()
+
+    def radosgw(self, *, tls: bool = False) -> dict[str, Any]:
+        """How to reach it, and a bucket there, as JSON for the contestants."""
+        server = self._started()[tls]
+        return _reach(server.endpoint, self._bucket, server.ca_bundle)
+
+    @property
+    def client(self) -> Any:
+        """A boto3 client, to prepare what the contestants read."""
+        return self._started()[0].raw()
+
+    @contextlib.contextmanager
+    def behind_link(self, latency: float, bytes_per_second: float | None = None) -> Iterator[dict[str, Any]]:
+        """The same over a link with this latency (s) and this rate for each connection."""
+        with shaped(self._started()[0].endpoint, latency, bytes_per_second) as endpoint:
+            yield _reach(endpoint, self._bucket, None)
+
+    def _started(self) -> tuple[Any, Any]:
+        if self._running is None:
+            from tests.radosgw import running_radosgw
+            from tests.servers import ACCESS_KEY, SECRET_KEY, S3Server
+
+            folder = self._folder / "radosgw"
+            folder.mkdir()
+            node = self._stack.enter_context(running_radosgw(folder, ACCESS_KEY, SECRET_KEY))
+            plain = S3Server("radosgw", f"http://127.0.0.1:{node.port}")
+            secure = S3Server("https", f"https://127.0.0.1:{node.tls_port}", ca_bundle=str(node.certificate))
+            self._running = plain, secure
+            self._bucket = plain.make_bucket()
+        return self._running
+
+
+def _reach(endpoint: str, bucket: str, ca: str | None) -> dict[str, Any]:
+    from tests.servers import ACCESS_KEY, SECRET_KEY
+
+    return {"endpoint": endpoint, "bucket": bucket, "key": ACCESS_KEY, "secret": SECRET_KEY, "ca": ca}
