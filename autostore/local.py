@@ -77,23 +77,23 @@ class LocalFileBackend(StorageBackend):
         folder = os.path.dirname(name)
         if self._locks.holds(folder):
             with self._translated(stem):
-                return files.present(stem, name, extensions, self._names.look(folder))
+                return files.present(stem, name, extensions, self._inside, self._names.look(folder))
         with self._translated(stem):
-            found = files.present(stem, name, extensions)
+            found = files.present(stem, name, extensions, self._inside)
             marked = self._marks.of(stem)
             if any(file.path.removeprefix(stem) in marked for file in found):
                 return found
         # A writer that changes the format may have published behind us and removed ahead of
         # us, so only a look under its lock can say that no value is there.
         with self._translated(stem), self._locks.hold(folder):
-            return files.present(stem, name, extensions)
+            return files.present(stem, name, extensions, self._inside)
 
     def find_value(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
         """One look at the key's marks, and one at each file that they name."""
         name = self._inside(stem, through_last=False)
         with self._translated(stem):
             marked = [extension for extension in self._marks.of(stem) if extension in extensions]
-            return files.present(stem, name, marked) or self.find(stem, extensions)
+            return files.present(stem, name, marked, self._inside) or self.find(stem, extensions)
 
     def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
         """A walk in sorted order; links that leave the root and names that are not UTF-8 are skipped."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 
 from autostore.backend import FileMetadata, Mark
@@ -15,24 +15,33 @@ __all__ = ["etag", "fsync", "metadata", "present", "status", "walk"]
 
 
 def present(
-    stem: str, name: str, extensions: Collection[str], names: Collection[str] | None = None
+    stem: str,
+    name: str,
+    extensions: Collection[str],
+    inside: Callable[[str], str],
+    names: Collection[str] | None = None,
 ) -> list[FileMetadata]:
-    """The files `name + extension` that exist; `names`, where known, are all names in their folder."""
+    """The files `name + extension` that exist; `names`, where known, are all names in their folder.
+
+    `inside` gives the full name of a path, or refuses a link that leads out of the store.
+    """
     base = os.path.basename(name)
     found = []
     for extension in extensions:
         # An access is ten times cheaper than a stat that raises.
         there = os.access(name + extension, os.F_OK) if names is None else base + extension in names
-        now = status(name + extension) if there else None
+        now = status(name + extension, through=False) if there else None
+        if now is not None and stat.S_ISLNK(now.st_mode):
+            now = status(inside(stem + extension))
         if now is not None and stat.S_ISREG(now.st_mode):
             found.append(metadata(stem + extension, now))
     return found
 
 
-def status(name: str) -> os.stat_result | None:
-    """The file behind a name, through links; None where there is none."""
+def status(name: str, *, through: bool = True) -> os.stat_result | None:
+    """The file behind a name, through links unless told otherwise; None where there is none."""
     try:
-        return os.stat(name)
+        return os.stat(name, follow_symlinks=through)
     except (FileNotFoundError, NotADirectoryError):
         return None
 

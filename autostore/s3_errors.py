@@ -100,7 +100,7 @@ def _translate(error: Exception, uri: str, path: str | None) -> StorageError | N
         problem = f"S3 could not be reached, or the connection broke ({type(error).__name__})"
         remedy = "Check endpoint_url, region_name and the network, then try again."
         return StorageConnectionError(compose(problem, key=path, uri=uri, remedy=remedy))
-    if type(error).__module__ == "botocore.exceptions" or (isinstance(error, ValueError) and "endpoint" in str(error)):
+    if type(error).__module__ == "botocore.exceptions" or _names_no_place(error):
         remedy = "Check the bucket's name, endpoint_url, region_name and upload_args."
         return InvalidConfigError(compose(f"The request cannot be sent: {error}", key=path, uri=uri, remedy=remedy))
     if type(error).__name__ == "ResponseParserError":
@@ -163,6 +163,11 @@ def _failed(code: str, status: int) -> tuple[str, str]:
     if status >= 500 or code in ("OperationAborted", "RequestTimeout", "NoSuchUpload"):
         return f"S3 failed ({code})", "Try again, or raise max_retries."
     return "", ""
+
+
+def _names_no_place(error: BaseException) -> bool:
+    """Whether endpoint_url cannot be an address: botocore's own check, or urllib's."""
+    return isinstance(error, ValueError) and ("endpoint" in str(error) or "URL" in str(error))
 
 
 def _is_a(error: BaseException, names: tuple[str, ...]) -> bool:
