@@ -68,8 +68,6 @@ class AutoStore(DictInterface):
     def _width(self) -> int:
         return self._backend.concurrency
 
-    # -- objects ---------------------------------------------------------------------------
-
     def __setitem__(self, key: str, data: Any) -> None:
         """Keep `data` under `key`: a bare key gets the extension of its type's format.
 
@@ -118,7 +116,9 @@ class AutoStore(DictInterface):
             def put(mark: Mark | None) -> FileMetadata:
                 return self._backend.upload(file, path, mark=mark, if_absent=if_absent)
 
-            return (self._publisher.create if if_absent else self._publisher.publish)(key, path, put)
+            if if_absent:
+                return self._publisher.create(key, path, put)
+            return self._publisher.publish(key, path, put)
 
     def read(self, key: str, *, as_type: Any = None) -> Any:
         """The object under `key`.
@@ -151,8 +151,6 @@ class AutoStore(DictInterface):
             time.sleep(random.uniform(0, 0.001 * 2 ** min(attempt, 7)))  # noqa: S311 - spreads rivals, keeps no secret
             attempt += 1
 
-    # -- files -----------------------------------------------------------------------------
-
     def exists(self, key: str) -> bool:
         """Whether something is stored under `key`; one request, and every failure but absence raises."""
         key = self._key(key)
@@ -182,21 +180,19 @@ class AutoStore(DictInterface):
         """Rename an object; a crash leaves it under one key or both, onto itself nothing happens."""
         return self._publisher.move(self._writable(source), self._writable(target))
 
-    # -- formats and backends --------------------------------------------------------------
-
     def register_handler(self, handler: DataHandler) -> None:
         """Add a format to this store."""
         self._registry.register(handler)
+        self._resolver.forget_all()
 
     def unregister_handler(self, handler_class: type[DataHandler]) -> None:
         """Remove a format, built-in or added, from this store."""
         self._registry.unregister(handler_class)
+        self._resolver.forget_all()
 
     register_backend = staticmethod(schemes.register)
     unregister_backend = staticmethod(schemes.unregister)
     get_supported_backends = staticmethod(schemes.supported)
-
-    # -- life ------------------------------------------------------------------------------
 
     def cleanup_cache(self) -> None:
         """Drop cached copies that expired or exceed the limit, and what killed writers left a day ago."""
@@ -227,8 +223,6 @@ class AutoStore(DictInterface):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["uri"], state["config"])  # type: ignore[misc]
         self._registry.apply(state["handlers"])
-
-    # -- the steps -------------------------------------------------------------------------
 
     def _key(self, key: object) -> str:
         return check_key(key, self.uri)
@@ -270,6 +264,10 @@ class AutoStore(DictInterface):
         key = self._writable(key)
         while True:
             found = self._loader.load(key, versioned=True)
-            with contextlib.suppress(PreconditionFailedError):
+            try:
                 self._publisher.remove(key, key if self._resolver.names_file(key) else None, if_etag=found.etag)
+            except PreconditionFailedError:
+                if self.get_metadata(key).etag == found.etag:
+                    raise  # nobody wrote: the place itself refuses conditional deletes
+            else:
                 return found.value

@@ -86,8 +86,6 @@ class StorageBackend(ABC):
         self.config = config
         self._scratch = Scratch(config.temp_dir)
 
-    # -- the five duties -------------------------------------------------------------------
-
     @abstractmethod
     def get_metadata(self, path: str) -> FileMetadata:
         """Size, ETag, time and mark of one file."""
@@ -120,8 +118,6 @@ class StorageBackend(ABC):
     @abstractmethod
     def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
         """Files whose path begins with `prefix`, a plain string, in the order of their UTF-8 bytes."""
-
-    # -- defaults that a backend may better -------------------------------------------------
 
     def find(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
         """The files `stem + extension` that exist, for any of `extensions`."""

@@ -7,7 +7,9 @@ It owns when a copy is trusted and who deletes it:
      │                   │
      └── damaged, expired, least recently used above the limit, or removed by anybody at any time
 
-No lock is needed to be right; one is held during the first download, so that others wait
+`cache_room.py` deletes: after each download that makes the cache too large, in `cleanup_cache()`
+and where a store is left as a context manager. A copy is expired when nobody used it for
+`cache_expiry_hours`. No lock is needed to be right; one is held during the first download, so that others wait
 for it instead of downloading too. `cache_entry.py` says what lies on disk.
 """
 
@@ -53,8 +55,6 @@ class Copies:
     def cleanup(self) -> tuple[int, int]:
         """Drop expired copies and the least recently used above the limit: (copies, bytes) removed."""
         return (0, 0) if self._room is None else self._room.clean()
-
-    # -- the steps -------------------------------------------------------------------------
 
     def _downloaded(self, path: str, stack: contextlib.ExitStack) -> tuple[Path, FileMetadata | None]:
         file = stack.enter_context(self._backend.scratch_file(PurePosixPath(path).suffix))

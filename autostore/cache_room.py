@@ -111,8 +111,6 @@ class CacheRoom:
         gone = [copy for copy in removed if copy.remove()]
         return len(gone), sum(copy.size for copy in gone)
 
-    # -- the steps -------------------------------------------------------------------------
-
     def _added(self, size: int) -> None:
         if self._limit is None:
             return

@@ -34,7 +34,8 @@ class StorageConfig:
         cache_dir: folder of the cache; None: a private one per user.
         cache_expiry_hours: drop a copy unused for so long (0: never).
         cache_max_bytes: drop the least recently used copies above this (None: unbounded).
-        temp_dir: folder for temporary files; None: the backend's own choice.
+        temp_dir: folder for temporary files; None: the system's. A local store keeps its own
+            beside the data, so that publishing is a rename.
         read_only: refuse every write, delete, copy and move.
         allow_pickle: allow formats whose reading may run code (.pkl, whole torch modules),
             and the import of modules that a file names.
@@ -53,6 +54,7 @@ class StorageConfig:
     pickle_key: str | bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        self._check_types()
         self._at_least("timeout", 0, exclusive=True)
         self._at_least("max_retries", 0)
         self._at_least("cache_expiry_hours", 0)
@@ -61,10 +63,23 @@ class StorageConfig:
         if self.pickle_key is not None and not self.pickle_key:
             raise InvalidConfigError("pickle_key is empty. Pass a long random secret, or None to sign nothing.")
 
+    def _check_types(self) -> None:
+        """Refuse what only looks like a setting: `allow_pickle="false"` would be true."""
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            wrong_switch = setting.type == "bool" and not isinstance(value, bool)
+            wrong_count = setting.type == "int" and (not isinstance(value, int) or isinstance(value, bool))
+            if wrong_switch or wrong_count:
+                kind = "True or False" if wrong_switch else "a whole number"
+                raise InvalidConfigError(f"{setting.name}={value!r} is not {kind}. Pass {kind}.")
+        if not isinstance(self.pickle_key, str | bytes | None):
+            kind = type(self.pickle_key).__name__  # never the secret itself
+            raise InvalidConfigError(f"pickle_key is of type {kind}. Pass a long random secret as str or bytes.")
+
     def _at_least(self, name: str, least: float, *, exclusive: bool = False) -> None:
         value = getattr(self, name)
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or math.isnan(value) or value < least or (exclusive and value == least):
+        if not number or not math.isfinite(value) or value < least or (exclusive and value == least):
             bound = f"greater than {least}" if exclusive else f"at least {least}"
             raise InvalidConfigError(f"{name}={value!r} is out of range. Pass a number {bound}.")
 

@@ -9,8 +9,8 @@ Each is a `StorageError` and also the builtin that a caller would expect, so tha
      ├─ StorageConnectionError     ConnectionError               the place could not be reached, or timed out
      ├─ StorageIOError             OSError                       the disk is full or failing
      ├─ InvalidKeyError            ValueError                    the key or URI cannot name anything
-     ├─ AmbiguousKeyError          ValueError                    several files answer to the key
-     ├─ InvalidConfigError         ValueError                    a setting is out of range
+     ├─ AmbiguousKeyError          ValueError                    files that were not written under the key answer to it
+     ├─ InvalidConfigError         ValueError                    a setting or an argument cannot be
      ├─ UnsupportedFormatError     TypeError                     the format cannot hold this value exactly
      ├─ UnsupportedSchemeError     ValueError                    no backend serves this kind of URI
      ├─ MissingDependencyError     ImportError                   an optional library is not installed
@@ -18,8 +18,8 @@ Each is a `StorageError` and also the builtin that a caller would expect, so tha
      ├─ CorruptDataError           ValueError                    the stored bytes are not what the format says
      └─ UntrustedDataError         ValueError                    reading would run code that is not allowed
 
-Not found, refused and unreachable are three different things: `in` and `get` swallow the
-first only.
+`StorageError` itself says that a LazyFrame could not be computed. Not found, refused and
+unreachable are three different things: `in` and `get` swallow the first only.
 """
 
 import errno
@@ -87,11 +87,11 @@ class InvalidKeyError(StorageError, ValueError):
 
 
 class AmbiguousKeyError(StorageError, ValueError):
-    """Several files answer to the key and none was written under it; each reads by its full name."""
+    """Files answer to the key that were not written under it, so they are not replaced; each reads by its full name."""
 
 
 class InvalidConfigError(StorageError, ValueError):
-    """A setting that is out of range; raised when the configuration is made."""
+    """A setting that is out of range, raised when the configuration is made; or arguments that contradict."""
 
 
 class UnsupportedFormatError(StorageError, TypeError):

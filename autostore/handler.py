@@ -36,7 +36,10 @@ class DataHandler(ABC):
 
     @property
     def priority(self) -> int:
-        """Where several handlers fit, the highest is asked first; the built-in ones use 5 to 10, pickle -100."""
+        """Where several handlers fit, the highest is asked first; the built-in ones use 5 to 10, pickle -100.
+
+        So a handler for dicts or lists needs more than 10 to be chosen before JSON.
+        """
         return 0
 
     def can_handle_extension(self, extension: str) -> bool:

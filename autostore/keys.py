@@ -24,6 +24,8 @@ RESERVED = ".autostore"
 LONGEST_SEGMENT = 255
 LONGEST_KEY = 1024
 
+_ONE_SLASH = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
+_RELATIVE_FILE = re.compile(r"^file://(?!/)", re.IGNORECASE)
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
@@ -48,6 +50,9 @@ def parse_uri(uri: str | os.PathLike[str]) -> ParsedUri:
     if "\0" in text:
         raise InvalidKeyError("A URI cannot hold a NUL character. Remove it.")
     match = _SCHEME.match(text)
+    if _ONE_SLASH.match(text) or _RELATIVE_FILE.match(text):
+        remedy = "Write two slashes, 's3://bucket/prefix/', and three before a folder, 'file:///folder'."
+        raise InvalidKeyError(f"{text!r} is not a URI. {remedy}")
     if match is None:
         return ParsedUri("file", os.path.expanduser(text))
     return ParsedUri(match[1].lower(), text[match.end() :])

@@ -46,8 +46,6 @@ class LocalFileBackend(StorageBackend):
         self._locks = FolderLocks()
         self._names = FolderNames()
 
-    # -- reading ---------------------------------------------------------------------------
-
     def get_metadata(self, path: str) -> FileMetadata:
         """One stat, and one look for the mark."""
         with self._translated(path):
@@ -105,8 +103,6 @@ class LocalFileBackend(StorageBackend):
                     if stat.S_ISREG(status.st_mode):
                         yield files.metadata(path, status)
 
-    # -- writing ---------------------------------------------------------------------------
-
     def upload(
         self, file: Path, path: str, *, mark: Mark | None = None, if_etag: str | None = None, if_absent: bool = False
     ) -> FileMetadata:
@@ -159,8 +155,6 @@ class LocalFileBackend(StorageBackend):
                 with self._translated(paths[0]):
                     stack.enter_context(self._locks.hold(folder, make=make, durable=self._durable))
             yield
-
-    # -- the steps -------------------------------------------------------------------------
 
     def _expect(self, target: str, path: str, if_etag: str | None, if_absent: bool) -> os.stat_result | None:
         """The file that is there now, if it is as the caller demands."""

@@ -1,4 +1,4 @@
-"""The dict interface of a store, built on `read`, `write` and the finder.
+"""The dict interface of a store, built on `read`, `write` and the resolver.
 
 Not a `MutableMapping`: its mixins would load every object to compare two stores, and empty a
 bucket with `clear()`.

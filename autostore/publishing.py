@@ -144,7 +144,8 @@ class Publisher:
         detailed = self._resolver.detail(self._resolver.candidates(key))
         marked = [file for file in detailed if file.mark is not None]
         if len(marked) < len(detailed) and not any(file.path == path for file in marked):
-            raise ambiguous(key, self._backend.uri, detailed, f"write {path!r}")
+            strangers = [file for file in detailed if file.mark is None]
+            raise ambiguous(key, self._backend.uri, strangers, f"write {path!r}")
         newest = newest_marked(marked)
         after = newest.mark.time_ns if newest is not None and newest.mark is not None else 0
         return [file for file in marked if file.path != path], after

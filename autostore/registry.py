@@ -26,7 +26,7 @@ from autostore.keys import split_extension
 
 __all__ = ["HandlerRegistry"]
 
-_EXTENSION = re.compile(r"\.[^/\x00]+")
+_EXTENSION = re.compile(r"\.[^/\s\x00]+")
 
 
 class HandlerRegistry:
@@ -104,7 +104,7 @@ class HandlerRegistry:
                 _discard(file)
                 failure, cause = _refusal(error, data, chosen, where), error
                 if not isinstance(failure, UnsupportedFormatError):
-                    reasons = f" (also tried: {'; '.join(refusals)})" if refusals else ""
+                    reasons = f" (also tried: {'; '.join(map(_without_stop, refusals))})" if refusals else ""
                     raise type(failure)(f"{failure}{reasons}") from error
                 refusals.append(str(failure))
             except BaseException:  # Ctrl-C leaves no file behind
@@ -112,10 +112,10 @@ class HandlerRegistry:
                 raise
             else:
                 return file, chosen
-        kind = type(data).__qualname__
-        reasons = "; ".join(refusals) or f"{extension or 'no format'} does not hold a {kind}"
-        remedy = "Use a key without an extension, and the format is chosen by the value." if extension else ""
-        raise UnsupportedFormatError(f"{where}: {reasons}. {remedy}".rstrip()) from cause
+        if not refusals:
+            problem = f"{extension or 'no registered format'} does not hold {type(data).__qualname__} objects"
+            refusals = [f"{problem}. Choose another format, or leave it to the value: a new key without an extension"]
+        raise UnsupportedFormatError(f"{where}: {'; '.join(map(_without_stop, refusals))}.") from cause
 
     def _writers(self, data: Any, extension: str) -> Iterable[tuple[DataHandler, str]]:
         if extension:
@@ -134,7 +134,11 @@ class HandlerRegistry:
         except Exception as error:
             if isinstance(error, OSError) and not isinstance(error, StorageError) and not file.is_file():
                 raise FileNotFoundError(str(file)) from error  # replaced meanwhile: the caller looks again
-            raise _damage(error, extension, where) from error
+            raise _damage(error, file, extension, where) from error
+
+
+def _without_stop(sentence: str) -> str:
+    return sentence.rstrip().removesuffix(".")
 
 
 def _discard(file: Path) -> None:
@@ -154,12 +158,14 @@ def _refusal(error: Exception, data: Any, extension: str, where: str) -> Storage
     return UnsupportedFormatError(f"{extension} cannot hold this {kind}: {type(error).__name__}: {error}")
 
 
-def _damage(error: Exception, extension: str, where: str) -> StorageError:
-    """What a handler raised while reading, as this library's error."""
+def _damage(error: Exception, file: Path, extension: str, where: str) -> StorageError:
+    """What a handler raised while reading a file that is there, as this library's error."""
     if isinstance(error, StorageError):
         return type(error)(f"{where}: {error}")
-    # Only a damaged file sends its reader to places that are none, which is EINVAL.
-    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+    # Another file's trouble is not the store's: what an unpickled object opens may be missing. And
+    # only a damaged file sends its reader to places that are none, which is EINVAL.
+    ours = isinstance(error, OSError) and str(error.filename or file) == str(file)
+    if ours and isinstance(error, OSError) and error.errno not in (None, errno.EINVAL, errno.ENOENT):
         return from_os_error(error, where)
     return CorruptDataError(
         f"{where}: this is not a valid {extension} file: {type(error).__name__}: {error!s:.500}. "

@@ -1,4 +1,4 @@
-"""Which file answers to a key: the decisions, pure, and the finder that remembers them for a minute.
+"""Which file answers to a key: the decisions, pure, and the resolver that remembers them for a minute.
 
 A key that ends in a registered extension names exactly that file. Any other key, a bare one,
 is answered by the files `key + extension`: the only one there is, or the one whose mark says
@@ -37,9 +37,12 @@ def newest_marked(files: Iterable[FileMetadata]) -> FileMetadata | None:
 
 def ambiguous(key: str, uri: str, files: Iterable[FileMetadata], doing: str) -> AmbiguousKeyError:
     """The error that lists who answers, and what to do."""
-    names = ", ".join(sorted(repr(file.path) for file in files))
+    names = sorted(repr(file.path) for file in files)
+    fact = "answers to this key and was" if len(names) == 1 else "answer to this key and were"
     remedy = "Use a full name, or delete what you do not need."
-    return AmbiguousKeyError(compose(f"Cannot {doing}: this key could mean {names}", key=key, uri=uri, remedy=remedy))
+    return AmbiguousKeyError(
+        compose(f"Cannot {doing}: {', '.join(names)} {fact} not written under it", key=key, uri=uri, remedy=remedy)
+    )
 
 
 def name_keys(
@@ -141,8 +144,9 @@ class Resolver:
         if format is None:
             return extension
         wanted = format if format.startswith(".") else f".{format}"
-        if wanted not in self._registry.extensions or (extension and extension != wanted):
-            problem = f"format={format!r} " + (f"contradicts {extension}" if extension else "is not registered")
+        known = wanted in self._registry.extensions
+        if not known or (extension and extension != wanted):
+            problem = f"format={format!r} " + (f"contradicts {extension}" if known else "is not registered")
             remedy = f"Registered are {', '.join(sorted(self._registry.extensions))}."
             raise UnsupportedFormatError(compose(problem, key=key, uri=self._backend.uri, remedy=remedy))
         return wanted
@@ -197,6 +201,10 @@ class Resolver:
         self._memory[key] = path, time.monotonic() + REMEMBERED_SECONDS
         if len(self._memory) > REMEMBERED_KEYS:
             self._memory.popitem(last=False)
+
+    def forget_all(self) -> None:
+        """Look again for every key: other extensions count as such now."""
+        self._memory.clear()
 
     def forget(self, key: str) -> None:
         """Look again at the next read."""

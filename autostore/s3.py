@@ -80,8 +80,6 @@ class S3Backend(StorageBackend):
         self._sent_parts = False
         self.concurrency = self._settings.max_concurrency
 
-    # -- reading ---------------------------------------------------------------------------
-
     def get_metadata(self, path: str) -> FileMetadata:
         """One HEAD.
 
@@ -124,8 +122,6 @@ class S3Backend(StorageBackend):
         """Endpoint, bucket and full key: two stores that name one object share its copy."""
         with translated(self.uri, path):
             return json.dumps([self._connection.endpoint, self._connection.bucket, self._prefix + path])
-
-    # -- writing ---------------------------------------------------------------------------
 
     def upload(
         self, file: Path, path: str, *, mark: Mark | None = None, if_etag: str | None = None, if_absent: bool = False
@@ -206,8 +202,6 @@ class S3Backend(StorageBackend):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(ParsedUri("s3", state["rest"]), state["config"])  # type: ignore[misc]
-
-    # -- the steps -------------------------------------------------------------------------
 
     def _delete(self, path: str, etag: str | None) -> None:
         condition = {} if etag is None else {"IfMatch": in_quotes(etag)}

@@ -59,8 +59,12 @@ class CSVHandler(DataHandler):
         with panics_are_errors():
             frame = _read(file_path, lazy=kind == "polars.LazyFrame")
             if kind == "pandas.DataFrame":
+                require("pyarrow")  # polars converts through it
                 return frame.to_pandas()
-            return frame.to_arrow() if kind == "pyarrow.Table" else frame
+            if kind == "pyarrow.Table":
+                require("pyarrow")
+                return frame.to_arrow()
+            return frame
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write a header and the rows, UTF-8; nested and binary columns are refused."""

@@ -299,3 +299,67 @@ def test_lazy_frames_survive_their_file(local_store):
     kept = local_store["k"]
     del local_store["k"]
     assert kept.collect().height == 2
+
+
+class NeedsAFile:
+    """Opens a file of its own when it is unpickled."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __setstate__(self, state):
+        with open(state["file"]):
+            self.file = state["file"]
+
+
+def test_a_value_that_cannot_be_rebuilt_is_damage_not_absence(store):
+    """What fails inside a stored object is never taken for a missing key."""
+    store["k"] = NeedsAFile("/nonexistent/weights.bin")
+    for act in [lambda: store["k"], lambda: store.get("k"), lambda: store.pop("k"), lambda: list(store.items())]:
+        with pytest.raises(autostore.CorruptDataError, match=r"'k'.*weights\.bin"):
+            act()
+    assert "k" in store
+
+
+def test_switches_and_secrets_have_their_types():
+    """`allow_pickle="false"` is not true, and a number is no secret."""
+    for wrong in [{"allow_pickle": "false"}, {"read_only": "0"}, {"pickle_key": 5}, {"max_retries": 1.5}]:
+        with pytest.raises(InvalidConfigError, match=next(iter(wrong))):
+            StorageConfig(**wrong)
+    with pytest.raises(InvalidConfigError):
+        StorageConfig(timeout=float("inf"))
+
+
+def test_a_change_of_handlers_is_seen_at_once(store):
+    """What was remembered with a handler is looked up again without it."""
+    from autostore.handlers.text import TextHandler
+
+    store["w"] = "text"
+    assert store["w"] == "text"
+    store.unregister_handler(TextHandler)
+    with pytest.raises(StorageFileNotFoundError):
+        store["w"]
+
+
+def test_extensions_and_uris_are_checked(store):
+    """An extension holds no blank; one slash after a scheme, or a relative file URI, is refused."""
+
+    class Blank(LogHandler):
+        @property
+        def extensions(self):
+            return [".my log"]
+
+    with pytest.raises(InvalidConfigError, match="my log"):
+        store.register_handler(Blank())
+    for uri in ["s3:/bucket/x", "file://relative/x"]:
+        with pytest.raises(autostore.InvalidKeyError, match="two slashes"):
+            AutoStore(uri)
+
+
+def test_an_image_that_nothing_holds_exactly_is_refused(store):
+    """A palette with transparency survives neither as PNG nor in Pillow's own pickle."""
+    from PIL import Image
+
+    with pytest.raises(UnsupportedFormatError, match=r"convert\('RGBA'\)"):
+        store["p"] = Image.new("RGBA", (4, 4), (1, 2, 3, 4)).quantize(2)
+    assert "p" not in store
