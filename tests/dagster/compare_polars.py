@@ -1,4 +1,4 @@
-"""Compares with dagster-polars, in an environment of its own, because it does not work with Polars 2:
+"""Compares with dagster-polars, in an environment of its own, because it does not work with Polars 2.
 
     python -m venv compare
     compare/bin/pip install dagster-polars 'polars<2' s3fs 'moto[server]' pytest -e '.[s3,dagster]'
@@ -12,6 +12,7 @@ import os
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, Optional
 from urllib.parse import urlsplit
@@ -72,7 +73,7 @@ def ours_manager(bucket, endpoint):
 
 
 def seconds(manager, asset, instance, wanted, check):
-    """The best of three loads of all partitions."""
+    """The best of four loads of all partitions."""
     found = []
     defs = dg.Definitions(assets=[asset], resources={"io_manager": manager})
     with defs.get_asset_value_loader(instance) as loader:
@@ -83,7 +84,7 @@ def seconds(manager, asset, instance, wanted, check):
             )
             check(value)
             found.append(time.perf_counter() - began)
-    return min(found)
+    return f"{min(found):.2f} s"
 
 
 def is_by_partition(value):
@@ -114,8 +115,7 @@ def speed(folder, instance):
             [by_range], instance=instance, tags=RANGE, resources={"io_manager": ours_manager(bucket, server.endpoint)}
         )
         theirs = polars_manager(bucket, server.endpoint)
-        for key in (KEYS[0],):
-            dg.materialize([one_by_one], instance=instance, partition_key=key, resources={"io_manager": theirs})
+        dg.materialize([one_by_one], instance=instance, partition_key=KEYS[0], resources={"io_manager": theirs})
         (first,) = [item["Key"] for item in client.list_objects_v2(Bucket=bucket, Prefix="theirs")["Contents"]]
         for key in KEYS:  # as it names them itself, without a hundred runs
             file = folder / "part.parquet"
@@ -135,9 +135,7 @@ def speed(folder, instance):
                     ("dagster-polars", polars_manager(bucket, line), one_by_one),
                     ("autostore", ours_manager(bucket, line), by_range),
                 ):
-                    attempt(
-                        name, lambda m=manager, a=asset, w=wanted, c=check: f"{seconds(m, a, instance, w, c):.2f} s"
-                    )
+                    attempt(name, partial(seconds, manager, asset, instance, wanted, check))
 
 
 def values(folder, instance):
@@ -153,13 +151,11 @@ def values(folder, instance):
         defs = dg.Definitions(assets=[assets[-1]], resources={"io_manager": manager})
         return type(defs.load_asset_value("value", python_type=Any, instance=instance)).__name__
 
-    for label, assets in (
-        ("a LazyFrame without annotation", [lazy_without_annotation]),
-        ("None after a frame", [frame, nothing]),
-    ):
+    cases = {"a LazyFrame without annotation": [lazy_without_annotation], "None after a frame": [frame, nothing]}
+    for label, assets in cases.items():
         print(f"{label}, read back:")
         for name, manager in managers.items():
-            attempt(name, lambda m=manager, a=assets: stored(m, *a))
+            attempt(name, partial(stored, manager, *assets))
 
 
 def main():
