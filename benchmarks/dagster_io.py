@@ -15,18 +15,14 @@ Steps = Iterator[dict[str, Step]]
 
 
 def tables(scale: Scale, folder: Path, servers: Any) -> list[Table]:
-    """Against FilesystemIOManager on a disk, dagster-aws and dagster-polars on S3."""
+    """Against FilesystemIOManager on a disk, dagster-aws on S3; dagster-polars does not work with Polars 2."""
     assets, partitions = scale.of(30, 3), scale.of(100, 3)
     local = [Contestant("autostore", "ours_local"), Contestant("FilesystemIOManager", "filesystem")]
     aims = [Aim("materialize", "FilesystemIOManager", 1 / 1.2)]
     common = {"folder": str(folder), "assets": assets}
     found = [race(f"Dagster: a run of {assets} small assets, local", __name__, local, scale, aims, **common)]
     if servers.available:
-        remote = [
-            Contestant("autostore", "ours_s3"),
-            Contestant("dagster-aws", "aws"),
-            Contestant("dagster-polars", "polars"),
-        ]
+        remote = [Contestant("autostore", "ours_s3"), Contestant("dagster-aws", "aws")]
         aims = [Aim("load", "dagster-aws", 8.0)]
         servers.radosgw()
         with servers.behind_link(LATENCY) as slow:
@@ -136,23 +132,5 @@ def aws(number: int, fast: dict[str, Any], slow: dict[str, Any], partitions: int
             region_name=REGION,
         )
         return S3PickleIOManager(s3_resource=resource, s3_bucket=server["bucket"], s3_prefix=f"dagster-{number}")
-
-    yield from _load(manager(slow), manager(fast), partitions)
-
-
-def polars(number: int, fast: dict[str, Any], slow: dict[str, Any], partitions: int) -> Steps:
-    """dagster-polars: Parquet, one after the other."""
-    from dagster_polars import PolarsParquetIOManager
-
-    def manager(server: dict[str, Any]) -> Any:
-        options = {
-            "endpoint_url": server["endpoint"],
-            "key": server["key"],
-            "secret": server["secret"],
-            "client_kwargs": {"region_name": REGION},
-        }
-        return PolarsParquetIOManager(
-            base_dir=f"s3://{server['bucket']}/dagster-{number}", cloud_storage_options=options
-        )
 
     yield from _load(manager(slow), manager(fast), partitions)

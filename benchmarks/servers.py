@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from benchmarks.link import shaped
 
@@ -19,7 +19,7 @@ class Servers:
         self._running: tuple[Any, Any] | None = None
         self._bucket = ""
 
-    def __enter__(self) -> Servers:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -96,21 +95,40 @@ def _steps(
     }
 
 
+class Rounds:
+    """An empty folder for each round; nothing is removed before the end of the run.
+
+    ext4 looks at each inode that was freed in the last half minute before it makes a new
+    file: after the removal of a thousand files that costs more than all that is measured.
+    """
+
+    def __init__(self, folder: str, number: int) -> None:
+        self._own = fresh(folder, number)
+        self._turn = 0
+        self.next()
+
+    def next(self) -> str:
+        """A new folder."""
+        self._turn += 1
+        self.path = f"{self._own}/{self._turn}"
+        Path(self.path).mkdir()
+        return self.path
+
+
 def ours(folder: str, count: int, number: int, ending: str) -> Steps:
     """A store, its handle made anew before the reads: bare keys are then not known yet."""
     from autostore import AutoStore
 
-    own = fresh(folder, number)
-    held = [AutoStore(own / "0")]
+    rounds = Rounds(folder, number)
+    held = [AutoStore(rounds.path)]
 
     def reset() -> None:
         held[0].close()
-        shutil.rmtree(own)
-        held[0] = AutoStore(own / "0")
+        held[0] = AutoStore(rounds.next())
 
     def reopen() -> None:
         held[0].close()
-        held[0] = AutoStore(own / "0")
+        held[0] = AutoStore(rounds.path)
 
     def write(item: int) -> None:
         held[0][f"k{item}{ending}"] = value(item)
@@ -121,17 +139,13 @@ def ours(folder: str, count: int, number: int, ending: str) -> Steps:
 
 def raw(folder: str, count: int, number: int) -> Steps:
     """One file for each key, with nothing but json, open and rename: the limit."""
-    own = fresh(folder, number)
-
-    def reset() -> None:
-        fresh(folder, number)
-
+    rounds = Rounds(folder, number)
     yield _steps(
         count,
-        reset,
+        rounds.next,
         lambda: None,
-        lambda item: write_json(f"{own}/k{item}.json", value(item)),
-        lambda item: read_json(f"{own}/k{item}.json"),
+        lambda item: write_json(f"{rounds.path}/k{item}.json", value(item)),
+        lambda item: read_json(f"{rounds.path}/k{item}.json"),
     )
 
 
@@ -144,15 +158,16 @@ def _database(
     read: Callable[[Any, str], Any] = lambda database, key: database[key],
     close: Callable[[Any], Any] = lambda database: database.close(),
 ) -> Steps:
-    held = [open_it(f"{fresh(folder, number)}/database")]
+    rounds = Rounds(folder, number)
+    held = [open_it(f"{rounds.path}/database")]
 
     def reset() -> None:
         close(held[0])
-        held[0] = open_it(f"{fresh(folder, number)}/database")
+        held[0] = open_it(f"{rounds.next()}/database")
 
     def reopen() -> None:
         close(held[0])
-        held[0] = open_it(f"{folder}/contestant-{number}/database")
+        held[0] = open_it(f"{rounds.path}/database")
 
     steps = _steps(
         count,
