@@ -82,6 +82,12 @@ def png(width, height, body=None):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
+def zeros(rows, length):
+    """That many rows of zeros, packed."""
+    packer = zlib.compressobj(1)
+    return b"".join([packer.compress(bytes(length)) for _ in range(rows)]) + packer.flush()
+
+
 def text_chunk_bomb():
     """A picture whose comment expands to hundreds of MiB."""
     whole = png(2, 2)
@@ -135,7 +141,7 @@ BOMBS = {
     "huge exponent.json": lambda: b"[" + b"1e999999999," * 1000 + b"1]",
     "deep.jsonl": lambda: b"[" * 5_000_000 + b"\n",
     "pixels.png": lambda: png(60_000, 60_000),
-    "pixels just over.png": lambda: png(20_000, 9_000),
+    "pixels just over.png": lambda: png(10_000, 9_000, zeros(9_000, 30_001)),
     "comment.png": text_chunk_bomb,
     "pixels.tif": lambda: tiff(60_000, 60_000),
     "pixels.gif": lambda: b"GIF89a" + struct.pack("<HH", 60_000, 60_000) + b"\xf0\0\0" + bytes(6) + b",\0\0\0\0"
@@ -146,10 +152,14 @@ BOMBS = {
 }  # fmt: skip
 
 
+HARMLESS = {"many digits.yaml", "huge exponent.json"}
+"""Those that are merely odd, and read as what they say."""
+
+
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_bomb_does_not_go_off(tmp_path, bomb):
     """Reading it ends soon, in little memory, with a value or a typed error."""
-    # Mutations that this was seen to catch: check_members accepts everything; _check_events is not called;
+    # Mutations that this was seen to catch: check_members accepts everything; aliases are not counted;
     # ImageHandler does not look at the number of pixels.
     extension = "." + bomb.rpartition(".")[2]
     content = BOMBS[bomb]()
@@ -161,6 +171,6 @@ def test_a_bomb_does_not_go_off(tmp_path, bomb):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     outcome, grown, seconds = done.stdout.split()
-    assert outcome != "value" or extension in (".csv", ".json", ".yaml", ".sparse")
+    assert (outcome == "value") == (bomb in HARMLESS), outcome
     assert float(seconds) < MOST_SECONDS
     assert int(grown) < MOST_MIB, done.stdout

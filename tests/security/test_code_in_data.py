@@ -93,7 +93,7 @@ def test_tensors_are_read_weights_only(folder, tmp_path):
 
 def test_arrays_are_never_unpickled(folder, tmp_path):
     """Object arrays in .npy, .npz and .sparse files are refused in every store, also where pickles are allowed."""
-    # Mutation that this was seen to catch: allow_pickle=True in NpyHandler, without its check of the header.
+    # Mutation that this was seen to catch: allow_pickle=True in arrays.py, without its check of the header.
     trap = np.array([Trap(tmp_path / "trace")], dtype=object)
     folder.mkdir()
     np.save(folder / "a.npy", trap, allow_pickle=True)
@@ -157,15 +157,22 @@ def test_modules_that_a_file_names(folder, tmp_path, trust, key, imported):
 @pytest.mark.parametrize("type_name", [
     "os:system", "subprocess:Popen", "builtins:eval", "builtins:open", "pathlib:Path", "tempfile:NamedTemporaryFile",
     "socket:socket", "autostore.autostore:AutoStore", "json:JSONDecoder", "os:path.join", "sys:modules",
+    "datetime:date", "ipaddress:IPv4Address",
 ])  # fmt: skip
 @pytest.mark.parametrize("kind", ["pydantic", "dataclass"])
 def test_what_is_no_model_is_never_called(folder, type_name, kind):
     """A name that leads to anything but a model or dataclass is refused, and nothing is instantiated."""
     # Mutation that this was seen to catch: _decode does not ask _is_family.
-    data = {"$autostore": 1, "type": type_name, "data": {"args": ["touch", "x"], "file": str(folder / "trace")}}
-    lay(folder, f"k.{kind}.json", json.dumps(data).encode())
-    with pytest.raises((UntrustedDataError, CorruptDataError)):
-        AutoStore(folder)["k"]
+    for data in (
+        {"args": ["touch", "x"], "file": str(folder / "trace")},
+        str(folder / "trace"),
+        "2020-01-01",
+        "1.1.1.1",
+    ):
+        named = {"$autostore": 1, "type": type_name, "data": data}
+        lay(folder, f"k.{kind}.json", json.dumps(named).encode())
+        with pytest.raises((UntrustedDataError, CorruptDataError)):
+            AutoStore(folder)["k"]
     assert [file.name for file in folder.iterdir() if not file.name.startswith(".")] == [f"k.{kind}.json"]
 
 

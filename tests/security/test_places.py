@@ -64,7 +64,7 @@ def test_a_race_of_links(local_store, folder, tmp_path):
         while not stop.is_set():
             number += 1
             new = folder / f".new-{number % 2}"
-            new.symlink_to(secret)
+            new.symlink_to(secret) if number % 3 else new.write_text("theirs")
             os.replace(new, folder / "k.txt")
             time.sleep(0.0005)
 
@@ -73,7 +73,11 @@ def test_a_race_of_links(local_store, folder, tmp_path):
     end = time.monotonic() + 1.5
     try:
         while time.monotonic() < end:
-            for act in (lambda: local_store.write("k", "mine"), lambda: local_store.pop("k")):
+            for act in (
+                lambda: local_store.write("k", "mine"),
+                lambda: local_store.write("k.txt", "mine"),
+                lambda: local_store.pop("k"),
+            ):
                 try:
                     act()
                 except StorageError:

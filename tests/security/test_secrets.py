@@ -164,7 +164,7 @@ def test_signed_files_hold_no_key(folder):
 
 def test_values_are_not_quoted_in_errors(folder):
     """The message of a model that no longer fits names its fields, never the values in them."""
-    # Mutation that this was seen to catch: _reasons includes the input.
+    # Mutation that this was seen to catch: _reasons gives Pydantic's own message.
     from tests.store.values import Settings
 
     store = AutoStore(folder)
