@@ -20,7 +20,8 @@ demo: .venv/demo-$(TORCH)
 
 ui: .venv/demo-$(TORCH)
 	mkdir -p .dagster_home
-	AUTOSTORE_EXAMPLE_TORCH=$(TORCH) DAGSTER_HOME=$(CURDIR)/.dagster_home $(BIN)/dagster dev -m example_project.definitions
+	test -e .dagster_home/dagster.yaml || printf 'telemetry:\n  enabled: false\n' > .dagster_home/dagster.yaml
+	AUTOSTORE_EXAMPLE_TORCH=$(TORCH) DAGSTER_HOME=$(CURDIR)/.dagster_home $(BIN)/dagster dev
 
 test: .venv/dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
