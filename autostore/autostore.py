@@ -245,8 +245,9 @@ class AutoStore(DictInterface):
         try:
             yield file, extension
         finally:
-            with contextlib.suppress(OSError):
-                os.unlink(file)
+            if os.access(file, os.F_OK):  # half the price of an unlink that fails, as it would after a rename
+                with contextlib.suppress(OSError):
+                    os.unlink(file)
 
     def _swap(self, key: str, path: str, data: Any, etag: str, after: int = 0) -> FileMetadata:
         """Replace the file that has this ETag; its format stays, so nothing else changes."""

@@ -20,6 +20,7 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 
 from autostore.backend import FileMetadata, StorageBackend
@@ -37,8 +38,7 @@ class Copies:
         self._backend = backend
         self._room = CacheRoom(config) if config.cache_enabled else None
 
-    @contextlib.contextmanager
-    def open(self, path: str) -> Iterator[tuple[Path, FileMetadata | None]]:
+    def open(self, path: str) -> AbstractContextManager[tuple[Path, FileMetadata | None]]:
         """A file with the bytes at `path`, readable until the block ends, and their metadata.
 
         The metadata is None where the file is the backend's own; of a copy that was only
@@ -46,9 +46,10 @@ class Copies:
         longer keeps a descriptor.
         """
         own = self._backend.local_file(path)
-        if own is not None:
-            yield own, None
-            return
+        return contextlib.nullcontext((own, None)) if own is not None else self._fetched(path)
+
+    @contextlib.contextmanager
+    def _fetched(self, path: str) -> Iterator[tuple[Path, FileMetadata | None]]:
         with contextlib.ExitStack() as stack:
             yield self._cached(path, stack) or self._downloaded(path, stack)
 

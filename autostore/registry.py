@@ -6,8 +6,8 @@ import contextlib
 import errno
 import functools
 import importlib.metadata
+import itertools
 import re
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,9 @@ from autostore.keys import split_extension
 __all__ = ["HandlerRegistry"]
 
 _EXTENSION = re.compile(r"\.[^/\s\x00]+")
+
+_numbers = itertools.count()
+"""Names of new files: a scratch folder is private to one process, so a number is as good as a uuid, at no cost."""
 
 
 class HandlerRegistry:
@@ -97,7 +100,7 @@ class HandlerRegistry:
         refusals: list[str] = []
         cause: Exception | None = None
         for handler, chosen in self._writers(data, extension):
-            file = folder / (uuid.uuid4().hex + chosen)
+            file = folder / f"{next(_numbers)}{chosen}"
             try:
                 handler.write_to_file(data, file, chosen)
             except Exception as error:
