@@ -10,7 +10,7 @@ import math
 import os
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handler import DataHandler
@@ -54,11 +54,13 @@ class NpyHandler(DataHandler):
             if nbytes > size - offset:
                 raise CorruptDataError(f"The array needs {nbytes} bytes, and the file ends after {size - offset}.")
             np = require("numpy")
+            order: Literal["F", "C"] = "F" if fortran else "C"
             if nbytes >= MAP_FROM:
-                order = "F" if fortran else "C"
                 mapped = np.memmap(file, dtype=dtype, mode="c", offset=offset, shape=shape, order=order)
                 return mapped.view(np.ndarray)
-            file.seek(0)
+            if dtype.names is None and dtype.itemsize and min(shape, default=0) >= 0:
+                return np.fromfile(file, dtype=dtype, count=math.prod(shape)).reshape(shape, order=order)
+            file.seek(0)  # NumPy's own reading also decodes UTF-8 in the names of fields, and refuses what is odd
             return np.lib.format.read_array(file, allow_pickle=False, max_header_size=MAX_HEADER)
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
