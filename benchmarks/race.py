@@ -110,6 +110,7 @@ class _Worker:
 def _worker(module: str, contestant: Contestant, common: dict[str, Any]) -> Any:
     path = [str(ORIGINAL)] if contestant.original else []
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*path, str(ROOT)]), "PYTHONSAFEPATH": "1"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # else our modules alone would be compiled at each start
     child = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.worker"],
         stdin=subprocess.PIPE,

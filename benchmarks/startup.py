@@ -62,14 +62,14 @@ def _process(code: str, *arguments: str) -> str:
 
 
 def imports(code: str) -> Iterator[dict[str, Step]]:
-    """What five fresh processes' own clocks say of the import alone, without the interpreter's start."""
+    """What three fresh processes' own clocks say of the import alone, without the interpreter's start."""
     begin = "import resource, sys, time; memory = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024"
     before = "held, cpu, wall = memory(), time.process_time(), time.perf_counter()"
     after = "sys.stdout.write(f'{time.perf_counter() - wall} {time.process_time() - cpu} {memory() - held}')"
     timed = f"{begin}\n{before}\n{code}\n{after}"
 
     def run() -> Sample:
-        runs = [[float(word) for word in _process(timed).split()] for _ in range(5)]
+        runs = [[float(word) for word in _process(timed).split()] for _ in range(3)]
         wall, cpu, memory = (sum(column) / len(runs) for column in zip(*runs, strict=True))
         return Sample(wall, cpu, int(memory))
 
