@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from autostore import AutoStore, StorageConnectionError, StorageError, StorageFileNotFoundError
+from autostore import AutoStore, CorruptDataError, StorageConnectionError, StorageError, StorageFileNotFoundError
 from autostore.testing import same
 from tests.proxy import Fault, Proxy
 from tests.reliability.scale import measured, scaled
@@ -72,7 +72,7 @@ def run(store, proxy, turn, plan):
                 assert same(found, old), plan
             outcomes.append("right")
         except StorageError as error:
-            assert not isinstance(error, StorageFileNotFoundError), plan
+            assert not isinstance(error, StorageFileNotFoundError | CorruptDataError), plan  # it is there, and whole
             outcomes.append(type(error).__name__)
         finally:
             proxy.fault = None
@@ -86,7 +86,7 @@ def run(store, proxy, turn, plan):
 
 def test_a_line_that_dies_under_many_readers(radosgw_s3, tmp_path):
     """Sixteen threads on one store whose server goes silent have their errors within the timeout, and work after it."""
-    # Mutation that this was seen to catch: _give_up_in_time is not registered (it takes three times as long).
+    # Mutation that this was seen to catch: _give_up_in_time is not registered (it takes four times as long).
     with Proxy(radosgw_s3.endpoint) as proxy:
         config = radosgw_s3.config(endpoint_url=proxy.endpoint, timeout=1, max_retries=3)
         with AutoStore(f"s3://{radosgw_s3.make_bucket()}/", config) as store, ThreadPoolExecutor(16) as threads:
@@ -96,6 +96,6 @@ def test_a_line_that_dies_under_many_readers(radosgw_s3, tmp_path):
             for outcome in [threads.submit(store.read, "k") for _ in range(16)]:
                 with pytest.raises(StorageConnectionError):
                     outcome.result()
-            assert time.monotonic() - begun < 5
+            assert time.monotonic() - begun < 3.5
             proxy.latency = 0
             assert [threads.submit(store.read, "k").result() for _ in range(16)] == [[1]] * 16
