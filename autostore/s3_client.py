@@ -11,6 +11,8 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from autostore.config import S3StorageConfig
@@ -190,9 +192,20 @@ def _session(config: S3StorageConfig) -> Any:
     with _guards.setdefault(-os.getpid(), threading.Lock()):
         loader = _loaders.setdefault(os.getpid(), core.get_component("data_loader"))
         core.register_component("data_loader", loader)
+        core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
         session = require("boto3").Session(botocore_session=core, region_name=config.region_name)
         loader.search_paths[:] = dict.fromkeys(loader.search_paths)  # each boto3 session adds its own path
     return session
+
+
+def _timestamp(value: Any) -> datetime:
+    """The two forms that S3 sends; botocore's own parser tries all there are, half of a listing's time."""
+    for parse in (datetime.fromisoformat, parsedate_to_datetime) if isinstance(value, str) else ():
+        with contextlib.suppress(TypeError, ValueError):
+            found = parse(value)
+            if found.tzinfo is not None:
+                return found
+    return require("botocore.utils").parse_timestamp(value)  # type: ignore[no-any-return]
 
 
 def _botocore_config(config: S3StorageConfig) -> Any:
