@@ -88,8 +88,8 @@ def size_now(folder):
 @pytest.mark.timeout(scaled(300, 14_400))
 def test_many_processes_share_one_cache(radosgw_s3, nursery, tmp_path, locks):
     """8 processes of 4 threads on one cache a quarter as large as what they read: no error, no wrong byte."""
-    # Mutations that this was seen to catch: cache_entry._is_right believes every payload of the right
-    # size (wrong bytes); CacheRoom.clean removes nothing (size).
+    # Mutations that this was seen to catch: all downloads of an object share one temporary file (wrong
+    # bytes); CacheRoom.clean removes nothing (size). An unverified hit shows in tests/cache/test_damage.py.
     uri = f"s3://{radosgw_s3.make_bucket()}/"
     config = radosgw_s3.config(cache_enabled=True, cache_dir=tmp_path / "cache", cache_max_bytes=LIMIT)
     with AutoStore(uri, config) as store:

@@ -33,8 +33,7 @@ FAULTS = {
 @pytest.mark.timeout(scaled(300, 3600))
 def test_faults_at_each_tenth_of_the_body(radosgw_s3, tmp_path, cached):
     """Every fault at every tenth of the body, met once or again and again, by a read and by a write."""
-    # Mutations that this was seen to catch: _Stream._read takes an early end for the end (short value);
-    # put() sends no checksum (the flipped bit is stored).
+    # Mutation that this was seen to catch: _Stream._read takes an early end for the end (a damaged value).
     uri = f"s3://{radosgw_s3.make_bucket()}/"
     with Proxy(radosgw_s3.endpoint) as proxy, measured(f"HTTP faults, {'cached' if cached else 'uncached'}") as facts:
         config = radosgw_s3.config(

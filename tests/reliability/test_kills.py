@@ -40,8 +40,8 @@ def write_forever(channel, uri, config, sizes, changing, number):
 @pytest.mark.timeout(scaled(300, 7200))
 def test_sigkill_tears_nothing_and_loses_nothing(place, nursery, request):
     """Writers killed at random moments leave every key whole, and at least as new as what they acknowledged."""
-    # Mutations that this was seen to catch: LocalFileBackend._replace copies instead of renaming (torn);
-    # Publisher._replace removes the others before it publishes (absent).
+    # Mutations that this was seen to catch: LocalFileBackend._replace copies instead of renaming (torn, with
+    # the kills of a full run); Publisher._replace removes the others before it publishes (absent).
     name = request.node.callspec.params["place"]
     uri, config = place
     sizes, dice = SIZES[name], random.Random(name)
@@ -88,8 +88,8 @@ def change_forever(channel, uri, config, key, author, formats):
 @pytest.mark.timeout(scaled(300, 7200))
 def test_writers_that_change_one_format_at_once_with_kills(place, nursery, writers, request):
     """While writers change one key's format at once and die, it always reads, and reads a value that was written."""
-    # Mutations that this was seen to catch: LocalFileBackend.find looks without the lock (absent);
-    # StorageBackend.claim does nothing on S3 (absent).
+    # Mutations that this was seen to catch: Publisher._replace removes the others before it publishes
+    # (absent); claims.claim takes nothing on S3 (a lost value).
     uri, config = place
     rounds = scaled(3, 150)
     dice = random.Random(writers)

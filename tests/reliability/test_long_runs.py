@@ -28,7 +28,7 @@ PLACES = ["local", "memory", "moto", "moto-cached", "radosgw", "radosgw-cached"]
 @pytest.mark.timeout(6 * 3600)
 def test_like_a_dict(name, request, tmp_path):
     """A store, by two handles, and a dict never differ."""
-    # Mutation that this was seen to catch: Publisher.settle leaves the older files.
+    # Mutation that this was seen to catch: Publisher._replace leaves the other files.
     kind, _, cached = name.partition("-")
     server = None if kind in ("local", "memory") else request.getfixturevalue(f"{kind}_s3")
     bucket = server.make_bucket() if server else ""
@@ -62,7 +62,7 @@ VALUES = [{"a": 1}, "text", b"bytes", [1, 2], (1, 2), np.arange(50), None, 2.5]
 def test_nothing_grows(place, request):
     """Over a long run memory stays within 5 %, and descriptors, threads and temporary files stay as they were."""
     # Mutations that this was seen to catch: locks._release does not close (descriptors); Copies._pinned
-    # leaves its link (temporary files); Resolver.remember never forgets, with new keys (memory).
+    # leaves its link (temporary files).
     name = request.node.callspec.params["place"]
     operations = scaled(4_000, 1_000_000) if name == "local" else scaled(400, 100_000)
     dice = random.Random(name)

@@ -44,7 +44,7 @@ def test_a_trap_works_where_pickles_are_allowed(folder, tmp_path):
 @pytest.mark.parametrize("extension", [".pkl", ".pt"])
 def test_signatures(folder, tmp_path, extension):
     """With `pickle_key` what is unsigned, tampered with, or signed with another secret is refused before it runs."""
-    # Mutations that this was seen to catch: verified() ignores a wrong digest; it ignores a missing trailer.
+    # Mutation that this was seen to catch: verified() ignores a wrong digest.
     store = AutoStore(folder, StorageConfig(pickle_key=SECRET))
     value = {"a": torch.arange(3)} if extension == ".pt" else {1, 2, 3}
     name = "k" + extension
@@ -108,7 +108,7 @@ def test_arrays_are_never_unpickled(folder, tmp_path):
 
 def test_yaml_is_safe_loaded(folder, tmp_path):
     """Tags that make objects are refused in every store."""
-    # Mutation that this was seen to catch: yaml.Loader in place of the safe one.
+    # Mutation that this was seen to catch: yaml.UnsafeLoader in place of the safe one.
     trace = tmp_path / "trace"
     for number, text in enumerate([
         f"!!python/object/apply:os.system ['touch {trace}']",

@@ -66,7 +66,7 @@ def acts(store):
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed_to_another_host(status):
     """A server that redirects gets an error raised, and the host it names hears nothing."""
-    # Mutation that this was seen to catch: a handler of needs-retry.s3 that follows Location.
+    # Mutation that this was seen to catch: S3Connection.call fetches what Location names.
     with Listener(200, {"ETag": '"x"'}, b"{}") as thief:
         location = {"Location": f"{thief.endpoint}/bucket/k.json", "x-amz-bucket-region": "eu-central-1"}
         body = f"<Error><Code>PermanentRedirect</Code><Endpoint>{thief.endpoint[7:]}</Endpoint></Error>".encode()

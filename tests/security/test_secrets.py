@@ -79,7 +79,8 @@ def test_no_repr_shows_a_secret(tmp_path):
 @pytest.mark.parametrize("status", [400, 403, 404, 500, 503, "refused", "dead", "nonsense"])
 def test_no_error_shows_a_secret(moto_s3, tmp_path, log, status):
     """Errors of every kind of refusal, their causes, and their tracebacks with our locals hold no secret."""
-    # Mutation that this was seen to catch: a local variable `settings = vars(config)` in S3Backend.upload.
+    # Mutation that this was seen to catch: a local variable of S3Connection.call, or of _client, that
+    # holds upload_args or the credentials.
     with Proxy(moto_s3.endpoint) as proxy:
         if status == "refused":
             proxy.fault = lambda request: Fault("reset")
@@ -107,7 +108,7 @@ def test_no_error_shows_a_secret(moto_s3, tmp_path, log, status):
 
 def test_no_file_holds_a_secret(moto_s3, tmp_path, log):
     """Neither the cache, nor the temporary files, nor the stored objects and their metadata hold a secret."""
-    # Mutation that this was seen to catch: cache_entry.publish keeps the configuration beside the payload.
+    # Mutation that this was seen to catch: cache_entry.publish keeps the pickle_key in entry.json.
     bucket = moto_s3.make_bucket()
     with Proxy(moto_s3.endpoint) as proxy:
         config = config_for(proxy.endpoint, tmp_path, timeout=20, upload_args={})
@@ -145,7 +146,7 @@ def test_a_pickled_store_does_hold_its_secrets(tmp_path):
 @pytest.mark.parametrize("extension", [".pkl", ".pt"])
 def test_a_wrong_signature_shows_no_key(folder, extension):
     """The traceback of a refused signature, with its locals, does not hold the key."""
-    # Mutation that this was seen to catch: the key is handed to verified() as a str.
+    # Mutation that this was seen to catch: verified() has the secret in a local variable.
     lay(folder, "k" + extension, b"unsigned")
     with pytest.raises(StorageError) as caught:
         AutoStore(folder, StorageConfig(pickle_key=CANARIES["pickle_key"]))["k"]
