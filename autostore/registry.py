@@ -135,7 +135,7 @@ class HandlerRegistry:
                 return handler.read_from_file(file, extension)
             return handler.read_as(file, extension, as_type)
         except Exception as error:
-            if isinstance(error, OSError) and not isinstance(error, StorageError) and not file.is_file():
+            if _is_gone(error, file):
                 raise FileNotFoundError(str(file)) from error  # replaced meanwhile: the caller looks again
             raise _damage(error, file, extension, where) from error
 
@@ -159,6 +159,13 @@ def _refusal(error: Exception, data: Any, extension: str, where: str) -> Storage
         return from_os_error(error, where)
     kind = type(data).__qualname__
     return UnsupportedFormatError(f"{extension} cannot hold this {kind}: {type(error).__name__}: {error}")
+
+
+def _is_gone(error: Exception, file: Path) -> bool:
+    """Whether the file itself was not there when it was opened, even if it is there again by now."""
+    if not isinstance(error, OSError) or isinstance(error, StorageError):
+        return False
+    return (isinstance(error, FileNotFoundError) and str(error.filename) == str(file)) or not file.is_file()
 
 
 def _damage(error: Exception, file: Path, extension: str, where: str) -> StorageError:

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import pickle
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -123,8 +124,7 @@ def test_sigkill_tears_nothing_and_loses_nothing(folder):
         rest, complaint = process.communicate(timeout=30)
         lines = first + rest
         assert first, complaint
-        for line in lines.splitlines():
-            name, _, number = line.partition(" ")
+        for name, number in re.findall(r"^(json|frame|any) (\d+)\n", lines, re.MULTILINE):  # whole lines only
             acknowledged[name] = int(number)
         kills += 1
         reader = AutoStore(folder)
