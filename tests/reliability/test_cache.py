@@ -13,7 +13,7 @@ from tests.reliability.scale import measured, scaled
 from tests.reliability.values import make, number_in
 
 PROCESSES, THREADS = 8, 4
-OPERATIONS = scaled(60, 10_000)
+OPERATIONS = scaled(40, 10_000)
 KEYS = 24
 SIZES = [3_000, 30_000, 60_000]
 WORKING_SET = sum(SIZES[n % 3] for n in range(KEYS))

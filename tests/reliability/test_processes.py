@@ -12,7 +12,7 @@ from autostore import AutoStore
 from autostore.testing import same
 from tests.reliability.scale import measured, scaled
 
-FORKS = {"local": 100, "radosgw-cached": scaled(20, 100)}
+FORKS = {"local": scaled(40, 100), "radosgw-cached": scaled(20, 100)}
 STARTS = scaled(2, 100)
 HELD = [("local", how) for how in ("shortened", "deleted")] + [
     ("radosgw-cached", how) for how in ("shortened", "evicted")
