@@ -131,7 +131,7 @@ def _same_reduced(first: Any, second: Any, again: Again) -> bool:
     """Objects that define no equality: by what pickle would take of them."""
     try:
         one, two = first.__reduce_ex__(4), second.__reduce_ex__(4)
-    except Exception:
+    except Exception:  # the objects' own code: what cannot say what it is made of is not known to be the same
         return False
     if isinstance(one, str) or isinstance(two, str):
         return bool(one == two)

@@ -1,7 +1,7 @@
 """A store in a local folder: every publication is one rename, under a lock on the parent folder.
 
 What is ours beside the data lies below `<root>/.autostore/`: temporary files in `tmp/`, and
-in `marks/` one small file for each path that was written under a bare key.
+in `marks/` one small file for each bare key, with the extensions under which it was written.
 """
 
 from __future__ import annotations

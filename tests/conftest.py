@@ -1,4 +1,4 @@
-"""What many tests share: a store on every backend that needs no server."""
+"""What many tests share: a store on every backend, S3 servers with and without a cache among them."""
 
 import uuid
 
