@@ -3,7 +3,6 @@
 import inspect
 import os
 import pickle
-import resource
 import subprocess
 import sys
 import tempfile
@@ -302,4 +301,3 @@ def test_every_door_of_the_store_is_named_here():
         "write",
     }  # fmt: skip
     assert autostore.__version__
-    assert resource.RLIMIT_FSIZE is not None
