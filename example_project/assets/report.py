@@ -112,12 +112,14 @@ def worst_delays(
 ) -> list[dict[str, Any]]:
     """The 50 latest departures of the year, with the names of airline and destination, as JSON lines."""
     names = airports.lazy().select(pl.col("faa").alias("dest"), pl.col("name").alias("destination"))
-    worst = flight_features.sort("dep_delay", descending=True).head(50).join(names, on="dest", how="left")
+    # Every column that tells two flights apart, so that equal delays have one order on every machine.
+    order = ["dep_delay", "time", "carrier", "flight", "origin", "dest"]
+    worst = flight_features.sort(order, descending=True).head(50).join(names, on="dest", how="left")
     table = worst.with_columns(
         pl.col("carrier").replace(carriers).alias("airline"),
         pl.col("time").dt.strftime("%Y-%m-%d %H:%M UTC"),
     )
-    return table.sort("dep_delay", "time", descending=True).collect().to_dicts()
+    return table.sort(order, descending=True).collect().to_dicts()
 
 
 @dg.asset(
