@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import threading
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -20,6 +20,7 @@ from autostore.backend import FileMetadata
 from autostore.cache_entry import ENTRY, Entry
 from autostore.config import StorageConfig
 from autostore.errors import StoragePermissionError, from_os_error
+from autostore.locks import FolderLocks
 from autostore.optional import require
 
 __all__ = ["CacheRoom"]
@@ -29,6 +30,12 @@ SWEEP_AFTER = 24 * 3600.0
 
 FOLDER_ATTEMPTS = 20
 
+ENTRY_SIZE = 1024
+"""Bytes that the description of a copy takes, or a little less."""
+
+TOTAL = "total"
+"""The file in the root that says how many bytes all copies take; missing or damaged, they are counted again."""
+
 
 class CacheRoom:
     """One cache folder under one configuration."""
@@ -37,8 +44,7 @@ class CacheRoom:
         self._parent = config.cache_dir
         self._limit = config.cache_max_bytes
         self._expiry = config.cache_expiry_hours * 3600
-        self._unseen: int | None = None
-        self._guards: dict[int, threading.Lock] = {}
+        self._locks = FolderLocks()
 
     def folder(self, identity: str) -> Path:
         """The folder of one file's copy, in a private root; it need not exist."""
@@ -81,45 +87,57 @@ class CacheRoom:
             os.utime(folder / ENTRY)
 
     def keep(self, folder: Path, file: Path, metadata: FileMetadata) -> Path:
-        """Publish a downloaded file and make room; it stays where it is if that cannot be."""
-        if self._limit is not None and metadata.size > self._limit:
-            return file
+        """Make room and publish a downloaded file; it stays where it is if that cannot be."""
         try:
-            payload = cache_entry.publish(folder, file, metadata)
+            if self._limit is not None:
+                if metadata.size > self._limit:
+                    return file
+                self._make_room(metadata.size + ENTRY_SIZE, self._limit)
+            return cache_entry.publish(folder, file, metadata)
         except OSError:
             return file
-        self._added(metadata.size)
-        return payload
 
     def clean(self) -> tuple[int, int]:
         """Remove expired copies, the least recently used above the limit, and leftovers: (copies, bytes) removed."""
         try:
-            copies = sorted(_scan(self._root()), key=lambda copy: copy.used)
+            root = self._root()
+            with self._locks.hold(str(root)):
+                gone, total = self._cleaned(root)
+                _write_total(root, total)
         except OSError:
             return 0, 0
-        removed = [copy for copy in copies if self._is_expired(copy.used)]
-        kept = copies[len(removed) :]
-        total = sum(copy.size for copy in kept)
-        limit = total if self._limit is None else self._limit
-        # A little more than needed, so that not every write has to look through the folder.
-        goal = limit if total <= limit else limit - limit // 16
-        for copy in kept:
-            if total <= goal or (total <= limit and copy is kept[-1]):
-                break
-            removed.append(copy)
-            total -= copy.size
-        gone = [copy for copy in removed if copy.remove()]
         return len(gone), sum(copy.size for copy in gone)
 
-    def _added(self, size: int) -> None:
-        if self._limit is None:
-            return
-        with self._guards.setdefault(os.getpid(), threading.Lock()):
-            if self._unseen is not None and self._unseen + size <= self._limit // 64:
-                self._unseen += size
-                return
-            self._unseen = 0
-            self.clean()
+    def _make_room(self, size: int, limit: int) -> None:
+        # All processes add to one total, before they publish: together they stay below the limit. It only
+        # ever says too much, of copies that were replaced or removed; the next look through the folder mends that.
+        root = self._root()
+        with self._locks.hold(str(root)):
+            total = _read_total(root)
+            if total is None or total + size > limit:
+                _, total = self._cleaned(root)  # the new file is among those it saw
+            else:
+                total += size
+            _write_total(root, total)
+
+    def _cleaned(self, root: Path) -> tuple[list[_Copy], int]:
+        """The copies that were removed, and the bytes that are left."""
+        found = list(_scan(root))
+        copies = sorted((copy for copy in found if copy.used is not None), key=lambda copy: copy.used or 0)
+        # What is being downloaded counts as if it were here; unless it is too large ever to be kept.
+        most = sys.maxsize if self._limit is None else self._limit
+        total = sum(copy.size for copy in copies) + sum(copy.pending for copy in found if copy.pending <= most)
+        goal, gone = None, []
+        for copy in copies:
+            if not self._is_expired(copy.used or 0):
+                # A little more than needed, so that not every write has to look through the folder.
+                goal = goal or (total if total <= most else most - most // 16)
+                if total <= goal or (total <= most and copy is copies[-1]):
+                    break
+            if copy.remove():
+                gone.append(copy)
+                total -= copy.size
+        return gone, total
 
     def _is_expired(self, used: float) -> bool:
         return self._expiry > 0 and time.time() - used > self._expiry
@@ -153,11 +171,12 @@ def _made(root: Path) -> os.stat_result:
 
 @dataclass(frozen=True)
 class _Copy:
-    """A folder as one look found it."""
+    """A folder as one look found it: when its copy was used (None: it has none), and bytes of it and of new files."""
 
     folder: str
-    used: float
+    used: float | None
     size: int
+    pending: int
     files: tuple[str, ...]
 
     def remove(self) -> bool:
@@ -181,31 +200,41 @@ def _scan(root: Path) -> Iterator[_Copy]:
     with os.scandir(root) as folders:
         for folder in folders:
             with contextlib.suppress(OSError):
-                copy = _looked_at(folder.path)
-                if copy is not None:
-                    yield copy
+                yield _looked_at(folder.path)
 
 
-def _looked_at(folder: str) -> _Copy | None:
-    """The copy in a folder; leftovers of killed processes are removed on the way."""
-    used, size, files, leftovers = None, 0, [], []
+def _looked_at(folder: str) -> _Copy:
+    """What is in a folder; leftovers of killed processes are removed on the way."""
+    used, leftovers = None, []
+    kept: dict[str, int] = {}
+    others: dict[str, int] = {}
     with os.scandir(folder) as entries:
         for entry in entries:
             status = entry.stat(follow_symlinks=False)
-            size += status.st_size
             if entry.name == ENTRY:
                 used = status.st_mtime
-                continue
-            files.append(entry.path)
+            size_of = others if entry.name.endswith(".new") else kept
+            size_of[entry.path] = status.st_size
             if time.time() - status.st_mtime > SWEEP_AFTER:
                 leftovers.append(entry.path)
     if used is not None:
-        kept = tuple(file for file in files if not file.endswith(".new"))
-        _unlink(file for file in leftovers if file.endswith(".new"))
-        return _Copy(folder, used, size, kept)
+        _unlink(file for file in leftovers if file in others)
+        return _Copy(folder, used, sum(kept.values()), sum(others.values()), tuple(kept))
     _unlink(leftovers)
-    os.rmdir(folder)  # fails where something is left
-    return None
+    with contextlib.suppress(OSError):
+        os.rmdir(folder)  # fails where something is left
+    return _Copy(folder, None, 0, sum(others.values()) + sum(kept.values()), ())
+
+
+def _read_total(root: Path) -> int | None:
+    try:
+        return int((root / TOTAL).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _write_total(root: Path, total: int) -> None:
+    (root / TOTAL).write_bytes(b"%d" % total)
 
 
 def _unlink(files: Iterator[str] | list[str]) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handler import DataHandler
-from autostore.handlers.disk import full_disk_is_an_os_error
+from autostore.handlers.disk import failing_disk_is_an_os_error
 from autostore.optional import loaded_type, require
 
 __all__ = ["NpyHandler", "NpzHandler", "check_members"]
@@ -66,7 +66,7 @@ class NpyHandler(DataHandler):
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write the array; objects and dtypes that the header cannot name are refused."""
         check_dtype(data)
-        with full_disk_is_an_os_error(file_path), open(file_path, "wb") as file:
+        with failing_disk_is_an_os_error(file_path), open(file_path, "wb") as file:
             require("numpy").lib.format.write_array(file, data, allow_pickle=False)
             # NumPy moves on to where the array ends even where its last flush failed, and says nothing.
             if os.fstat(file.fileno()).st_size != file.tell():
@@ -105,7 +105,7 @@ class NpzHandler(DataHandler):
             _check_name(name)
             check_dtype(array)
         np = require("numpy")
-        writing = full_disk_is_an_os_error(file_path)
+        writing = failing_disk_is_an_os_error(file_path)
         with writing, zipfile.ZipFile(file_path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
             for name, array in data.items():
                 with archive.open(zipfile.ZipInfo(name + ".npy"), "w", force_zip64=True) as member:

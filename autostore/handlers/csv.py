@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from autostore.errors import UnsupportedFormatError
 from autostore.handler import DataHandler
-from autostore.handlers.disk import full_disk_is_an_os_error
+from autostore.handlers.disk import failing_disk_is_an_os_error
 from autostore.handlers.frames import failed_query, kind_of, panics_are_errors, requested_kind
 from autostore.optional import require
 
@@ -73,13 +73,13 @@ class CSVHandler(DataHandler):
             with failed_query():
                 schema = data.collect_schema()
             _check_schema(pl, schema)
-            with failed_query(), full_disk_is_an_os_error(file_path):
+            with failed_query(), failing_disk_is_an_os_error(file_path):
                 data.sink_csv(file_path, quote_style="non_numeric")
         else:
             frame = _as_polars(pl, data)
             schema = frame.schema
             _check_schema(pl, schema)
-            with full_disk_is_an_os_error(file_path), panics_are_errors():
+            with failing_disk_is_an_os_error(file_path), panics_are_errors():
                 frame.write_csv(file_path, quote_style="non_numeric")
         _check_header(pl, file_path, list(schema))
 

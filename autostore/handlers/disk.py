@@ -1,4 +1,4 @@
-"""A full disk, in the words of the operating system.
+"""A failing disk, in the words of the operating system.
 
 Some libraries report it as an error of their own; taken for a refusal, it would send the
 value on to the next format, and hide the reason.
@@ -9,26 +9,45 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["full_disk_is_an_os_error"]
+__all__ = ["failing_disk_is_an_os_error"]
 
-# What Polars (from Rust) and NumPy (from its own check) say.
-_PHRASES = ("No space left", "Disk quota exceeded", "Not enough free space", "requested and")
+_RUST = re.compile(r"\(os error (\d+)\)")
+# What Polars says without a number, and NumPy of a short write, whose reason it does not know.
+_FULL = ("No space left", "Disk quota exceeded", "Not enough free space")
+_SHORT = re.compile(r"\d+ requested and \d+ written")
 _NOTHING_LEFT = 64 * 1024
 
 
 @contextlib.contextmanager
-def full_disk_is_an_os_error(file: Path) -> Iterator[None]:
-    """Turn any error that a full disk caused while `file` was written into `OSError(ENOSPC)`."""
+def failing_disk_is_an_os_error(file: Path) -> Iterator[None]:
+    """Turn any error that the disk caused while `file` was written into an `OSError` with its number."""
     try:
         yield
     except Exception as error:
-        known = isinstance(error, OSError) and error.errno is not None
-        if known or not (any(phrase in str(error) for phrase in _PHRASES) or _is_full(file)):
+        number = _number(error, file)
+        if number is None or (isinstance(error, OSError) and error.errno is not None):
             raise
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        raise OSError(number, os.strerror(number)) from error
+
+
+def _number(error: BaseException, file: Path) -> int | None:
+    """The `errno` behind an error; None where the disk is not to blame."""
+    # PyTorch complains of its own position first, and keeps what the file said behind it.
+    behind: BaseException | None = error
+    while behind is not None:
+        if isinstance(behind, OSError) and behind.errno is not None:
+            return behind.errno
+        behind = behind.__cause__ or behind.__context__
+    text = str(error)
+    if found := _RUST.search(text):
+        return int(found[1])
+    if any(phrase in text for phrase in _FULL) or _is_full(file):
+        return errno.ENOSPC
+    return errno.EIO if _SHORT.search(text) else None
 
 
 def _is_full(file: Path) -> bool:

@@ -13,7 +13,7 @@ from autostore.optional import loaded_type
 __all__ = ["failed_query", "kind_of", "panics_are_errors", "requested_kind"]
 
 # What the disk that is written to may raise; any other comes from the files that a query reads.
-_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+_DISK = frozenset({errno.EFBIG, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 _KINDS = {
     "polars.DataFrame": ("polars", "DataFrame"),
     "polars.LazyFrame": ("polars", "LazyFrame"),

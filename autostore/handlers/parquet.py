@@ -15,7 +15,7 @@ from typing import Any
 from autostore.equality import same
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handler import DataHandler
-from autostore.handlers.disk import full_disk_is_an_os_error
+from autostore.handlers.disk import failing_disk_is_an_os_error
 from autostore.handlers.frames import failed_query, kind_of, panics_are_errors, requested_kind
 from autostore.optional import require
 
@@ -107,7 +107,7 @@ def _read_pandas(file: Path) -> Any:
 def _write_polars(data: Any, file: Path, mark: str) -> None:
     pl = require("polars")
     try:
-        with full_disk_is_an_os_error(file), panics_are_errors():
+        with failing_disk_is_an_os_error(file), panics_are_errors():
             data.write_parquet(file, metadata={MARK: mark})
             kept = _polars_schema(pl, file) == list(data.schema.items())
     except (pl.exceptions.PolarsError, CorruptDataError) as error:
@@ -118,7 +118,7 @@ def _write_polars(data: Any, file: Path, mark: str) -> None:
 
 def _write_lazy(data: Any, file: Path, mark: str) -> None:
     pl = require("polars")
-    with failed_query(), full_disk_is_an_os_error(file):
+    with failed_query(), failing_disk_is_an_os_error(file):
         schema = data.collect_schema()
         data.sink_parquet(file, metadata={MARK: mark})
         if _polars_schema(pl, file) != list(schema.items()):

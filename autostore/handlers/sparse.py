@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from autostore.equality import same
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handler import DataHandler
 from autostore.handlers.arrays import check_dtype, check_members
-from autostore.handlers.disk import full_disk_is_an_os_error
+from autostore.handlers.disk import failing_disk_is_an_os_error
 from autostore.optional import loaded_type, require
 
 __all__ = ["SparseHandler"]
@@ -70,10 +72,13 @@ class SparseHandler(DataHandler):
             stored = data.tocoo()
             if not same(_convert(sparse, stored, name), data):
                 raise UnsupportedFormatError(f"This {name} would not come back as it is. Convert it with tocsr().")
-        with full_disk_is_an_os_error(file_path), open(file_path, "wb") as file:
+        with failing_disk_is_an_os_error(file_path), open(file_path, "w+b") as file:
             sparse.save_npz(file, stored, compressed=False)
-        with zipfile.ZipFile(file_path, "a") as archive:
-            archive.writestr(zipfile.ZipInfo(MEMBER), json.dumps({"v": 1, "type": f"scipy.sparse.{name}"}))
+            # Appended to the open file: by its name, `zipfile` begins a new archive whenever opening fails.
+            with zipfile.ZipFile(file, "a") as archive:
+                if not archive.namelist():  # nor can it tell a failed read from an empty file
+                    raise OSError(errno.EIO, os.strerror(errno.EIO))
+                archive.writestr(zipfile.ZipInfo(MEMBER), json.dumps({"v": 1, "type": f"scipy.sparse.{name}"}))
         if data.ndim != 2 and not same(self.read_from_file(file_path, file_extension), data):
             raise UnsupportedFormatError(f"This {data.ndim}-dimensional {name} would not come back as it is.")
 

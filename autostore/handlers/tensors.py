@@ -16,7 +16,7 @@ from typing import Any
 from autostore.config import StorageConfig
 from autostore.errors import UnsupportedFormatError, UntrustedDataError
 from autostore.handler import DataHandler
-from autostore.handlers.disk import full_disk_is_an_os_error
+from autostore.handlers.disk import failing_disk_is_an_os_error
 from autostore.optional import loaded_type, require
 from autostore.signing import SigningKey, sign_file, strip_signature, verified
 
@@ -79,8 +79,9 @@ class TorchHandler(DataHandler):
                 "A module is a pickle, and this store has allow_pickle=False. Store module.state_dict() instead."
             )
         try:
-            with full_disk_is_an_os_error(file_path):
-                require("torch").save(_compact(data), file_path)
+            # A file of our own, because PyTorch tells of its own files' errors without their reason.
+            with failing_disk_is_an_os_error(file_path), open(file_path, "wb") as file:
+                require("torch").save(_compact(data), file)
         except (pickle.PicklingError, AttributeError, TypeError, NotImplementedError, RecursionError) as error:
             raise UnsupportedFormatError(
                 f"PyTorch cannot save this {type(data).__qualname__}: {error}. "

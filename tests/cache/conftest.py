@@ -62,9 +62,9 @@ def reader(s3_server, proxy, open_reader):
 
 @pytest.fixture
 def files_of(cache_dir):
-    """The files that lie in the cache, by their place below it."""
+    """The files of the copies in the cache."""
 
     def files():
-        return sorted(file for file in cache_dir.rglob("*") if file.is_file())
+        return sorted(file for file in cache_dir.glob("v1/*/*") if file.is_file())
 
     return files

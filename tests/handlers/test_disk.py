@@ -1,7 +1,9 @@
-"""A full disk, which is no reason to try another format."""
+"""A failing disk, which is no reason to try another format."""
 
 import errno
 import os
+import resource
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from PIL import Image
 from autostore.config import StorageConfig
 from autostore.errors import StorageIOError
 from autostore.handlers import disk
-from autostore.handlers.disk import full_disk_is_an_os_error
+from autostore.handlers.disk import failing_disk_is_an_os_error
 from autostore.registry import HandlerRegistry
 
 FULL = Path("/dev/full")
@@ -45,6 +47,42 @@ def test_a_full_disk_is_called_so(extension: str, value: Any) -> None:
     assert caught.value.errno == errno.ENOSPC
 
 
+@pytest.mark.parametrize("limit", [0, 100, 300, 500])
+@pytest.mark.parametrize(
+    ("extension", "value"),
+    [*VALUES, (".npz", {"a": BIG}), (".sparse", sp.csr_array(np.eye(99))), (".pt", torch.ones(999))],
+    ids=lambda v: v if isinstance(v, str) else type(v).__name__,
+)
+def test_an_error_in_the_middle_keeps_its_number(tmp_path: Path, extension: str, value: Any, limit: int) -> None:
+    """A disk that takes so many bytes and no more is named by what it says: too large, which is not full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))  # Python ignores the signal
+    try:
+        with pytest.raises(StorageIOError) as caught:
+            HandlerRegistry(StorageConfig()).encode(value, tmp_path, extension, "here")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    # NumPy counts what arrived, and does not ask why the rest did not.
+    expected = errno.EIO if extension == ".npy" and limit > 128 else errno.EFBIG
+    assert os.strerror(expected) in str(caught.value)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_sparse_file_is_not_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opened by its name for appending, `zipfile` empties an archive that cannot be opened at that moment."""
+
+    def refuse(file: Any, mode: str = "r") -> Any:
+        if mode == "r+b":
+            raise PermissionError(errno.EACCES, "no")
+        return open(file, mode)
+
+    monkeypatch.setattr(zipfile.io, "open", refuse)  # type: ignore[attr-defined]
+    matrix = sp.csr_array(np.eye(9))
+    registry = HandlerRegistry(StorageConfig())
+    file, _ = registry.encode(matrix, tmp_path, "", "here")
+    assert (registry.decode(file, ".sparse", None, "here") != matrix).nnz == 0
+
+
 @pytest.mark.parametrize(
     "value", [torch.ones(9), BIG, {"a": BIG}, sp.csr_array(np.eye(9))], ids=lambda v: type(v).__name__
 )
@@ -66,6 +104,6 @@ def test_no_other_format_is_tried_on_a_full_disk(tmp_path: Path, value: Any, mon
 def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
     """Errors of the value, and errors that the system numbered already."""
     for error in (ValueError("bad value"), PermissionError(errno.EACCES, "no"), KeyError("x")):
-        with pytest.raises(type(error)) as caught, full_disk_is_an_os_error(tmp_path / "f"):
+        with pytest.raises(type(error)) as caught, failing_disk_is_an_os_error(tmp_path / "f"):
             raise error
         assert caught.value is error

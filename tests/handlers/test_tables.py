@@ -476,12 +476,15 @@ def test_csv_keeps_every_value(tmp_path: Path, rows: Any) -> None:
     CSV.write_to_file(value, tmp_path / "f.csv", ".csv")
     back = CSV.read_from_file(tmp_path / "f.csv", ".csv")
     assert back.select("i", "f").cast({"i": pl.Int64, "f": pl.Float64}).rows() == value.select("i", "f").rows()
-    for text, read in zip(value["s"], back["s"], strict=True):
-        if isinstance(read, int | float) and not isinstance(read, bool):
-            assert float(text) == read or read != read
-            assert not text.startswith(("+", "00", "01", "-00", "-01"))
-        else:
-            assert str(text) == (str(read).lower() if isinstance(read, bool) else str(read))
+    assert all(map(is_inferred, value["s"], back["s"]))
+
+
+def is_inferred(text: str | None, read: Any) -> bool:
+    """Whether this is the text, or what CSV may take it for: a number that loses nothing, a bool or a date."""
+    if isinstance(read, int | float) and not isinstance(read, bool):
+        same_number = text is not None and (float(text) == read or read != read)
+        return same_number and not text.startswith(("+", "00", "01", "-00", "-01"))
+    return str(text) == (str(read).lower() if isinstance(read, bool) else str(read))
 
 
 @FIXTURES
@@ -494,4 +497,5 @@ def test_csv_of_one_column_keeps_its_rows_or_is_refused(tmp_path: Path, values: 
     except UnsupportedFormatError:
         return
     back = CSV.read_from_file(tmp_path / "f.csv", ".csv")
-    assert back["s"].cast(pl.String).to_list() == values
+    assert len(back) == len(values)
+    assert all(map(is_inferred, values, back["s"]))

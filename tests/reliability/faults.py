@@ -19,6 +19,7 @@ RENAMES = ("rename", "renameat", "renameat2", "unlink", "unlinkat", "rmdir", "ut
 CALLS = (*WRITES, *OPENS, *RENAMES)
 """What changes a disk or opens a file on it, by the names that strace knows."""
 
+_NO_FILE = re.compile(r"\w\(\d+<[^/]")
 _LINE = re.compile(r"^(?:\d+ +)?(\w+)\((.*)$")
 
 
@@ -33,16 +34,18 @@ def can_trace() -> bool:
 @contextmanager
 def traced(pid: int, log: Path, *options: str) -> Iterator[None]:
     """Trace a process until it ends, or the block does."""
-    command = ["strace", "-f", "-p", str(pid), "-o", str(log), "-e", f"trace={','.join(CALLS)}", *options]
+    command = ["strace", "-f", "-y", "-p", str(pid), "-o", str(log), "-e", f"trace={','.join(CALLS)}", *options]
     tracer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         assert b"attached" in tracer.stderr.readline()
         _wait_until_traced(pid)
         yield
     finally:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            tracer.wait(0.5)
-        tracer.kill()  # strace 6.1 may wait for ever for a process of several threads that has ended
+        # strace 6.1 may wait for ever for a process of several threads that has ended.
+        for stop in (tracer.terminate, tracer.kill):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                tracer.wait(0.1)
+            stop()
         tracer.communicate()
 
 
@@ -63,6 +66,9 @@ def counts(log: Path) -> Counter[str]:
     return Counter(name for name, _ in calls(log))
 
 
-def fired(log: Path) -> bool:
-    """Whether the fault was injected."""
-    return "(INJECTED)" in log.read_text(errors="replace")
+def struck(log: Path) -> str | None:
+    """What the fault was injected into: "disk", "elsewhere" (a pipe, or what threads wake each other by), None."""
+    for line in log.read_text(errors="replace").splitlines():
+        if "(INJECTED)" in line:
+            return "elsewhere" if _NO_FILE.search(line) else "disk"
+    return None

@@ -31,9 +31,13 @@ class Channel:
         """Send a message."""
         self._own.send(pickle.dumps(message))
 
+    def ready(self, seconds: float) -> bool:
+        """Whether there is something to hear, within some time."""
+        return bool(select.select([self._own], [], [], seconds)[0])
+
     def hear(self, seconds: float = 60) -> Any:
         """The next message; `EOFError` once the other side is gone."""
-        if not select.select([self._own], [], [], seconds)[0]:
+        if not self.ready(seconds):
             raise TimeoutError(f"nothing was heard for {seconds} s")
         try:
             data = self._own.recv(LARGEST)

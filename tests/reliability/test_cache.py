@@ -1,6 +1,8 @@
 """One cache under many processes and threads: never a wrong byte, with locks or without, and within its limit."""
 
+import contextlib
 import fcntl
+import os
 import random
 import threading
 import time
@@ -75,12 +77,9 @@ def once(store, dice, reads):
 def size_now(folder):
     """Bytes of what the cache keeps; a file that is still being downloaded is not kept yet."""
     sizes = []
-    for file in folder.glob("v1/*/*"):
-        if not file.name.endswith(".new"):
-            try:
-                sizes.append(file.stat().st_size)
-            except FileNotFoundError:
-                continue
+    for copy in os.scandir(folder / "v1"):
+        with contextlib.suppress(OSError), os.scandir(copy) as files:
+            sizes += [file.stat().st_size for file in files if not file.name.endswith(".new")]
     return sum(sizes)
 
 
@@ -112,10 +111,9 @@ def test_many_processes_share_one_cache(radosgw_s3, nursery, tmp_path, locks):
             ended.set()
             over.join()
         assert [failures for ((failures, _),) in said] == [[]] * PROCESSES
-        # What each process has published and not yet made room for; then entry.json, 700 bytes each.
-        small = KEYS * 1_000
-        assert largest[0] <= LIMIT + PROCESSES * max(SIZES) + small
-        assert size_now(tmp_path / "cache") <= LIMIT + max(SIZES) + small
+        # Without locks each process may publish one that the others do not know of.
+        assert largest[0] <= LIMIT + (1 if locks else PROCESSES) * max(SIZES)
+        assert size_now(tmp_path / "cache") <= LIMIT + max(SIZES)
         facts.update(
             operations=PROCESSES * THREADS * OPERATIONS, reads=sum(reads for ((_, reads),) in said), errors=0, wrong=0,
             limit=LIMIT, largest_size=largest[0],
