@@ -2,7 +2,7 @@
 #   make demo          the example pipeline, end to end, into ./data   (TORCH=0: without PyTorch)
 #   make test          the tests                                      (ARGS="-k cache": some of them)
 #   make check         ruff and mypy
-#   make soak          the proofs of reliability in full, some hours; writes docs/reliability.md
+#   make soak          the proofs of reliability in full, over an hour; writes docs/reliability.md
 #   make bench         the benchmarks into docs/benchmarks.md     (ARGS="--quick --only bulk": some, kept nowhere)
 #   make ui            the Dagster UI on the example project
 PYTHON ?= python3
@@ -28,8 +28,8 @@ test: .venv/dev
 
 soak: .venv/dev
 	rm -f .soak.jsonl
-	AUTOSTORE_SOAK=1 AUTOSTORE_RESULTS=$(CURDIR)/.soak.jsonl AUTOSTORE_KILLS=1000 AUTOSTORE_EXAMPLES=300 \
-	  $(BIN)/python -m pytest tests/reliability tests/security tests/store/test_processes.py $(ARGS)
+	AUTOSTORE_SOAK=1 AUTOSTORE_RESULTS=$(CURDIR)/.soak.jsonl \
+	  $(BIN)/python -m pytest -n 2 --dist worksteal tests/reliability tests/security $(ARGS)
 	$(BIN)/python -m tests.reliability.report .soak.jsonl docs/reliability.md
 
 check: .venv/dev

@@ -14,7 +14,7 @@ from tests.reliability.values import make
 
 SIZE = 300_000
 TIMEOUT = 1.0
-RUNS = scaled(30, 500)
+RUNS = scaled(30, 250)
 # How long one operation may take: the timeout once per try, and the pauses between the tries.
 LONGEST = 4 * TIMEOUT + 8
 

@@ -10,15 +10,16 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.store.machine import StoreMachine, fresh_name
 
-EXAMPLES = int(os.environ.get("AUTOSTORE_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("AUTOSTORE_EXAMPLES", "300"))
+STEPS = 30
 # A server answers in milliseconds what memory answers in microseconds.
-REMOTE_EXAMPLES = max(EXAMPLES // 10, 3)
+REMOTE_STEPS = 10
 
 
-def settings_for(examples: int) -> settings:
+def settings_for(examples: int, steps: int) -> settings:
     return settings(
         max_examples=examples,
-        stateful_step_count=30,
+        stateful_step_count=steps,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
     )
@@ -42,7 +43,7 @@ class MemoryMachine(StoreMachine):
 @pytest.mark.parametrize("machine", [LocalMachine, MemoryMachine], ids=["local", "memory"])
 def test_like_a_dict(machine):
     """On this machine a store and a dict never differ."""
-    run_state_machine_as_test(machine, settings=settings_for(EXAMPLES))
+    run_state_machine_as_test(machine, settings=settings_for(EXAMPLES, STEPS))
 
 
 @pytest.mark.parametrize("cached", [False, True], ids=["uncached", "cached"])
@@ -56,4 +57,4 @@ def test_like_a_dict_on_s3(s3_server, cached, tmp_path):
         def make_uri(self):
             return f"s3://{bucket}/{fresh_name()}"
 
-    run_state_machine_as_test(RemoteMachine, settings=settings_for(REMOTE_EXAMPLES))
+    run_state_machine_as_test(RemoteMachine, settings=settings_for(EXAMPLES, REMOTE_STEPS))
