@@ -32,7 +32,15 @@ def race(writers, work):
     return won
 
 
-def test_one_of_many_creators_wins(backend):
+@pytest.fixture
+def rivals_server(s3_server):
+    """A server that looks at a condition and writes in one step."""
+    if s3_server.name == "moto":
+        pytest.skip("moto looks first and writes then: on a busy machine two rivals pass, with plain boto3 too")
+    return s3_server
+
+
+def test_one_of_many_creators_wins(rivals_server, backend):
     """Of 16 writers with `if_absent` exactly one succeeds, and its bytes stay."""
     for turn in range(5):
         won = race(16, lambda number, turn=turn: put(backend, f"{turn}.bin", bytes([number]), if_absent=True))
@@ -40,10 +48,10 @@ def test_one_of_many_creators_wins(backend):
         assert get(backend, f"{turn}.bin") == bytes(won)
 
 
-def test_one_of_many_changers_wins(s3_server, open_backend):
+def test_one_of_many_changers_wins(rivals_server, open_backend):
     """Of 8 clients with the same `if_etag` exactly one succeeds, whatever form each tries first."""
-    bucket = s3_server.make_bucket()
-    clients = [open_backend(s3_server, bucket=bucket) for _ in range(8)]
+    bucket = rivals_server.make_bucket()
+    clients = [open_backend(rivals_server, bucket=bucket) for _ in range(8)]
     for turn in range(5):
         etag = put(clients[0], "x.bin", f"{turn}".encode()).etag
         won = race(
@@ -56,7 +64,7 @@ def test_one_of_many_changers_wins(s3_server, open_backend):
         assert get(clients[0], "x.bin") == f"{turn}:{won[0]}".encode()
 
 
-def test_counting_by_compare_and_swap_loses_nothing(backend):
+def test_counting_by_compare_and_swap_loses_nothing(rivals_server, backend):
     """40 increments by 4 threads, each repeated until its `if_etag` holds, make 40."""
     put(backend, "n.bin", b"0")
 
