@@ -16,7 +16,7 @@ from tests.reliability.values import FORMATS, make, number_in
 
 MIB = 1 << 20
 # The local short form is tests/store/test_processes.py::test_sigkill_tears_nothing_and_loses_nothing.
-PLACES = {"local": scaled(6, 400), "radosgw-cached": scaled(6, 300), "radosgw-multipart": scaled(6, 300)}
+PLACES = {"local": scaled(6, 600), "radosgw-cached": scaled(6, 200), "radosgw-multipart": scaled(6, 200)}
 SIZES = {
     "local": {"json": 5 * MIB, "frame": MIB, "array": MIB, "object": MIB},
     "radosgw-cached": {"json": 5 * MIB, "frame": MIB, "array": MIB, "object": MIB},
@@ -128,7 +128,7 @@ def test_writers_that_change_one_format_at_once_with_kills(place, nursery, write
     # Mutations that this was seen to catch: Publisher._replace removes the others before it publishes
     # (absent); claims.claim takes nothing on S3 (a lost value).
     uri, config = place
-    rounds = scaled(2, 50)
+    rounds = scaled(2, 40)
     dice = random.Random(writers)
     formats = [("json", "text"), ("array", "bytes", "json"), ("object", "json", "text")]
     reads = 0
