@@ -128,7 +128,8 @@ class S3StorageConfig(StorageConfig):
         anonymous: send unsigned requests, for public buckets.
         upload_args: extra arguments of every upload (ServerSideEncryption, StorageClass, ACL, ...).
         multipart_threshold: files from this size on move in parallel parts, bytes.
-        multipart_chunksize: size of a part, bytes (raised where S3's 10,000 parts would not do).
+        multipart_chunksize: size of a part, bytes (raised where S3's 10,000 parts would not do, lowered where
+            that keeps all connections busy to the end).
         max_concurrency: parts, or objects of a bulk read or write, in flight at once.
         checksums: send checksums of our own; None: yes on AWS, only where required elsewhere.
     """

@@ -77,7 +77,7 @@ def _first_stream(connection: S3Connection, key: str, answer: Mapping[str, Any])
 
 def _write_in_parallel(connection: S3Connection, first: _Stream, descriptor: int) -> None:
     """The first stream takes parts from the front, the others from the back, until they meet."""
-    step = connection.config.multipart_chunksize
+    step = connection.part_size(first.stop)
     parts = deque((start, min(start + step, first.stop)) for start in range(0, first.stop, step))
 
     def from_the_back() -> None:

@@ -122,7 +122,7 @@ def _abort(connection: S3Connection, key: str, upload_id: str) -> None:
 
 
 def _send_all(connection: S3Connection, size: int, send: Send) -> list[dict[str, Any]]:
-    step = max(connection.config.multipart_chunksize, -(-size // MOST_PARTS))
+    step = max(connection.part_size(size), -(-size // MOST_PARTS))
     spans: Iterator[tuple[int, int]] = iter(list(enumerate(range(0, size, step), start=1)))
     guard, stopped, done = threading.Lock(), threading.Event(), {}
 

@@ -32,6 +32,8 @@ class Request:
     status: int = 0
     received: int = 0
     """Bytes of the answer's body that were passed on."""
+    asked: bool = False
+    """Whether the client asked before it sent the body (100-continue)."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ class Proxy:
         request = Request(_kind(method, target, headers), method, target, headers)
         self.requests.append(request)
         if headers.pop("expect", ""):
+            request.asked = True
             client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         fault = self.fault(request) if self.fault is not None else None
         if self.before is not None:

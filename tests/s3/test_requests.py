@@ -75,6 +75,15 @@ def test_absence_costs_one_request(s3_server, proxy, open_backend, ask):
         assert sum(counts.values()) == 1
 
 
+def test_only_large_bodies_are_asked_for_first(line, proxy):
+    """A small body is sent at once: to ask first whether it is wanted takes a round trip."""
+    put(line, "small.bin", bytes(100_000))
+    put(line, "large.bin", bytes(3 * MIB))
+    small, large = (request for request in proxy.requests if request.kind == "PUT")
+    assert (small.asked, large.asked) == (False, True)
+    assert small.headers["user-agent"].startswith("autostore ")
+
+
 def test_large_objects_move_in_parts(s3_server, proxy, open_backend):
     """An upload creates, sends its parts and completes; a download asks once, then for ranges of that version."""
     backend = open_backend(

@@ -174,6 +174,21 @@ def test_parallel_ranges_use_the_whole_line(s3_server, proxy, open_backend):
     assert took[1] < took[0] / 2
 
 
+@pytest.mark.parametrize(
+    ("mib", "sent"), [(16, [8, 8]), (18, [3, 5, 5, 5]), (24, [6, 6, 6, 6]), (36, [6] * 6), (200, [8] * 25)]
+)
+def test_the_last_turn_of_the_parts_is_full(moto_s3, open_backend, mib, sent):
+    """Where the parts take some turns in all connections, they are cut so that none is idle in the last one."""
+    with Proxy(moto_s3.endpoint) as proxy:
+        settings = {"multipart_threshold": MIB, "multipart_chunksize": 8 * MIB, "max_concurrency": 2}
+        backend = open_backend(moto_s3, endpoint_url=proxy.endpoint, **settings)
+        data = noise(mib * MIB)
+        put(backend, "x.bin", data)
+        assert get(backend, "x.bin") == data
+        sizes = [int(request.headers["content-length"]) for request in proxy.requests if request.kind == "PART"]
+        assert sorted(sizes) == [size * MIB for size in sent]
+
+
 def test_copies_by_parts_are_whole_and_of_one_version(s3_server, open_backend):
     """A copy in parts, as S3 demands above 5 GiB, has the bytes and sets the mark."""
     backend = open_backend(s3_server, multipart_threshold=6 * MIB)
