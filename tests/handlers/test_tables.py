@@ -481,10 +481,12 @@ def test_csv_keeps_every_value(tmp_path: Path, rows: Any) -> None:
 
 def is_inferred(text: str | None, read: Any) -> bool:
     """Whether this is the text, or what CSV may take it for: a number that loses nothing, a bool or a date."""
+    if str(text) == str(read):
+        return True
     if isinstance(read, int | float) and not isinstance(read, bool):
         same_number = text is not None and (float(text) == read or read != read)
         return same_number and not text.startswith(("+", "00", "01", "-00", "-01"))
-    return str(text) == (str(read).lower() if isinstance(read, bool) else str(read))
+    return isinstance(read, bool) and str(text).lower() == str(read).lower()
 
 
 @FIXTURES
