@@ -210,7 +210,10 @@ def _looked_at(folder: str) -> _Copy:
     others: dict[str, int] = {}
     with os.scandir(folder) as entries:
         for entry in entries:
-            status = entry.stat(follow_symlinks=False)
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue  # replaced meanwhile
             if entry.name == ENTRY:
                 used = status.st_mtime
             size_of = others if entry.name.endswith(".new") else kept
@@ -219,7 +222,7 @@ def _looked_at(folder: str) -> _Copy:
                 leftovers.append(entry.path)
     if used is not None:
         _unlink(file for file in leftovers if file in others)
-        return _Copy(folder, used, sum(kept.values()), sum(others.values()), tuple(kept))
+        return _Copy(folder, used, sum(kept.values()), sum(others.values()), tuple(kept.keys() - {f"{folder}/{ENTRY}"}))
     _unlink(leftovers)
     with contextlib.suppress(OSError):
         os.rmdir(folder)  # fails where something is left

@@ -49,23 +49,24 @@ def put_if(
 
     Returns None where the condition did not hold, and nothing was written. A refusal is
     looked into: it may come from our own first attempt whose answer was lost, or from a
-    server that wants the ETag in the other form. radosgw answers 500 where rivals write at once.
+    server that wants the ETag in the other form. radosgw answers 500, UnknownError, where
+    rivals write at once.
     """
     for attempt in range(CONDITION_ATTEMPTS):
         try:
             return put(connection, key, file, {**headers, **_condition(connection, etag)})
         except Exception as error:
-            status = status_of(error)
-            if status not in (404, 409, 412, 500) or code_of(error) == "NoSuchBucket":
+            met_a_rival = code_of(error) == "UnknownError"
+            if not met_a_rival and (status_of(error) not in (404, 409, 412) or code_of(error) == "NoSuchBucket"):
                 raise
-            if status == 500 and attempt == CONDITION_ATTEMPTS - 1:
+            if met_a_rival and attempt == CONDITION_ATTEMPTS - 1:
                 raise
         found = _look(connection, key)
         if found is not None and found["Metadata"].get(WRITE_ID) == headers["Metadata"][WRITE_ID]:
             return found
         if (None if found is None else plain_etag(found["ETag"])) != etag:
             return None
-        if status != 500:
+        if not met_a_rival:
             connection.quoted_if_match = not connection.quoted_if_match
         time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spreads rivals, keeps no secret
     return None

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,20 +26,21 @@ _NOTHING_LEFT = 64 * 1024
 @contextlib.contextmanager
 def failing_disk_is_an_os_error(file: Path) -> Iterator[None]:
     """Turn any error that the disk caused while `file` was written into an `OSError` with its number."""
+    handled = sys.exc_info()[1]  # the caller's: it stands behind every error here, and is none of the disk's
     try:
         yield
     except Exception as error:
-        number = _number(error, file)
+        number = _number(error, handled, file)
         if number is None or (isinstance(error, OSError) and error.errno is not None):
             raise
         raise OSError(number, os.strerror(number)) from error
 
 
-def _number(error: BaseException, file: Path) -> int | None:
+def _number(error: BaseException, handled: BaseException | None, file: Path) -> int | None:
     """The `errno` behind an error; None where the disk is not to blame."""
     # PyTorch complains of its own position first, and keeps what the file said behind it.
     behind: BaseException | None = error
-    while behind is not None:
+    while behind is not None and behind is not handled:
         if isinstance(behind, OSError) and behind.errno is not None:
             return behind.errno
         behind = behind.__cause__ or behind.__context__

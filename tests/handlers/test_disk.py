@@ -101,6 +101,20 @@ def test_no_other_format_is_tried_on_a_full_disk(tmp_path: Path, value: Any, mon
     assert os.listdir(tmp_path) == []
 
 
+def test_an_error_that_the_caller_handles_is_not_the_disk_s(tmp_path: Path) -> None:
+    """Whoever stores something while handling a missing file gets the refusal, or the next format, all the same."""
+
+    def refuse() -> None:
+        with failing_disk_is_an_os_error(tmp_path / "f"):
+            raise ValueError("bad value")
+
+    try:
+        (tmp_path / "missing").read_bytes()
+    except FileNotFoundError:
+        with pytest.raises(ValueError, match="bad value"):
+            refuse()
+
+
 def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
     """Errors of the value, and errors that the system numbered already."""
     for error in (ValueError("bad value"), PermissionError(errno.EACCES, "no"), KeyError("x")):

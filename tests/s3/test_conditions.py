@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from autostore.errors import PreconditionFailedError
+from autostore.errors import PreconditionFailedError, StorageConnectionError
 from tests.proxy import Fault
 from tests.s3.tools import bucket_of, get, noise, put
 
@@ -105,6 +105,27 @@ def test_a_lost_answer_is_not_a_lost_race(line, proxy, condition):
     assert lost[0].status == 200
     assert line.get_metadata("x.bin").etag == etag
     assert get(line, "x.bin") == b"new"
+
+
+def test_meeting_a_rival_on_radosgw_is_no_failure(s3_server, proxy, open_backend):
+    """radosgw answers 500 where two conditional writes meet: tried again, and an error only where it stays so."""
+    backend = open_backend(s3_server, endpoint_url=proxy.endpoint, max_retries=0)
+    etag = put(backend, "x.bin", b"old").etag
+    met = []
+
+    def fault(request):
+        if request.kind == "PUT" and len(met) < 2:
+            met.append(request)
+            return Fault("status", status=500, code="UnknownError")
+        return None
+
+    proxy.fault = fault
+    assert put(backend, "x.bin", b"new", if_etag=etag).etag == backend.get_metadata("x.bin").etag
+    assert len(met) == 2
+    proxy.fault = lambda request: Fault("status", status=500, code="UnknownError") if request.kind == "PUT" else None
+    with pytest.raises(StorageConnectionError):
+        put(backend, "x.bin", b"newer", if_etag=backend.get_metadata("x.bin").etag)
+    assert get(backend, "x.bin") == b"new"
 
 
 def test_conditions_hold_for_large_objects(s3_server, open_backend):
