@@ -108,7 +108,7 @@ def test_a_lost_answer_is_not_a_lost_race(line, proxy, condition):
 
 
 def test_meeting_a_rival_on_radosgw_is_no_failure(s3_server, proxy, open_backend):
-    """radosgw answers 500 where two conditional writes meet: tried again, and an error only where it stays so."""
+    """Two conditional writes that meet get a 500 from radosgw: tried again, and an error only where it stays so."""
     backend = open_backend(s3_server, endpoint_url=proxy.endpoint, max_retries=0)
     etag = put(backend, "x.bin", b"old").etag
     met = []
