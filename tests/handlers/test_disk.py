@@ -101,6 +101,21 @@ def test_no_other_format_is_tried_on_a_full_disk(tmp_path: Path, value: Any, mon
     assert os.listdir(tmp_path) == []
 
 
+def test_what_a_library_hides_is_found(tmp_path: Path) -> None:
+    """PyTorch hides an error that the disk gave once, and only once, behind a complaint of its own."""
+
+    def save() -> None:
+        with failing_disk_is_an_os_error(tmp_path / "f"):
+            try:
+                raise OSError(errno.EDQUOT, "no more")
+            finally:
+                raise RuntimeError("unexpected pos 76")
+
+    with pytest.raises(OSError, match=r".") as caught:
+        save()
+    assert caught.value.errno == errno.EDQUOT
+
+
 def test_an_error_that_the_caller_handles_is_not_the_disk_s(tmp_path: Path) -> None:
     """Whoever stores something while handling a missing file gets the refusal, or the next format, all the same."""
 

@@ -76,7 +76,7 @@ def test_sigkill_tears_nothing_and_loses_nothing(place, nursery, request, monkey
     """
     # Mutations that this was seen to catch: LocalFileBackend._replace copies instead of renaming (torn, with
     # the kills of a full run); Publisher._replace removes the others before it publishes (absent);
-    # S3Backend.sweep and Scratch._open sweep nothing (leftovers).
+    # s3_upload.sweep finds no upload of ours; Scratch does not sweep (leftovers).
     name = request.node.callspec.params["place"]
     uri, config = place
     sizes, dice = SIZES[name], random.Random(name)

@@ -33,7 +33,7 @@ def test_like_a_dict(name, request, tmp_path):
     server = None if kind in ("local", "memory") else request.getfixturevalue(f"{kind}_s3")
     bucket = server.make_bucket() if server else ""
     # A bucket answers in milliseconds what a folder answers in microseconds.
-    examples, steps = (EXAMPLES, STEPS) if server is None else (EXAMPLES // 5, REMOTE_STEPS)
+    steps = STEPS if server is None else REMOTE_STEPS
 
     class Machine(StoreMachine):
         config = server.config(cache_enabled=bool(cached), cache_dir=tmp_path / "cache") if server else None
@@ -50,8 +50,8 @@ def test_like_a_dict(name, request, tmp_path):
                 shutil.rmtree(self.folder)
 
     with measured(f"state machine, {name}") as facts:
-        run_state_machine_as_test(Machine, settings=settings_for(examples, steps))
-        facts.update(examples=examples, steps=steps, divergences=0)
+        run_state_machine_as_test(Machine, settings=settings_for(EXAMPLES, steps))
+        facts.update(examples=EXAMPLES, steps=steps, divergences=0)
 
 
 VALUES = [{"a": 1}, "text", b"bytes", [1, 2], (1, 2), np.arange(50), None, 2.5]
