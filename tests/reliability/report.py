@@ -19,8 +19,8 @@ BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
 def main(results: Path, page: Path) -> None:
     """Replace what stands between the two marks of the page."""
-    lines = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
-    table = "\n".join(["| proof | what was done and seen | seconds |", "|---|---|---|", *map(row, lines)])
+    lines = map(json.loads, results.read_text(encoding="utf-8").splitlines())
+    table = "\n".join(["| proof | what was done and seen | seconds |", "|---|---|---|", *sorted(map(row, lines))])
     text = page.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
