@@ -108,7 +108,7 @@ class AutoStore(DictInterface):
         if if_etag is not None:
             held = self._resolver.held(key, if_etag)
             self._resolver.agreed_extension(key, format, self._registry.split(held.path)[1])
-            return self._swap(key, held.path, data, if_etag, after=held.mark.time_ns if held.mark else 0)
+            return self._swap(key, held, data)
         wanted = self._resolver.agreed_extension(key, format, self._registry.split(key)[1])
         with self._encoded(key, data, wanted) as (file, extension):
             path = self._resolver.path_for(key, extension)
@@ -142,11 +142,12 @@ class AutoStore(DictInterface):
         key = self._writable(key)
         attempt = 0
         while True:
-            found = self._loader.load(key, versioned=True)
+            self._resolver.forget(key)  # what a writer that died in between left is not to be changed behind its back
+            value, seen = self._current(key)
             try:
-                return self._swap(key, found.path, fn(found.value), found.etag)
+                return self._swap(key, seen, fn(value))
             except PreconditionFailedError:
-                if self.get_metadata(key).etag == found.etag:
+                if self.get_metadata(key).etag == seen.etag:
                     raise  # nobody wrote: the place itself refuses conditional writes
             time.sleep(random.uniform(0, 0.001 * 2 ** min(attempt, 7)))  # noqa: S311 - spreads rivals, keeps no secret
             attempt += 1
@@ -249,11 +250,17 @@ class AutoStore(DictInterface):
                 with contextlib.suppress(OSError):
                     os.unlink(file)
 
-    def _swap(self, key: str, path: str, data: Any, etag: str, after: int = 0) -> FileMetadata:
-        """Replace the file that has this ETag; its format stays, so nothing else changes."""
-        with self._encoded(key, data, self._registry.split(path)[1]) as (file, _):
-            mark = None if path == key else Mark.fresh(key, after=after)
-            return self._backend.upload(file, path, mark=mark, if_etag=etag)
+    def _current(self, key: str) -> tuple[Any, FileMetadata]:
+        """The object, and the version of its file."""
+        found = self._loader.load(key, versioned=True)
+        assert found.version is not None
+        return found.value, found.version
+
+    def _swap(self, key: str, seen: FileMetadata, data: Any) -> FileMetadata:
+        """Replace the version that was seen, and nothing else; the format stays."""
+        with self._encoded(key, data, self._registry.split(seen.path)[1]) as (file, _):
+            mark = self._publisher.mark_beside(key, seen)
+            return self._backend.upload(file, seen.path, mark=mark, if_etag=seen.etag)
 
     def _entries(self, prefix: str) -> Iterator[tuple[str, str]]:
         return self._resolver.keys(prefix)
@@ -264,11 +271,11 @@ class AutoStore(DictInterface):
     def _take(self, key: str) -> Any:
         key = self._writable(key)
         while True:
-            found = self._loader.load(key, versioned=True)
+            value, seen = self._current(key)
             try:
-                self._publisher.remove(key, key if self._resolver.names_file(key) else None, if_etag=found.etag)
+                self._publisher.remove(key, key if self._resolver.names_file(key) else None, if_etag=seen.etag)
             except PreconditionFailedError:
-                if self.get_metadata(key).etag == found.etag:
+                if self.get_metadata(key).etag == seen.etag:
                     raise  # nobody wrote: the place itself refuses conditional deletes
             else:
-                return found.value
+                return value

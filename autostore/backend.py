@@ -44,6 +44,10 @@ class Mark:
         """A mark of this moment, later than `after` (ns) even if the clock says otherwise."""
         return cls(max(time.time_ns(), after + 1), os.urandom(8).hex(), key)
 
+    def renewed(self, key: str) -> Mark:
+        """A mark of this one's time, for a write that replaces exactly the version that bears it."""
+        return Mark(self.time_ns, os.urandom(8).hex(), key)
+
 
 @dataclass(frozen=True)
 class FileMetadata:
@@ -112,7 +116,8 @@ class StorageBackend(ABC):
     def delete(self, path: str, *, if_etag: str | None = None) -> None:
         """Remove exactly this file; an absent one is not an error.
 
-        With `if_etag` only while it still has this ETag, else `PreconditionFailedError`.
+        With `if_etag` only while it is there with this ETag, else `PreconditionFailedError`:
+        of several that remove one version, one succeeds.
         """
 
     @abstractmethod
@@ -143,7 +148,8 @@ class StorageBackend(ABC):
         """Copy, then remove `source` if it is still what was copied."""
         etag = if_etag or self.get_metadata(source).etag
         moved = self.copy(source, target, mark=mark, if_etag=etag)
-        self.delete(source, if_etag=etag)
+        with contextlib.suppress(PreconditionFailedError):  # by now it is another object, or none
+            self.delete(source, if_etag=etag)
         return moved
 
     def local_file(self, path: str) -> Path | None:

@@ -21,12 +21,14 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import NamedTuple
 
 from autostore.backend import FileMetadata, StorageBackend
 from autostore.cache_entry import Entry
 from autostore.cache_room import CacheRoom
 from autostore.config import StorageConfig
+from autostore.errors import StorageIOError
 
 __all__ = ["Copies"]
 
@@ -38,30 +40,33 @@ class Copies:
         self._backend = backend
         self._room = CacheRoom(config) if config.cache_enabled else None
 
-    def open(self, path: str) -> AbstractContextManager[tuple[Path, FileMetadata | None]]:
+    def open(self, path: str, extension: str) -> AbstractContextManager[tuple[Path, FileMetadata | None]]:
         """A file with the bytes at `path`, readable until the block ends, and their metadata.
 
-        The metadata is None where the file is the backend's own; of a copy that was only
-        confirmed, all but the ETag is as of when it was fetched. Whoever wants the bytes for
-        longer keeps a descriptor.
+        The metadata is None where the file is the backend's own, which may be replaced
+        meanwhile; of a copy that was only confirmed, all but the ETag is as of when it was
+        fetched. Whoever wants the bytes for longer keeps a descriptor.
         """
         own = self._backend.local_file(path)
-        return contextlib.nullcontext((own, None)) if own is not None else self._fetched(path)
+        return contextlib.nullcontext((own, None)) if own is not None else self._fetched(path, extension)
 
     @contextlib.contextmanager
-    def _fetched(self, path: str) -> Iterator[tuple[Path, FileMetadata | None]]:
+    def _fetched(self, path: str, extension: str) -> Iterator[tuple[Path, FileMetadata | None]]:
         with contextlib.ExitStack() as stack:
-            yield self._cached(path, stack) or self._downloaded(path, stack)
+            copy = None
+            with contextlib.suppress(StorageIOError):  # the cache's disk is full, or fails: nobody needs it
+                copy = self._cached(path, stack)
+            name = stack.enter_context(self._backend.scratch_file(extension))
+            if copy is None:
+                yield name, self._backend.download(path, name)
+            else:
+                yield _pinned(copy, name), copy.metadata
 
     def cleanup(self) -> tuple[int, int]:
         """Drop expired copies and the least recently used above the limit: (copies, bytes) removed."""
         return (0, 0) if self._room is None else self._room.clean()
 
-    def _downloaded(self, path: str, stack: contextlib.ExitStack) -> tuple[Path, FileMetadata | None]:
-        file = stack.enter_context(self._backend.scratch_file(PurePosixPath(path).suffix))
-        return file, self._backend.download(path, file)
-
-    def _cached(self, path: str, stack: contextlib.ExitStack) -> tuple[Path, FileMetadata] | None:
+    def _cached(self, path: str, stack: contextlib.ExitStack) -> _Copy | None:
         """The copy in the cache, confirmed or replaced by one conditional GET; None where there is no cache."""
         if self._room is None:
             return None
@@ -79,7 +84,7 @@ class Copies:
 
     def _confirmed(
         self, path: str, folder: Path, new: Path, held: tuple[Entry, int] | None, stack: contextlib.ExitStack
-    ) -> tuple[Path, FileMetadata]:
+    ) -> _Copy:
         assert self._room is not None
         if held is not None:
             stack.callback(os.close, held[1])
@@ -88,21 +93,29 @@ class Copies:
             assert held is not None
             entry, descriptor = held
             self._room.used(folder)
-            return self._pinned(descriptor, folder / entry.payload, stack), entry.metadata(path)
+            return _Copy(descriptor, folder / entry.payload, entry.metadata(path))
         descriptor = os.open(new, os.O_RDONLY | os.O_CLOEXEC)
         stack.callback(os.close, descriptor)
-        return self._pinned(descriptor, self._room.keep(folder, new, found), stack), found
+        return _Copy(descriptor, self._room.keep(folder, new, found), found)
 
-    def _pinned(self, descriptor: int, file: Path, stack: contextlib.ExitStack) -> Path:
-        """A name, with the file's extension, that stays readable even if the file is evicted meanwhile."""
-        target = f"/proc/{os.getpid()}/fd/{descriptor}"
-        name = stack.enter_context(self._backend.scratch_file(file.suffix))
-        try:
-            os.stat(target)
-            os.symlink(target, name)
-        except OSError:  # not Linux: the file itself, for the moment until it is opened
-            return file
-        return name
+
+class _Copy(NamedTuple):
+    """A copy in the cache, held open: it may be evicted at any time."""
+
+    descriptor: int
+    file: Path
+    metadata: FileMetadata
+
+
+def _pinned(copy: _Copy, name: Path) -> Path:
+    """The new `name` for the copy, which stays readable even if the file is evicted meanwhile."""
+    target = f"/proc/{os.getpid()}/fd/{copy.descriptor}"
+    try:
+        os.stat(target)
+        os.symlink(target, name)
+    except OSError:  # not Linux: the file itself, for the moment until it is opened
+        return copy.file
+    return name
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from autostore.backend import FileMetadata, Mark
+from autostore.backend import FileMetadata
 
 __all__ = ["ENTRY", "Entry", "load", "opened", "publish"]
 
@@ -65,8 +65,7 @@ class Entry:
     described: dict[str, Any]
 
     def metadata(self, path: str) -> FileMetadata:
-        """The metadata of the copy, as of when it was fetched."""
-        mark = self.described["mark"]
+        """The metadata of the copy, as of when it was fetched; the mark may have changed though the bytes did not."""
         return FileMetadata(
             path=path,
             size=self.size,
@@ -74,7 +73,6 @@ class Entry:
             modified_time=datetime.fromisoformat(self.described["modified_time"]),
             content_type=self.described["content_type"],
             extra=self.described["extra"],
-            mark=None if mark is None else Mark(*mark),
         )
 
 
@@ -123,12 +121,10 @@ def publish(folder: Path, file: Path, metadata: FileMetadata) -> Path:
     with open(file, "rb") as source:
         _replace(file, folder / payload)
         sha256, stamp = _checked(source.fileno())
-    mark = metadata.mark
     described = {
         "modified_time": metadata.modified_time.isoformat(),
         "content_type": metadata.content_type,
         "extra": dict(metadata.extra),
-        "mark": None if mark is None else [mark.time_ns, mark.id],
     }
     _write(folder, Entry(folder.name, metadata.etag, payload, metadata.size, sha256, stamp, described))
     _remove_others(folder, payload)

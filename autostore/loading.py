@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, NamedTuple
 
-from autostore.backend import StorageBackend, not_found
+from autostore.backend import FileMetadata, StorageBackend, not_found
 from autostore.cache import Copies
 from autostore.keys import where
 from autostore.registry import HandlerRegistry
@@ -21,11 +21,10 @@ PAUSE = 0.01
 
 
 class Loaded(NamedTuple):
-    """An object, the path it came from and, where asked for, an ETag that is not newer than it."""
+    """An object and, where asked for, the version of its file, which is not newer than it."""
 
     value: Any
-    path: str
-    etag: str
+    version: FileMetadata | None
 
 
 class Loader:
@@ -38,7 +37,7 @@ class Loader:
         self._copies = copies
 
     def load(self, key: str, as_type: Any = None, *, versioned: bool = False) -> Loaded:
-        """The object; with `versioned` also its ETag."""
+        """The object; with `versioned` also its version."""
         for attempt in range(ATTEMPTS):
             path = self._resolver.path(key)
             try:
@@ -60,9 +59,9 @@ class Loader:
             return self.load(key).value
 
     def _load_file(self, key: str, path: str, as_type: Any = None, *, versioned: bool = False) -> Loaded:
-        with self._copies.open(path) as (file, downloaded):
-            # Taken before reading, so that the ETag is never newer than the value.
-            found = downloaded or (self._backend.get_metadata(path) if versioned else None)
-            extension = self._registry.split(path)[1]
+        extension = self._registry.split(path)[1]
+        with self._copies.open(path, extension) as (file, downloaded):
+            # Taken before reading, so that the version is never newer than the value.
+            version = downloaded or (self._backend.get_metadata(path) if versioned else None)
             value = self._registry.decode(file, extension, as_type, where(key, self._backend.uri))
-        return Loaded(value, path, found.etag if found is not None else "")
+        return Loaded(value, version)

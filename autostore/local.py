@@ -21,7 +21,7 @@ from autostore.backend import FileMetadata, Mark, StorageBackend, changed, exist
 from autostore.config import LocalFileConfig, StorageConfig
 from autostore.errors import InvalidKeyError, PreconditionFailedError, StorageError, compose, from_os_error
 from autostore.folders import FolderNames
-from autostore.keys import RESERVED, ParsedUri, where
+from autostore.keys import RESERVED, ParsedUri, can_be_key, where
 from autostore.locks import FolderLocks
 from autostore.marks import LocalMarks
 from autostore.scratch import Scratch
@@ -49,8 +49,8 @@ class LocalFileBackend(StorageBackend):
     def get_metadata(self, path: str) -> FileMetadata:
         """One stat, and one look for the mark."""
         with self._translated(path):
-            status = os.stat(self._inside(path))
-            if not stat.S_ISREG(status.st_mode):
+            status = files.status(self._inside(path))
+            if status is None or not stat.S_ISREG(status.st_mode):
                 raise not_found(path, self.uri)
             mark = Mark(status.st_mtime_ns, "") if self._marks.has(path) else None
         return files.metadata(path, status, mark)
@@ -94,13 +94,13 @@ class LocalFileBackend(StorageBackend):
             return files.present(stem, name, marked, self._inside) or self.find(stem, extensions)
 
     def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
-        """A walk in sorted order; links that leave the root and names that are not UTF-8 are skipped."""
+        """A walk in sorted order; links that leave the root and names that no key can be are skipped."""
         with self._translated(prefix):
             for path, entry in files.walk(self._root, prefix):
-                with contextlib.suppress(FileNotFoundError, InvalidKeyError):
+                with contextlib.suppress(InvalidKeyError):
                     self._inside(path)
-                    status = entry.stat()
-                    if stat.S_ISREG(status.st_mode):
+                    status = files.status(entry.path)
+                    if status is not None and stat.S_ISREG(status.st_mode) and can_be_key(path):
                         yield files.metadata(path, status)
 
     def upload(
@@ -121,6 +121,8 @@ class LocalFileBackend(StorageBackend):
         """One rename, whatever the size."""
         with self._translated(source), self.lock(source, target):
             name, place = self._inside(source), self._inside(target)
+            if os.path.islink(name):  # elsewhere it might lead nowhere, and its file is another key's too
+                return super().move(source, target, mark=mark, if_etag=if_etag)
             if if_etag is not None and files.etag(os.stat(name)) != if_etag:
                 raise changed(source, self.uri)
             moved = self._publish(name, place, target, mark, files.status(place))
@@ -134,7 +136,7 @@ class LocalFileBackend(StorageBackend):
         target = self._inside(path)
         with self._translated(path), self._locks.hold(os.path.dirname(target)):
             old = files.status(target) if if_etag is not None else None
-            if old is not None and files.etag(old) != if_etag:
+            if if_etag is not None and (old is None or files.etag(old) != if_etag):
                 raise changed(path, self.uri)
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 os.unlink(target)
@@ -174,7 +176,7 @@ class LocalFileBackend(StorageBackend):
         self, source: str, target: str, path: str, mark: Mark | None, old: os.stat_result | None
     ) -> FileMetadata:
         # An ETag must change with every write, even within one tick of the clock.
-        mtime = max(mark.time_ns if mark else time.time_ns(), old.st_mtime_ns + 1 if old else 0)
+        mtime = max(time.time_ns(), mark.time_ns if mark else 0, old.st_mtime_ns + 1 if old else 0)
         os.utime(source, ns=(mtime, mtime))
         if self._durable:
             files.fsync(source)
@@ -212,8 +214,11 @@ class LocalFileBackend(StorageBackend):
             folder = os.path.dirname(folder)
 
     def _inside(self, path: str, *, through_last: bool = True) -> str:
-        """The full name of a path; refused where a link on the way leads out of the root."""
-        name = self._root
+        """The full name of a path; refused where a link on the way leads out of the root.
+
+        A folder has one name, whatever links lead to it, so that its lock has one too.
+        """
+        name, through_links = self._root, False
         segments = path.split("/")
         for segment in segments if through_last else segments[:-1]:
             name = f"{name}/{segment}"
@@ -221,9 +226,13 @@ class LocalFileBackend(StorageBackend):
                 linked = stat.S_ISLNK(os.lstat(name).st_mode)
             except OSError:
                 break  # nothing there, so nothing that could lead out
+            through_links |= linked
             if linked and not f"{os.path.realpath(name)}/".startswith(f"{self._root}/"):
                 remedy = "Replace the link by a copy."
                 raise InvalidKeyError(compose("A link leads out of the store", key=path, uri=self.uri, remedy=remedy))
+        if through_links:
+            folder, _, last = f"{self._root}/{path}".rpartition("/")
+            return f"{os.path.realpath(folder)}/{last}"
         return f"{self._root}/{path}"
 
     @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Collection, Iterator
@@ -44,6 +45,10 @@ def status(name: str, *, through: bool = True) -> os.stat_result | None:
         return os.stat(name, follow_symlinks=through)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # a link to itself
+            return None
+        raise
 
 
 def etag(status: os.stat_result) -> str:

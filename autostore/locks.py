@@ -73,6 +73,9 @@ class FolderLocks:
         descriptor = None
         with contextlib.suppress(OSError):
             descriptor = _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not _same(descriptor, folder):  # removed, and made anew by somebody who is in it
+                _release(descriptor)
+                descriptor = None
         try:
             yield descriptor is not None
         finally:

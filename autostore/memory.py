@@ -83,7 +83,7 @@ class MemoryBackend(StorageBackend):
         """Drop the entry."""
         with self._space.lock:
             old = self._space.files.get(path)
-            if old is not None and if_etag is not None and old[1].etag != if_etag:
+            if if_etag is not None and (old is None or old[1].etag != if_etag):
                 raise changed(path, self.uri)
             self._space.files.pop(path, None)
 

@@ -62,6 +62,18 @@ class Publisher:
                 self._remove_seen(other, held)
         return published
 
+    def mark_beside(self, key: str, seen: FileMetadata) -> Mark | None:
+        """The mark of a write that replaces only the version that was seen.
+
+        Where nothing locks, a writer of another format may publish in between and then find
+        the version that it meant to remove replaced. Both stay; its mark is later than this.
+        """
+        if seen.path == key:
+            return None
+        with _vanishing(seen.path, self._backend.uri):
+            mark = seen.mark or self._backend.get_metadata(seen.path).mark
+        return Mark.fresh(key) if mark is None else mark.renewed(key)
+
     def create(self, key: str, path: str, put: Put) -> FileMetadata:
         """Put a file at `path` if nothing answers to `key`; of several at once, one at most succeeds."""
         if path == key:

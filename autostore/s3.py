@@ -28,7 +28,7 @@ from autostore.parallel import in_order
 from autostore.s3_client import S3Connection
 from autostore.s3_copy import copy_object, copy_parts, is_too_large
 from autostore.s3_download import download
-from autostore.s3_errors import translated
+from autostore.s3_errors import translated, was_repeated
 from autostore.s3_objects import (
     WRITE_ID,
     described,
@@ -164,19 +164,18 @@ class S3Backend(StorageBackend):
         etag = if_etag or self.get_metadata(source).etag
         begun = time.monotonic()
         moved = self.copy(source, target, mark=mark, if_etag=etag)
-        if moved.etag == etag and time.monotonic() - begun < _JUST_NOW:
-            self._delete(source, etag)
-        else:
-            self.delete(source, if_etag=etag)
+        with contextlib.suppress(PreconditionFailedError):  # by now it is another object, or none
+            if moved.etag == etag and time.monotonic() - begun < _JUST_NOW:
+                self._delete(source, etag)
+            else:
+                self.delete(source, if_etag=etag)
         return moved
 
     def delete(self, path: str, *, if_etag: str | None = None) -> None:
         """One DELETE; with `if_etag`, for servers that ignore the condition, one HEAD before it."""
         if if_etag is not None and not self._connection.is_aws:
             found = self._look(path)
-            if found is None:
-                return
-            if found.etag != if_etag:
+            if found is None or found.etag != if_etag:
                 raise changed(path, self.uri)
         self._delete(path, if_etag)
 
@@ -205,8 +204,14 @@ class S3Backend(StorageBackend):
 
     def _delete(self, path: str, etag: str | None) -> None:
         condition = {} if etag is None else {"IfMatch": in_quotes(etag)}
-        with contextlib.suppress(StorageFileNotFoundError), translated(self.uri, path):
-            self._connection.call("delete_object", Key=self._prefix + path, **condition)
+        try:
+            with translated(self.uri, path):
+                self._connection.call("delete_object", Key=self._prefix + path, **condition)
+        except (StorageFileNotFoundError, PreconditionFailedError) as error:
+            # Nothing is there, as wanted; under a condition it was another's, unless an answer to us was lost.
+            done = etag is None or (was_repeated(error.__cause__) and self._look(path) is None)
+            if not done:
+                raise changed(path, self.uri) from error
 
     def _expect(self, path: str, etag: str) -> None:
         """Refuse if the object is another version now: not every server honours a copy's condition."""

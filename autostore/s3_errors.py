@@ -21,7 +21,7 @@ from autostore.errors import (
     from_os_error,
 )
 
-__all__ = ["code_of", "is_broken_body", "status_of", "translated"]
+__all__ = ["code_of", "is_broken_body", "status_of", "translated", "was_repeated"]
 
 _MISSING = {"NoSuchKey", "NoSuchVersion"}
 _CREDENTIALS = {
@@ -80,6 +80,12 @@ def code_of(error: BaseException) -> str:
     """S3's error code, such as `NoSuchKey`; a HEAD has only the status."""
     response = getattr(error, "response", None)
     return str(response.get("Error", {}).get("Code") or "") if isinstance(response, dict) else ""
+
+
+def was_repeated(error: BaseException | None) -> bool:
+    """Whether botocore sent the request more than once, so that this may be the answer to a repetition."""
+    response = getattr(error, "response", None)
+    return isinstance(response, dict) and response.get("ResponseMetadata", {}).get("RetryAttempts", 0) > 0
 
 
 def is_broken_body(error: BaseException) -> bool:

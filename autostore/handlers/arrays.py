@@ -95,8 +95,8 @@ class NpzHandler(DataHandler):
 
     def read_from_file(self, file_path: Path, file_extension: str) -> dict[str, Any]:
         """Every member, in the order of the archive."""
-        with zipfile.ZipFile(file_path) as archive:
-            check_members(archive, file_path.stat().st_size)
+        with open(file_path, "rb") as file, zipfile.ZipFile(file) as archive:
+            check_members(archive, os.fstat(file.fileno()).st_size)
             return {info.filename.removesuffix(".npy"): _read_member(archive, info) for info in archive.infolist()}
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:

@@ -128,16 +128,19 @@ def _check_schema(pl: Any, schema: Any) -> None:
 
 def _read(file: Path, *, lazy: bool) -> Any:
     pl = require("polars")
-    # Polars duplicates the descriptor of a lazy frame, which so outlives the path and this handle.
+    # Opened once, because the path may name another version a moment later. Polars duplicates the
+    # descriptor of a lazy frame, which so outlives this handle.
     with open(file, "rb") as stream:
         _check_width(stream.read(_LONGEST_HEADER))
-    with open(file, "rb") as stream:
-        schema = pl.scan_csv(stream, **_INFER).collect_schema()
-    with open(file, "rb") as stream:
+        schema = _scan(pl, stream, **_INFER).collect_schema()
         schema = schema | dict.fromkeys(_lossy_columns(pl, stream, schema), pl.String)
-    with open(file, "rb") as stream:
-        frame = pl.scan_csv(stream, **_INFER | {"schema": schema})
-    return frame if lazy else frame.collect()
+        frame = _scan(pl, stream, **_INFER | {"schema": schema})
+        return frame if lazy else frame.collect()
+
+
+def _scan(pl: Any, stream: Any, **options: Any) -> Any:
+    stream.seek(0)
+    return pl.scan_csv(stream, **options)
 
 
 def _check_width(head: bytes) -> None:
@@ -152,7 +155,7 @@ def _lossy_columns(pl: Any, stream: Any, schema: Any) -> list[str]:
     inferred = [name for name, dtype in schema.items() if dtype != pl.String]
     if not inferred:
         return []
-    text = pl.scan_csv(stream, infer_schema=False, glob=False)
+    text = _scan(pl, stream, infer_schema=False, glob=False)
     lossy = [_is_lossy(pl.nth(i), dtype).any() for i, dtype in enumerate(schema.values()) if dtype != pl.String]
     found = text.select(flag.alias(str(n)) for n, flag in enumerate(lossy)).collect().row(0)
     return [name for name, flag in zip(inferred, found, strict=True) if flag]

@@ -43,15 +43,18 @@ class ParquetHandler(DataHandler):
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The kind of table that the footer names."""
-        with panics_are_errors():
-            return _READERS[_recorded_kind(file_path)](file_path)
+        return self._read(file_path, None)
 
     def read_as(self, file_path: Path, file_extension: str, as_type: Any) -> Any:
         """Any of the four kinds, whichever was written."""
         if as_type in (Any, object):
             return self.read_from_file(file_path, file_extension)
-        with panics_are_errors():
-            return _READERS[requested_kind(as_type)](file_path)
+        return self._read(file_path, requested_kind(as_type))
+
+    def _read(self, file_path: Path, kind: str | None) -> Any:
+        # Opened once, because the path may name another version a moment later.
+        with open(file_path, "rb") as stream, panics_are_errors():
+            return _READERS[kind or _recorded_kind(stream)](stream)
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write the table; what Parquet would change is refused."""
@@ -60,14 +63,14 @@ class ParquetHandler(DataHandler):
         _WRITERS[kind](data, file_path, json.dumps({"v": 1, "type": kind}))
 
 
-def _recorded_kind(file: Path) -> str:
+def _recorded_kind(stream: Any) -> str:
     # Either library reads a footer; the one that is loaded, or installed, does.
     if sys.modules.get("polars") is not None or importlib.util.find_spec("pyarrow") is None:
-        with open(file, "rb") as stream:  # a path might be taken for a glob
-            text = require("polars").read_parquet_metadata(stream).get(MARK)
+        text = require("polars").read_parquet_metadata(stream).get(MARK)
     else:
-        metadata = require("pyarrow.parquet").read_metadata(file).metadata or {}
+        metadata = require("pyarrow.parquet").read_metadata(stream).metadata or {}
         text = metadata.get(MARK.encode(), b"").decode() or None
+    stream.seek(0)
     if text is None:
         return "polars.DataFrame"
     mark = json.loads(text)
@@ -78,30 +81,29 @@ def _recorded_kind(file: Path) -> str:
     return str(mark["type"])
 
 
-def _read_polars(file: Path) -> Any:
-    # Neither a glob nor a Hive folder: the path names one file, and adds no columns.
-    return require("polars").read_parquet(file, glob=False, hive_partitioning=False)
+def _read_polars(stream: Any) -> Any:
+    return _read_lazy(stream).collect()
 
 
-def _read_lazy(file: Path) -> Any:
-    with open(file, "rb") as stream:
-        # Polars duplicates the descriptor, so that the frame outlives the path and this handle.
-        frame = require("polars").scan_parquet(stream)
-        frame.collect_schema()
+def _read_lazy(stream: Any) -> Any:
+    # A stream is neither a glob nor in a Hive folder. Polars duplicates its descriptor, so that
+    # the frame outlives the path and this handle.
+    frame = require("polars").scan_parquet(stream)
+    frame.collect_schema()
     return frame
 
 
-def _read_arrow(file: Path) -> Any:
-    with require("pyarrow.parquet").ParquetFile(file) as parquet:
+def _read_arrow(stream: Any) -> Any:
+    with require("pyarrow.parquet").ParquetFile(stream) as parquet:
         table = parquet.read()
     metadata = dict(table.schema.metadata or {})
     metadata.pop(MARK.encode(), None)
     return table.replace_schema_metadata(metadata or None)
 
 
-def _read_pandas(file: Path) -> Any:
+def _read_pandas(stream: Any) -> Any:
     require("pandas")
-    return _read_arrow(file).to_pandas()
+    return _read_arrow(stream).to_pandas()
 
 
 def _write_polars(data: Any, file: Path, mark: str) -> None:
@@ -162,7 +164,7 @@ def _write_pandas(data: Any, file: Path, mark: str) -> None:
         raise UnsupportedFormatError("Parquet's columns are named by text. Rename the columns to str.")
     try:
         _write_table(pa.Table.from_pandas(data), file, mark)
-        kept = _is_plain(data) or same(_read_pandas(file), data)
+        kept = _is_plain(data) or same(_read_back(file), data)
     except (pa.ArrowException, TypeError, ValueError, ArithmeticError, NotImplementedError) as error:
         raise UnsupportedFormatError(f"Parquet cannot hold this DataFrame: {error}. Convert the column.") from error
     if not kept:
@@ -170,6 +172,11 @@ def _write_pandas(data: Any, file: Path, mark: str) -> None:
             "Parquet would change this DataFrame: cells of Python objects, a frequency, or labels that are not text. "
             "Convert them, or use a bare key."
         )
+
+
+def _read_back(file: Path) -> Any:
+    with open(file, "rb") as stream:
+        return _read_pandas(stream)
 
 
 def _is_plain(frame: Any) -> bool:

@@ -48,10 +48,11 @@ class SparseHandler(DataHandler):
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The recorded class; of a file that scipy wrote, the class that scipy gives."""
         sparse = require("scipy.sparse")
-        with zipfile.ZipFile(file_path) as archive:
-            check_members(archive, file_path.stat().st_size)
-            name = _recorded_class(archive)
         with open(file_path, "rb") as file:
+            with zipfile.ZipFile(file) as archive:
+                check_members(archive, os.fstat(file.fileno()).st_size)
+                name = _recorded_class(archive)
+            file.seek(0)
             matrix = sparse.load_npz(file)
         # SciPy's operations index memory by these numbers without looking at them.
         if hasattr(matrix, "check_format"):

@@ -54,10 +54,9 @@ class TorchHandler(DataHandler):
             # Checked and loaded from one copy in memory: nobody can change it in between.
             return self._load(io.BytesIO(verified(file_path.read_bytes(), file_extension, self._key)))
         with open(file_path, "rb") as file:
-            if zipfile.is_zipfile(file):
-                file.seek(0)
-                return self._load(file)
-        return self._load(io.BytesIO(strip_signature(file_path.read_bytes())))
+            is_zip = zipfile.is_zipfile(file)
+            file.seek(0)
+            return self._load(file if is_zip else io.BytesIO(strip_signature(file.read())))
 
     def _load(self, file: Any) -> Any:
         torch = require("torch")

@@ -1,5 +1,7 @@
 """What the tests of the cache share: copies of one backend, counted at the server where that matters."""
 
+from pathlib import Path
+
 import pytest
 
 from autostore.cache import Copies
@@ -17,7 +19,7 @@ class Reader:
         self.copies = Copies(backend, backend.config)
 
     def read(self, path):
-        with self.copies.open(path) as (file, _):
+        with self.copies.open(path, Path(path).suffix) as (file, _):
             return file.read_bytes()
 
     def put(self, path, data):

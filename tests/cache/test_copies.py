@@ -35,7 +35,7 @@ def test_metadata_of_a_copy(reader):
     """A confirmed copy comes with the metadata of the bytes, under the path it was asked by."""
     sent = reader.put("x.json", b"[1]")
     for _ in range(3):
-        with reader.copies.open("x.json") as (file, found):
+        with reader.copies.open("x.json", ".json") as (file, found):
             assert file.suffix == ".json"
             assert (found.path, found.size, found.etag) == ("x.json", 3, sent.etag)
             assert found.content_type == "application/json"
@@ -108,7 +108,7 @@ def test_a_copy_in_use_is_not_pulled_away(reader):
     """A reader that has the file, or keeps it open, has its bytes whatever happens to the cache."""
     reader.put("x.bin", b"old")
     for _ in range(2):
-        with reader.copies.open("x.bin") as (file, _):
+        with reader.copies.open("x.bin", ".bin") as (file, _):
             reader.put("x.bin", b"new")
             assert reader.read("x.bin") == b"new"
             reader.put("x.bin", b"old")
@@ -219,7 +219,7 @@ def test_without_a_cache_nothing_stays(s3_server, open_reader, files_of):
     reader = open_reader(s3_server, cache_enabled=False)
     reader.put("x.bin", b"1")
     assert reader.read("x.bin") == b"1"
-    with pytest.raises(ZeroDivisionError), reader.copies.open("x.bin"):
+    with pytest.raises(ZeroDivisionError), reader.copies.open("x.bin", ".bin"):
         raise ZeroDivisionError
     assert list(reader.backend.scratch().iterdir()) == []
     assert files_of() == []
@@ -230,7 +230,7 @@ def test_a_local_file_needs_no_copy(tmp_path):
     backend = LocalFileBackend(parse_uri(tmp_path / "root"), LocalFileConfig())
     put(backend, "x.bin", b"1")
     config = StorageConfig(cache_enabled=True, cache_dir=tmp_path / "cache")
-    with Copies(backend, config).open("x.bin") as (file, metadata):
+    with Copies(backend, config).open("x.bin", ".bin") as (file, metadata):
         assert (file, metadata) == (tmp_path / "root" / "x.bin", None)
     assert not (tmp_path / "cache").exists()
     backend.close()

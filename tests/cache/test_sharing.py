@@ -5,6 +5,7 @@ import os
 import random
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -46,7 +47,7 @@ def busy(open_reader, server, bucket, seed, seconds):
             elif dice.random() < 0.02:
                 reader.copies.cleanup()
             else:
-                with reader.copies.open(path) as (file, found):
+                with reader.copies.open(path, Path(path).suffix) as (file, found):
                     data = file.read_bytes()
                 assert len(data) == found.size
                 assert data == data[:1] * len(data)

@@ -1,6 +1,7 @@
 """A model of `autostore/publishing.py` without locks: all interleavings, a crash at every step.
 
-Processes (writers of one key in different formats, deleters, readers) take atomic steps, each
+Processes (writers of one key in different formats, deleters, readers, and swappers, which
+read and then write conditionally, as `modify` does) take atomic steps, each
 one request to the place. The place is the hardest one: its listing carries no marks, and it
 cannot delete conditionally, so a conditional delete is a look and then a blind delete.
 
@@ -21,7 +22,7 @@ class Process:
     """One client's place in its program; `seen` is what it learned."""
 
     name: str
-    kind: str  # write, delete or read
+    kind: str  # write, swap, delete or read
     format: str = ""
     skew: int = 0  # how far its clock is off
     step: str = "start"
@@ -175,6 +176,38 @@ class Protocol:
             return files, dataclasses.replace(p, step="start", seen=(), todo=())
         return files, dataclasses.replace(p, step="done", result=files[p.todo[0]][0])
 
+    # -- a swapper: as a reader; then it puts, with the mark's time that it saw, if nobody put since --
+
+    def swap_start(self, files, p, world):
+        step = "get" if len(listed(files)) == 1 else "marks"
+        return files, dataclasses.replace(p, seen=(), todo=listed(files), step=step)
+
+    swap_again = swap_start
+
+    def swap_marks(self, files, p, world):
+        p = self.write_marks(files, p, world)[1]
+        if p.step == "put" and not p.seen:
+            return files, _to(p, "again")
+        if p.step == "put":
+            p = dataclasses.replace(p, step="get", todo=(max(p.seen, key=lambda entry: entry[2])[0],))
+        return files, p
+
+    def swap_get(self, files, p, world):
+        format = p.todo[0]
+        if format not in files:
+            return files, _to(p, "again")
+        return files, dataclasses.replace(p, step="put", todo=(), seen=((format, *files[format]),))
+
+    def swap_put(self, files, p, world):
+        format, *version = p.seen[0]
+        if files.get(format) != tuple(version):
+            return files, _to(p, "again")
+        files[format] = (p.name, self.swap_time(world, p, version[1]))
+        return files, dataclasses.replace(p, step="done", result=version[0])
+
+    def swap_time(self, world, p, seen):
+        return seen
+
 
 def explore(protocol: Protocol, files: dict, processes: list[Process], crashes: int) -> int:
     """Walk through every reachable state; raises `Violation`, returns the number of states."""
@@ -231,6 +264,18 @@ def _check_value(world: World, by_name: dict, value: str, reader: str | None, wh
             raise Violation(f"{what} nothing, though it was written: {world}")
     elif _replaced_by(world, value, reader) and not _crashed_writer(by_name, value):
         raise Violation(f"{what} the replaced {value}: {world}")
+    elif value in by_name and by_name[value].kind == "swap":
+        _check_swap(world, by_name[value], reader, what)
+
+
+def _check_swap(world: World, swapper: Process, reader: str | None, what: str) -> None:
+    """Nobody's acknowledged change came between what was read and what was put for it."""
+    for process in world.processes:
+        ended = process.step == "done" and (reader is None or (process.name, reader) in world.before)
+        own = process.name in (swapper.name, swapper.result)
+        later = swapper.result == "old" or (swapper.result, process.name) in world.before
+        if process.kind in ("write", "swap") and ended and later and not own:
+            raise Violation(f"{what} {swapper.name}, which never saw {process.name}: {world}")
 
 
 def _replaced_by(world: World, value: str, reader: str | None) -> bool:
@@ -260,6 +305,13 @@ def scenarios() -> Iterator[tuple[str, dict, list[Process], int]]:
         for pair in [("npy", "txt"), ("npy", "json"), ("json", "npy"), ("npy", "npy")]:
             yield f"{label}, writers {pair} {skews}", files, writers(*pair), 1
             yield f"{label}, writers {pair} and reader {skews}", files, [*writers(*pair), Process("r", "read")], 1
+        swapper = Process("s", "swap", skew=skews[2])
+        for format in ["npy", "json"]:
+            yield f"{label}, writer {format} and swapper {skews}", files, [*writers(format), swapper], 1
+        yield f"{label}, two writers, three formats, swapper {skews}", files, [*writers("npy", "txt"), swapper], 1
+        yield f"{label}, writer, swapper, reader {skews}", files, [*writers("npy"), swapper, Process("r", "read")], 1
+        two_swap = [swapper, dataclasses.replace(swapper, name="t")]
+        yield f"{label}, writer and two swappers {skews}", files, [*writers("npy"), *two_swap], 1
         yield f"{label}, three writers {skews}", files, writers("npy", "txt", "json"), 1
         yield f"{label}, writer and deleter {skews}", files, [*writers("npy"), Process("d", "delete")], 1
 
