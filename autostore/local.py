@@ -175,8 +175,10 @@ class LocalFileBackend(StorageBackend):
     def _publish(
         self, source: str, target: str, path: str, mark: Mark | None, old: os.stat_result | None
     ) -> FileMetadata:
+        mtime = mark.time_ns if mark else time.time_ns()
         # An ETag must change with every write, even within one tick of the clock.
-        mtime = max(time.time_ns(), mark.time_ns if mark else 0, old.st_mtime_ns + 1 if old else 0)
+        if old is not None and mtime <= old.st_mtime_ns:
+            mtime = max(time.time_ns(), old.st_mtime_ns + 1)
         os.utime(source, ns=(mtime, mtime))
         if self._durable:
             files.fsync(source)

@@ -145,14 +145,17 @@ class BackendContract:
         assert sorted(found.path for found in backend.list_files()) == sorted(names[1:])
 
     def test_delete_if_etag(self, backend: StorageBackend) -> None:
-        """A conditional delete spares what was changed since it was seen."""
+        """A conditional delete spares what was changed since it was seen, and removes a version once."""
         seen = self.put(backend, "x.bin", b"1")
         self.put(backend, "x.bin", b"2")
         with pytest.raises(PreconditionFailedError):
             backend.delete("x.bin", if_etag=seen)
         assert self.raw_read(backend, "x.bin") == b"2"
-        backend.delete("x.bin", if_etag=backend.get_metadata("x.bin").etag)
+        new = backend.get_metadata("x.bin").etag
+        backend.delete("x.bin", if_etag=new)
         assert self.raw_read(backend, "x.bin") is None
+        with pytest.raises(PreconditionFailedError):
+            backend.delete("x.bin", if_etag=new)
 
     def test_conditional_uploads(self, backend: StorageBackend) -> None:
         """`if_absent` and `if_etag` change nothing where they do not hold."""

@@ -1,5 +1,6 @@
 """The local backend keeps the backend contract, and what only a file system shows."""
 
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from autostore.backend import Mark, StorageBackend
 from autostore.config import LocalFileConfig
-from autostore.errors import InvalidKeyError, StoragePermissionError
+from autostore.errors import InvalidKeyError, StorageFileNotFoundError, StoragePermissionError
 from autostore.keys import parse_uri
 from autostore.local import LocalFileBackend
 from autostore.testing.backend import BackendContract
@@ -125,6 +126,52 @@ def test_names_that_are_not_utf8_are_skipped(backend, tmp_path):
     with open(os.fsencode(tmp_path / "root") + b"/\xff.json", "wb"):
         pass
     assert [found.path for found in backend.list_files()] == ["x.json"]
+
+
+def test_a_link_that_moves_takes_its_bytes_along(backend, tmp_path):
+    """Elsewhere it would lead nowhere; and the file that it led to is as it was."""
+    put(backend, "runs/five.json", b"5")
+    before = backend.get_metadata("runs/five.json").etag
+    (tmp_path / "root" / "latest.json").symlink_to("runs/five.json")
+    moved = backend.move("latest.json", "old/latest.json")
+    assert (tmp_path / "root" / "old" / "latest.json").read_bytes() == b"5"
+    assert backend.get_metadata("old/latest.json").etag == moved.etag
+    assert [found.path for found in backend.list_files()] == ["old/latest.json", "runs/five.json"]
+    assert backend.get_metadata("runs/five.json").etag == before
+
+
+def test_what_no_key_can_name_is_not_listed(backend, tmp_path):
+    """Nor does a link to itself break a listing, or count as a file."""
+    put(backend, "x.json")
+    (tmp_path / "root" / "loop.json").symlink_to("loop.json")
+    deep = tmp_path / "root"
+    for _ in range(6):
+        deep = deep / ("d" * 200)
+        deep.mkdir()
+    (deep / "y.json").write_bytes(b"1")
+    assert [found.path for found in backend.list_files()] == ["x.json"]
+    with pytest.raises(StorageFileNotFoundError):
+        backend.get_metadata("loop.json")
+
+
+def test_a_folder_that_was_made_anew_is_not_pruned(backend, tmp_path, monkeypatch):
+    """Whoever removes empty folders finds out that the one that was opened is another by now."""
+    put(backend, "a/x.json")
+    flock, folder = fcntl.flock, tmp_path / "root" / "a"
+
+    def while_another_prunes(descriptor, operation):
+        if operation & fcntl.LOCK_NB and os.path.samestat(os.fstat(descriptor), os.stat(folder)):
+            monkeypatch.setattr(fcntl, "flock", flock)
+            os.rename(folder, tmp_path / "pruned")
+            folder.mkdir()
+        return flock(descriptor, operation)
+
+    (folder / "deep").mkdir()
+    put(backend, "a/deep/y.json")
+    os.unlink(folder / "x.json")
+    monkeypatch.setattr(fcntl, "flock", while_another_prunes)
+    backend.delete("a/deep/y.json")
+    assert folder.is_dir()
 
 
 def test_files_keep_ordinary_permissions(backend, tmp_path):

@@ -10,9 +10,15 @@ import pytest
 
 from autostore.cache import Copies
 from autostore.config import LocalFileConfig, StorageConfig
-from autostore.errors import StorageConnectionError, StorageFileNotFoundError, StoragePermissionError
+from autostore.errors import (
+    StorageConnectionError,
+    StorageFileNotFoundError,
+    StorageIOError,
+    StoragePermissionError,
+)
 from autostore.keys import parse_uri
 from autostore.local import LocalFileBackend
+from autostore.s3 import S3Backend
 from tests.s3.tools import bucket_of, put
 
 DAY = 24 * 3600
@@ -201,6 +207,36 @@ def test_a_cache_that_cannot_be_made_is_named(s3_server, open_reader, tmp_path):
     reader.put("x.bin", b"1")
     with pytest.raises(Exception, match="cache_dir"):
         reader.read("x.bin")
+
+
+class FullCache(S3Backend):
+    """A backend that finds no space in the cache's folder."""
+
+    def download(self, path, file, *, unless_etag=None):
+        if "cache" in file.parts:
+            raise StorageIOError("No space left on device.")
+        return super().download(path, file, unless_etag=unless_etag)
+
+
+def test_a_full_cache_fails_no_read(s3_server, cache_dir, files_of):
+    """What the cache's disk cannot take is read past it."""
+    config = s3_server.config(cache_enabled=True, cache_dir=cache_dir)
+    backend = FullCache(parse_uri(f"s3://{s3_server.make_bucket()}/"), config)
+    put(backend, "x.json", b"[1]")
+    with Copies(backend, config).open("x.json", ".json") as (file, found):
+        assert (file.read_bytes(), found.size) == (b"[1]", 3)
+    assert files_of() == []
+    backend.close()
+
+
+@pytest.mark.parametrize("limit", [None, 10])
+def test_a_copy_has_its_whole_extension(s3_server, open_reader, limit):
+    """Fetched, confirmed or too large to be kept: libraries that look at the name find it."""
+    reader = open_reader(s3_server, cache_max_bytes=limit)
+    reader.put("v1.x.csv.gz", bytes(100))
+    for _ in range(2):
+        with reader.copies.open("v1.x.csv.gz", ".csv.gz") as (file, _):
+            assert file.name.endswith(".csv.gz")
 
 
 def test_no_secret_lies_in_the_cache(s3_server, open_reader, files_of):

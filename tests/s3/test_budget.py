@@ -106,13 +106,18 @@ def test_copies_and_moves(open_store, cost):
 
 
 def test_removal_and_conditions(open_store, cost):
-    """Deleting looks once and deletes once; a conditional write is decided by the PUT itself."""
+    """Deleting looks once and deletes once; a conditional write is decided by the PUT itself.
+
+    Before one on a bare key its file is looked up, and its mark where no GET told it.
+    """
     store = open_store()
     store["k"], store["n.json"] = {"a": 1}, {"a": 2}
     etag = store.write("c", 0).etag
     store.write("c", 1, if_etag=etag)  # the server's form of If-Match is known from here on
     assert cost(lambda: store.__delitem__("k")) == {"LIST": 1, "DELETE": 1}
     assert cost(lambda: store.__delitem__("n.json")) == {"HEAD": 1, "DELETE": 1}
-    assert cost(lambda: store.modify("c", lambda value: value + 1)) == {"GET": 1, "PUT": 1}
     assert cost(lambda: store.write("new.json", 1, if_absent=True)) == {"PUT": 1}
-    assert store["c"] == 2
+    assert cost(lambda: store.modify("c", lambda value: value + 1)) == {"LIST": 1, "GET": 1, "PUT": 1}
+    assert cost(lambda: store.modify("new.json", lambda value: value + 1)) == {"GET": 1, "PUT": 1}
+    assert cost(lambda: store.write("c", 3, if_etag=store.get_metadata("c").etag)) == {"LIST": 2, "HEAD": 1, "PUT": 1}
+    assert store["c"] == 3

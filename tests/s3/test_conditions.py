@@ -163,3 +163,21 @@ def test_the_user_metadata_of_others_is_shown(backend, s3_server):
     assert (dict(found.extra), found.content_type) == ({"owner": "ann"}, "a/b")
     put(backend, "y.bin", b"1", if_absent=True)
     assert backend.get_metadata("y.bin").extra == {}
+
+
+def test_a_removal_whose_answer_was_lost_is_done(line, proxy):
+    """A conditional DELETE that arrived is not another's where it is sent again."""
+    sent = put(line, "x.bin", b"1")
+    lost = []
+
+    def fault(request):
+        if request.method == "DELETE" and not lost:
+            lost.append(request)
+            return Fault("lost")
+        return None
+
+    proxy.fault = fault
+    line.delete("x.bin", if_etag=sent.etag)
+    assert lost
+    with pytest.raises(PreconditionFailedError):
+        line.delete("x.bin", if_etag=sent.etag)

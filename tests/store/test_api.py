@@ -2,6 +2,7 @@
 
 import dataclasses
 import pickle
+from typing import ClassVar
 
 import numpy as np
 import polars as pl
@@ -17,6 +18,7 @@ from autostore import (
     PreconditionFailedError,
     S3StorageConfig,
     StorageConfig,
+    StorageError,
     StorageFileNotFoundError,
     StoragePermissionError,
     UnsupportedFormatError,
@@ -339,6 +341,35 @@ def test_a_change_of_handlers_is_seen_at_once(store):
     store.unregister_handler(TextHandler)
     with pytest.raises(StorageFileNotFoundError):
         store["w"]
+
+
+class Exhausting(DataHandler):
+    """Needs more memory than there is."""
+
+    extensions: ClassVar = [".big"]
+    priority = 50
+
+    def can_handle_data(self, data):
+        return type(data) is str
+
+    def read_from_file(self, file_path, file_extension):
+        raise MemoryError
+
+    def write_to_file(self, data, file_path, file_extension):
+        raise MemoryError
+
+
+def test_memory_that_runs_out_is_no_refusal_and_no_damage(local_store, folder):
+    """A value does not go to another format for it, and nobody is told to delete the key."""
+    local_store.register_handler(Exhausting())
+    with pytest.raises(StorageError, match="memory ran out") as caught:
+        local_store["k"] = "text"
+    assert type(caught.value) is StorageError
+    assert list(local_store) == []
+    (folder / "k.big").write_bytes(b"1")
+    with pytest.raises(StorageError, match="memory ran out") as caught:
+        local_store["k.big"]
+    assert type(caught.value) is StorageError
 
 
 def test_extensions_and_uris_are_checked(store):
