@@ -22,8 +22,8 @@ class DataHandler(ABC):
     Promises that every implementation keeps, and `HandlerContract` tests: what
     `read_from_file` returns equals what was written and has its type; a value that the
     format cannot hold so is refused with `UnsupportedFormatError`, never changed silently;
-    reading keeps no path (a lazy or mapped value keeps a descriptor), so the file may be
-    replaced or removed at any time afterwards.
+    reading opens the path once and keeps none (a lazy or mapped value keeps a descriptor), as
+    the file may be replaced or removed at any time, also while it is read.
     """
 
     explicit_only: ClassVar[bool] = False
