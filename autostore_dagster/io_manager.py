@@ -39,6 +39,7 @@ class AutoStoreIOManager(dg.ConfigurableIOManager):
     )
 
     _store: AutoStore | None = PrivateAttr(default=None)
+    _resolved: Optional["AutoStoreIOManager"] = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Open the store that the steps of this process share."""
@@ -52,19 +53,28 @@ class AutoStoreIOManager(dg.ConfigurableIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Store what an asset or op returned."""
+        if self._store is None:
+            self._set_up().handle_output(context, obj)
+            return
         options = writing.Options(previews=self.previews, data_version=self.data_version)
         retry = self._retrying(context)
-        writing.write(self._opened(), context, obj, options=options, concurrency=self.concurrency, retrying=retry)
+        writing.write(self._store, context, obj, options=options, concurrency=self.concurrency, retrying=retry)
 
     def load_input(self, context: dg.InputContext) -> Any:
         """What a consumer asked for, also for `load_asset_value` and asset checks."""
-        retry = self._retrying(context)
-        return loading.load(self._opened(), context, concurrency=self.concurrency, retrying=retry)
+        if self._store is None:
+            return self._set_up().load_input(context)
+        return loading.load(self._store, context, concurrency=self.concurrency, retrying=self._retrying(context))
 
-    def _opened(self) -> AutoStore:
-        if self._store is None:  # called without Dagster's set-up, as tests do
-            self._store = self._open()
-        return self._store
+    def _set_up(self) -> "AutoStoreIOManager":
+        """The same manager with its `EnvVar`s resolved, for calls without Dagster's set-up, as tests make them."""
+        if self._resolved is None:
+            with self.process_config_and_initialize_cm() as resolved:
+                pass
+            # Its store stays open after the call: a lazy table that was loaded reads its files later.
+            resolved._store = resolved._open()  # noqa: SLF001  # the same class
+            self._resolved = resolved
+        return self._resolved
 
     def _open(self) -> AutoStore:
         return AutoStore(self.uri, self.storage.to_core() if self.storage else None)

@@ -4,10 +4,11 @@ import os
 from typing import Any
 
 import dagster as dg
+import polars as pl
 import pytest
 
 from autostore import AutoStore
-from autostore_dagster import AutoStoreIOManager
+from autostore_dagster import AutoStoreIOManager, LocalStorageConfig
 
 
 @dg.op
@@ -147,6 +148,32 @@ def test_contexts_built_by_hand(rig):
     rig.manager.handle_output(writing, {"a": 1})
     assert rig.manager.load_input(reading) == {"a": 1}
     assert rig.store()["thing"] == {"a": 1}
+
+
+def test_variables_of_managers_used_by_hand(tmp_path, monkeypatch):
+    """Each EnvVar is resolved as in a run, nested ones too, and one that is missing is named."""
+    for name, value in {"PLACE": str(tmp_path / "store"), "KEY": "the real key", "OFTEN": "2"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    storage = LocalStorageConfig(pickle_key=dg.EnvVar("KEY"))
+    manager = AutoStoreIOManager(uri=dg.EnvVar("PLACE"), storage=storage, retries=dg.EnvVar.int("OFTEN"))
+    writing, reading = hand_built()
+    manager.handle_output(writing, {"real": 1 + 2j})
+    assert manager.load_input(reading) == {"real": 1 + 2j}
+    signed = AutoStore(tmp_path / "store", LocalStorageConfig(pickle_key="the real key").to_core())
+    assert signed["thing"] == {"real": 1 + 2j}
+    assert list(signed.list_files()) == ["thing.pkl"]
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+    with pytest.raises(dg.DagsterInvalidConfigError, match="NOWHERE"):
+        AutoStoreIOManager(uri=dg.EnvVar("NOWHERE")).handle_output(writing, 1)
+
+
+def test_a_lazy_table_of_a_manager_used_by_hand(rig):
+    """A lazy table is read after the call that loaded it, as long as its manager lives."""
+    writing, reading = hand_built(kind=pl.LazyFrame)
+    rig.manager.handle_output(writing, pl.DataFrame({"x": [1]}))
+    table = rig.manager.load_input(reading)
+    assert table.collect()["x"].to_list() == [1]
 
 
 def test_partitions_of_contexts_built_by_hand(rig):
