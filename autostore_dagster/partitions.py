@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from autostore_dagster.keys import DATE, PARTITION, asset_key, run_key
+from autostore_dagster.mappings import is_fixed, maps_to_one
 
 __all__ = ["is_one_to_one", "keys_by_partition", "single_key"]
 
@@ -48,27 +49,14 @@ def is_one_to_one(context: dg.InputContext) -> bool:
     except dg.DagsterInvariantViolationError:  # load_asset_value: one partition was asked for, or a range
         return context.has_partition_key
     mapping = consumer.get_partition_mapping(context.asset_key) if consumer else None
-    own = consumer.partitions_def if consumer else None
-    return _maps_to_one(mapping, own, context.asset_partitions_def, single_run=context.has_partition_key)
-
-
-def _maps_to_one(
-    mapping: dg.PartitionMapping | None,
-    own: dg.PartitionsDefinition | None,
-    upstream: dg.PartitionsDefinition,
-    *,
-    single_run: bool,
-) -> bool:
-    if isinstance(mapping, dg.LastPartitionMapping):
+    if is_fixed(mapping):
         return True
-    if isinstance(mapping, dg.SpecificPartitionsPartitionMapping):
-        return len(mapping.partition_keys) == 1
-    if isinstance(mapping, dg.TimeWindowPartitionMapping) and mapping.start_offset != mapping.end_offset:
+    if consumer is None or consumer.partitions_def is None or not context.has_partition_key:
         return False
-    if isinstance(mapping, dg.AllPartitionMapping) or own is None:
+    policy = consumer.backfill_policy  # a run of one partition that might have had many gets what those would
+    if policy is not None and policy.max_partitions_per_run != 1:
         return False
-    finer = isinstance(own, dg.MultiPartitionsDefinition) and not isinstance(upstream, dg.MultiPartitionsDefinition)
-    return single_run and (own == upstream or finer or isinstance(mapping, dg.StaticPartitionMapping))
+    return maps_to_one(mapping, consumer.partitions_def, context.asset_partitions_def)
 
 
 def _ordered(context: dg.InputContext | dg.OutputContext, definition: dg.PartitionsDefinition) -> Sequence[str]:

@@ -36,12 +36,12 @@ def table(context) -> pl.DataFrame:
     return pl.DataFrame({"x": [len(context.partition_key)], "y": ["text"]})
 
 
-def consumer(annotation, upstream="number", *, metadata=None, mapping=None, partitions_def=None, check=None):
+def consumer(annotation, upstream="number", *, metadata=None, mapping=None, check=None, **options):
     """An asset that hands what it was given to `check`."""
 
     @dg.asset(
         ins={"given": dg.AssetIn(upstream, metadata=metadata, partition_mapping=mapping)},
-        partitions_def=partitions_def,
+        **options,
     )
     def consuming(given: annotation) -> None:
         check(given)
@@ -91,6 +91,139 @@ def test_a_set_of_one_partition_is_still_a_dict(rig, annotation):
 
     rig.run(one, partition="a")
     assert received(rig, annotation, one) == {"a": 5}
+
+
+def windows(cron, start, end):
+    """The windows of a schedule, between two days."""
+    return dg.TimeWindowPartitionsDefinition(cron_schedule=cron, fmt="%Y-%m-%d", start=start, end=end)
+
+
+def grid(**dimensions):
+    """A definition of several dimensions."""
+    return dg.MultiPartitionsDefinition(dimensions)
+
+
+def by_dimension(**mappings):
+    """Upstream dimensions, mapped to those of the same name."""
+    return dg.MultiPartitionMapping(
+        {name: dg.DimensionPartitionMapping(name, mapping) for name, mapping in mappings.items()}
+    )
+
+
+class Custom(dg.PartitionMapping):
+    """A mapping of a user's own, to the partition of the same name."""
+
+    description = "The same."
+    _same = dg.IdentityPartitionMapping()
+
+    def validate_partition_mapping(self, *args, **kwargs):
+        """All is well."""
+
+    def get_upstream_mapped_partitions_result_for_partitions(self, *args, **kwargs):
+        """As the identity."""
+        return self._same.get_upstream_mapped_partitions_result_for_partitions(*args, **kwargs)
+
+    def get_downstream_partitions_for_partitions(self, *args, **kwargs):
+        """As the identity."""
+        return self._same.get_downstream_partitions_for_partitions(*args, **kwargs)
+
+
+DAY = DAYS[0]
+red = dg.StaticPartitionsDefinition(["red"])
+warm = dg.StaticPartitionsDefinition(["red", "orange", "yellow"])
+day = dg.DailyPartitionsDefinition(DAY, end_date=DAYS[1])
+later = dg.DailyPartitionsDefinition("2012-12-31", end_date="2013-01-08")
+hours = dg.HourlyPartitionsDefinition("2013-01-01-00:00", end_date="2013-01-01-03:00")
+hour = dg.HourlyPartitionsDefinition("2013-01-01-00:00", end_date="2013-01-01-01:00")
+weeks = dg.WeeklyPartitionsDefinition("2012-12-30", end_date="2013-01-13")
+months = dg.MonthlyPartitionsDefinition("2013-01-01", end_date="2013-03-01")
+red_day, red_hour = f"red|{DAY}", "red|2013-01-01-02:00"
+same, every = dg.IdentityPartitionMapping(), dg.AllPartitionMapping()
+overlapping = dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True)
+dimension = dg.MultiToSingleDimensionPartitionMapping
+
+# The consumer's partitions and its key, the upstream's and its key, and the mapping.
+ONE = {
+    "the last": (None, None, days, DAYS[-1], dg.LastPartitionMapping()),
+    "one that is named": (None, None, days, DAY, dg.SpecificPartitionsPartitionMapping([DAY])),
+    "named, of another": (colors, "red", days, DAY, dg.SpecificPartitionsPartitionMapping([DAY])),
+    "the same": (colors, "red", colors, "red", None),
+    "the identity": (colors, "red", warm, "red", same),
+    "the inferred identity": (colors, "red", warm, "red", None),
+    "the same days": (days, DAY, later, DAY, dg.TimeWindowPartitionMapping()),
+    "the same days, inferred": (days, DAY, later, DAY, None),
+    "the day before": (days, DAYS[1], days, DAY, dg.TimeWindowPartitionMapping(-1, -1)),
+    "the day of an hour": (hours, "2013-01-01-02:00", days, DAY, None),
+    "the week of a day": (days, DAY, weeks, "2012-12-30", None),
+    "the month of a day": (days, DAY, months, DAY, dg.TimeWindowPartitionMapping()),
+    "keys one by one": (colors, "red", warm, "red", dg.StaticPartitionMapping({"red": ["red", "blue"]})),
+    "a dimension": (grid(day=days, color=colors), red_day, days, DAY, None),
+    "a dimension, said": (grid(day=days, color=colors), red_day, colors, "red", dimension()),
+    "the day of a dimension": (grid(hour=hours, color=colors), red_hour, days, DAY, None),
+    "the same dimensions": (grid(day=days, color=colors), red_day, grid(day=days, color=colors), red_day, None),
+    "every dimension": (
+        grid(day=days, color=colors), red_day, grid(day=later, color=warm), red_day,
+        by_dimension(day=dg.TimeWindowPartitionMapping(), color=same),
+    ),
+}  # fmt: skip
+
+MANY = {
+    "all": (colors, "red", red, "red", every),
+    "a day and that before": (days, DAY, day, DAY, dg.TimeWindowPartitionMapping(-1, 0, True)),
+    "the hours of a day": (days, DAY, hour, "2013-01-01-00:00", overlapping),
+    "the days of a week": (weeks, "2012-12-30", day, DAY, overlapping),
+    "the weeks of a month": (months, DAY, windows("0 0 * * 2", DAY, "2013-01-08"), DAY, overlapping),
+    "a month's first and Mondays": (months, DAY, windows("0 0 1 * 1", DAY, "2013-01-07"), DAY, overlapping),
+    "the hours before": (days, DAYS[1], hour, "2013-01-01-00:00", dg.TimeWindowPartitionMapping(-1, -1, True)),
+    "keys, two of another": (
+        colors, "red", warm, "red", dg.StaticPartitionMapping({"red": "red", "orange": "blue", "yellow": "blue"}),
+    ),
+    "the other dimension": (days, DAY, grid(day=days, color=red), red_day, None),
+    "the other dimension, said": (days, DAY, grid(day=days, color=red), red_day, dimension()),
+    "a dimension left out": (
+        grid(day=days, color=colors), red_day, grid(day=days, color=red), red_day, by_dimension(day=same),
+    ),
+    "all of a dimension": (
+        grid(day=days, color=colors), red_day, grid(day=days, color=red), red_day, by_dimension(day=same, color=every),
+    ),
+    "a user's own": (colors, "red", red, "red", Custom()),
+}  # fmt: skip
+
+
+def received_of_one(rig, own, own_key, upstream, key, mapping, **more):
+    """What an un-annotated consumer gets of a mapping that leads to one partition today."""
+
+    @dg.asset(partitions_def=upstream)
+    def up() -> int:
+        return 5
+
+    rig.run(up, partition=key)
+    return received(rig, Any, up, mapping=mapping, partitions_def=own, partition=own_key, **more)
+
+
+@pytest.mark.parametrize("case", ONE)
+def test_mappings_to_one(local_rig, case):
+    """A mapping that always leads to one partition gives its bare value."""
+    assert received_of_one(local_rig, *ONE[case]) == 5
+
+
+@pytest.mark.parametrize("case", MANY)
+def test_mappings_to_many(local_rig, case):
+    """A mapping that may lead to several partitions gives a dict, also where there is only one today."""
+    assert received_of_one(local_rig, *MANY[case]) == {MANY[case][3]: 5}
+
+
+@pytest.mark.parametrize(
+    ("policy", "wanted"),
+    [
+        (dg.BackfillPolicy.single_run(), {DAY: 5}),
+        (dg.BackfillPolicy.multi_run(2), {DAY: 5}),
+        (dg.BackfillPolicy.multi_run(1), 5),
+    ],
+)
+def test_a_consumer_of_ranges_gets_a_dict_for_one_day_too(local_rig, policy, wanted):
+    """A consumer whose runs may have several partitions gets the same shape for a run of one."""
+    assert received_of_one(local_rig, days, DAY, days, DAY, None, backfill_policy=policy) == wanted
 
 
 @pytest.mark.parametrize("annotation", [dict[str, int], dict[str, Any], dict, Any])
@@ -148,9 +281,8 @@ def test_a_frame_of_one_partition_has_the_column_too(rig):
 
 def test_a_frame_of_two_dimensions(rig):
     """Every dimension is a column of its own."""
-    grid = dg.MultiPartitionsDefinition({"day": days, "color": colors})
 
-    @dg.asset(partitions_def=grid)
+    @dg.asset(partitions_def=grid(day=days, color=colors))
     def cells() -> pl.DataFrame:
         return pl.DataFrame({"x": [1]})
 
