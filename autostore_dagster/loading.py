@@ -33,6 +33,7 @@ class _Request:
     store: AutoStore
     context: dg.InputContext
     annotation: Any
+    allows_none: bool
     columns: list[str] | None
     allow_missing: bool
     concurrency: int
@@ -79,10 +80,12 @@ class _Request:
 def load(store: AutoStore, context: dg.InputContext, *, concurrency: int, retrying: Retry) -> Any:
     """The value of an input: one object, a dict by partition, or one frame over all partitions."""
     metadata = context.definition_metadata or {}
+    annotation = _annotation(context)
     request = _Request(
         store=store,
         context=context,
-        annotation=_annotation(context),
+        annotation=annotations.required(annotation),
+        allows_none=annotations.fits(None, annotation),
         columns=_columns(metadata),
         allow_missing=bool(metadata.get("allow_missing_partitions", False)),
         concurrency=concurrency,
@@ -99,7 +102,7 @@ def load(store: AutoStore, context: dg.InputContext, *, concurrency: int, retryi
 
 def _annotation(context: dg.InputContext) -> Any:
     try:
-        return annotations.required(context.dagster_type.typing_type)
+        return context.dagster_type.typing_type
     except dg.DagsterInvariantViolationError:  # a context that was built by hand, without a type
         return Any
 
@@ -152,15 +155,26 @@ def _load_only(request: _Request, keys: Mapping[str, str], item: Any, *, one_to_
 
     The value tells where only one of them fits; where both do, the partition mapping.
     """
-    lazy = annotations.is_polars_frame(annotations.required(item))
-    values = _load_each(request, keys, item if lazy else Any)
+    values = _load_item(request, keys, item)
     for value in values.values():
-        whole, one = annotations.fits(value, request.annotation), annotations.fits(value, item)
-        if whole and (one_to_one or not one):
+        one = annotations.fits(value, item)
+        if value is None:
+            return None if one_to_one and (request.allows_none or not one) else values
+        if annotations.fits(value, request.annotation) and (one_to_one or not one):
             return value
-        if not one and value is not None:
+        if not one:
             return _load_each(request, keys, item)
     return values
+
+
+def _load_item(request: _Request, keys: Mapping[str, str], item: Any) -> dict[str, Any]:
+    """The values as they were stored, but tables at once as the kind that is asked for."""
+    if annotations.is_polars_frame(annotations.required(item)):
+        try:
+            return _load_each(request, keys, item)
+        except UnsupportedFormatError:  # no table, but perhaps a dict of them
+            pass
+    return _load_each(request, keys, Any)
 
 
 def _load_frame(request: _Request, keys: Mapping[str, str]) -> Any:

@@ -239,6 +239,36 @@ def test_a_stored_dict_is_not_mistaken(rig, annotation):
     assert received(rig, dict[str, dict], one) == {"a": {"x": 1}}
 
 
+@pytest.mark.parametrize("partitions_def", [None, colors])
+def test_a_stored_dict_of_frames(rig, partitions_def):
+    """A value that is a dict of frames comes bare to a one-to-one consumer, as it does without partitions."""
+
+    @dg.asset(partitions_def=partitions_def)
+    def sides() -> dict[str, pl.DataFrame]:
+        return {"left": pl.DataFrame({"x": [1]}), "right": pl.DataFrame({"x": [2]})}
+
+    partition = "red" if partitions_def else None
+    rig.run(sides, partition=partition)
+    given = received(rig, dict[str, pl.DataFrame], sides, partitions_def=partitions_def, partition=partition)
+    assert {name: frame["x"].item() for name, frame in given.items()} == {"left": 1, "right": 2}
+
+
+@pytest.mark.parametrize("annotation", [dict[str, int] | None, dict | None])
+def test_a_stored_none_is_not_a_dict_of_none(rig, annotation):
+    """A None where a dict may be comes bare to a one-to-one consumer, by partition to the others."""
+
+    @dg.asset(partitions_def=red)
+    def maybe() -> dict[str, int] | None:
+        return None
+
+    rig.run(maybe, partition="red")
+    mapping = {"partitions_def": red, "partition": "red"}
+    assert received(rig, annotation, maybe, **mapping) is None
+    assert received(rig, dict[str, int | None], maybe, **mapping) == {"red": None}
+    assert received(rig, dict[str, int | None] | None, maybe) == {"red": None}
+    assert received(rig, dict[str, int], maybe, **mapping, expect=False) is None
+
+
 def test_no_partition(rig):
     """Zero upstream partitions are an empty dict, and None for any other annotation."""
     window = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1)
