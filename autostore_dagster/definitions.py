@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar
 
 import dagster as dg
 
+from autostore_dagster.annotations import by_partition, required
 from autostore_dagster.keys import asset_key
 
 __all__ = ["stamp"]
@@ -26,34 +27,42 @@ _TABLES = {"polars", "pandas", "arrow"}
 Asset = TypeVar("Asset", bound=Any)
 
 
-def stamp(assets: Iterable[Asset], *, uri: str) -> list[Asset]:
+def stamp(assets: Iterable[Asset], *, uri: str, io_manager_key: str = "io_manager") -> list[Asset]:
     """The same assets, each with its `dagster/uri`, the kind of what it returns, and tables with their name.
 
-    What an asset states itself is kept. `uri` is shown in the UI, so it holds no secret.
+    What an asset states itself is kept, and one that stores nothing under this `io_manager_key` is left
+    as it is. `uri` is shown in the UI, so it holds no secret.
     """
-    return [_stamped_definition(asset, uri) for asset in assets]
+    return [_stamped_definition(asset, uri, io_manager_key) for asset in assets]
 
 
-def _stamped_definition(asset: Asset, uri: str) -> Any:
+def _stamped_definition(asset: Asset, uri: str, io_manager_key: str) -> Any:
     if isinstance(asset, dg.AssetSpec):
-        return _stamped(None, uri, asset)
-    return asset.map_asset_specs(partial(_stamped, asset, uri)) if isinstance(asset, dg.AssetsDefinition) else asset
+        return _stamped(uri, None, asset)
+    if not isinstance(asset, dg.AssetsDefinition):
+        return asset
+    return asset.map_asset_specs(partial(_stamped_output, asset, uri, io_manager_key))
 
 
-def _stamped(definition: dg.AssetsDefinition | None, uri: str, spec: dg.AssetSpec) -> dg.AssetSpec:
-    key = asset_key(spec.key.path)
-    kind = _kind(spec, definition) if definition is not None and definition.is_executable else None
-    metadata: dict[str, Any] = {"dagster/uri": f"{uri.rstrip('/')}/{key}"}
+def _stamped_output(definition: dg.AssetsDefinition, uri: str, io_manager_key: str, spec: dg.AssetSpec) -> dg.AssetSpec:
+    if not definition.is_executable:
+        return _stamped(uri, None, spec)
+    # Of a graph's output only the op that makes it knows the type.
+    output, _ = definition.node_def.resolve_output_to_origin(definition.get_output_name_for_asset_key(spec.key), None)
+    if output.dagster_type.is_nothing or definition.get_io_manager_key_for_asset_key(spec.key) != io_manager_key:
+        return spec
+    return _stamped(uri, _kind(output.dagster_type.typing_type), spec)
+
+
+def _stamped(uri: str, kind: str | None, spec: dg.AssetSpec) -> dg.AssetSpec:
+    metadata: dict[str, Any] = {"dagster/uri": f"{uri.rstrip('/')}/{asset_key(spec.key.path)}"}
     if kind in _TABLES:
         metadata["dagster/table_name"] = ".".join(spec.key.path)
     kinds = {kind} if kind and not spec.kinds else set()
     return spec.merge_attributes(kinds=kinds).replace_attributes(metadata={**metadata, **spec.metadata})
 
 
-def _kind(spec: dg.AssetSpec, definition: dg.AssetsDefinition) -> str | None:
-    output = definition.get_output_name_for_asset_key(spec.key)
-    returned = definition.op.output_def_named(output).dagster_type.typing_type
-    if get_origin(returned) is dict:  # by partition
-        returned = get_args(returned)[1]
-    packages = [base.__module__.partition(".")[0] for base in getattr(returned, "__mro__", ())]
+def _kind(annotation: Any) -> str | None:
+    _, returned = by_partition(required(annotation))
+    packages = [base.__module__.partition(".")[0] for base in getattr(required(returned), "__mro__", ())]
     return next((_KINDS[package] for package in packages if package in _KINDS), None)

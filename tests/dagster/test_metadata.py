@@ -253,3 +253,47 @@ def test_stamped_definitions():
     assert next(iter(second.specs)).kinds == {"mine"}
     assert next(iter(third.specs)).kinds == set()
     assert spec.metadata["dagster/uri"] == "s3://b/p/outside"
+
+
+@dg.op
+def make_frame() -> pl.DataFrame | None:
+    """A frame, or none."""
+    return pl.DataFrame({"x": [1]})
+
+
+@dg.op
+def make_array() -> np.ndarray:
+    """An array."""
+    return np.zeros(1)
+
+
+def test_stamped_graphs():
+    """Assets that a graph makes have the kind of their own output, and Optional hides none."""
+
+    @dg.graph_asset
+    def table():
+        return make_frame()
+
+    @dg.graph_multi_asset(outs={"first": dg.AssetOut(), "second": dg.AssetOut()})
+    def both():
+        return {"first": make_frame(), "second": make_array()}
+
+    kinds = {spec.key.to_user_string(): spec.kinds for asset in stamp([table, both], uri="x") for spec in asset.specs}
+    assert kinds == {"table": {"polars"}, "first": {"polars"}, "second": {"numpy"}}
+
+
+def test_what_is_not_stored_is_not_stamped():
+    """Assets that return nothing, or that another IO manager keeps, get no uri."""
+
+    @dg.asset
+    def nothing() -> None: ...
+
+    @dg.asset(io_manager_key="warehouse")
+    def elsewhere() -> pl.DataFrame: ...
+
+    def stamped(**options):
+        found = stamp([nothing, elsewhere], uri="x", **options)
+        return [asset.key.to_user_string() for asset in found if "dagster/uri" in asset.get_asset_spec().metadata]
+
+    assert stamped() == []
+    assert stamped(io_manager_key="warehouse") == ["elsewhere"]
