@@ -35,7 +35,9 @@ class AutoStoreIOManager(dg.ConfigurableIOManager):
     concurrency: int = Field(default=32, ge=1, description="Partitions of one input or output in flight at once.")
     previews: bool = Field(default=True, description="Show heads, images and statistics of values in the UI.")
     data_version: bool = Field(
-        default=False, description="Version assets by their stored bytes, so that unchanged ones do not look stale."
+        default=False,
+        description="Version assets by their stored bytes, so that unchanged ones do not look stale; "
+        "a run over several partitions gives them no version.",
     )
 
     _store: AutoStore | None = PrivateAttr(default=None)

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from autostore import AutoStore, UnsupportedFormatError
+from autostore_dagster import annotations
 from autostore_dagster.metadata import PREVIEW_ERROR, Stored, describe
 from autostore_dagster.partitions import keys_by_partition, single_key
 from autostore_dagster.retrying import Retry
@@ -30,7 +31,8 @@ class Options:
     Attributes:
         format: an extension such as "csv"; None: chosen by the value.
         previews: show heads, images and statistics in the UI.
-        data_version: version the asset by a hash of the stored bytes (read back once more).
+        data_version: version the asset by a hash of the stored bytes (read back once more), where a run
+            writes one partition; Dagster has one version for all that a step writes of an asset.
     """
 
     format: str | None = None
@@ -70,7 +72,7 @@ def write(
     for (partition, _), metadata in zip(values.values(), found, strict=True):
         _add_metadata(context, metadata, partition if len(values) > 1 else None)
     if options.data_version and len(values) == 1 and context.has_asset_key:
-        _set_data_version(store, context, next(iter(values)))
+        _set_data_version(store, context, retrying, next(iter(values)))
 
 
 def _write_one(
@@ -82,7 +84,8 @@ def _write_one(
 ) -> Mapping[str, dg.MetadataValue]:
     key, (partition, value) = entry
     began = time.perf_counter()
-    file = retrying(partial(store.write, key, value, format=options.format))
+    chosen = options.format if value is not None else None  # a None has a format of its own
+    file = retrying(partial(store.write, key, value, format=chosen))
     stored = Stored(key=key, store_uri=store.uri, file=file, seconds=time.perf_counter() - began)
     metadata = describe(store, value, stored, partitioned=partition is not None, previews=options.previews)
     if PREVIEW_ERROR in metadata:
@@ -95,7 +98,7 @@ def _values_by_key(context: dg.OutputContext, value: Any) -> dict[str, tuple[str
     if not (context.has_asset_key and context.has_asset_partitions):
         return {single_key(context): (None, value)}
     keys = keys_by_partition(context)
-    if len(keys) == 1 and not _is_single_run_dict(context, value, keys):
+    if len(keys) == 1 and not _is_dict_by_partition(context, value, keys):
         (partition, key), *_ = keys.items()
         return {key: (partition, value)}
     if not isinstance(value, Mapping) or set(value) != set(keys):
@@ -104,19 +107,24 @@ def _values_by_key(context: dg.OutputContext, value: Any) -> dict[str, tuple[str
     return {key: (partition, by_partition[partition]) for partition, key in keys.items()}
 
 
-def _is_single_run_dict(context: dg.OutputContext, value: Any, keys: Mapping[str, str]) -> bool:
-    """Whether an asset that may get many partitions in a run returned its dict for a run of one."""
+def _is_dict_by_partition(context: dg.OutputContext, value: Any, keys: Mapping[str, str]) -> bool:
+    """Whether an asset that may get many partitions in a run returned its dict for a run of one.
+
+    Its keys tell, or else its annotation: one that says `dict[str, T]` means the dict by partition.
+    """
     try:
         policy = context.step_context.job_def.asset_layer.get(context.asset_key).backfill_policy
     except dg.DagsterInvariantViolationError:  # a context that was built by hand
-        policy = None
-    many = policy is not None and policy.max_partitions_per_run != 1
-    return many and isinstance(value, Mapping) and set(value) == set(keys)
+        return False
+    if policy is None or policy.max_partitions_per_run == 1 or not isinstance(value, Mapping):
+        return False
+    by_partition, item = annotations.by_partition(annotations.required(context.dagster_type.typing_type))
+    return set(value) == set(keys) or (by_partition and item is not Any)
 
 
 def _not_by_partition(context: dg.OutputContext, value: Any, keys: Mapping[str, str]) -> str:
     asset = context.asset_key.to_user_string()
-    wanted = f"This run is for {len(keys)} partitions of asset {asset}, so return a dict of partition key -> value"
+    wanted = f"This run is for {len(keys)} partition(s) of asset {asset}, so return a dict of partition key -> value"
     if not isinstance(value, Mapping):
         return f"{wanted}, not a {type(value).__qualname__}. Nothing was written."
     missing, foreign = sorted(set(keys) - set(value)), sorted(map(str, set(value) - set(keys)))
@@ -136,10 +144,10 @@ def _add_metadata(context: dg.OutputContext, metadata: Mapping[str, Any], partit
     step.add_asset_metadata(new, asset_key=context.asset_key, partition_key=partition)
 
 
-def _set_data_version(store: AutoStore, context: dg.OutputContext, key: str) -> None:
+def _set_data_version(store: AutoStore, context: dg.OutputContext, retrying: Retry, key: str) -> None:
     step = context.step_context
     if not step.has_data_version(context.asset_key):  # the user's own wins
-        digest = hashlib.sha256(store.read(key, as_type=bytes)).hexdigest()
+        digest = hashlib.sha256(retrying(partial(store.read, key, as_type=bytes))).hexdigest()
         step.set_data_version(context.asset_key, dg.DataVersion(digest))
 
 

@@ -1,5 +1,7 @@
 """Writing: atomic, in the format that was asked for, partition by partition, and retried without computing again."""
 
+import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -14,11 +16,11 @@ DAYS = days.get_partition_keys()
 WHOLE = (DAYS[0], DAYS[-1])
 
 
-def by_day(values, policy=True, name="daily"):
+def by_day(values, policy=True, name="daily", annotation=Any):
     """An asset that returns these values for a run of several days."""
 
     @dg.asset(name=name, partitions_def=days, backfill_policy=dg.BackfillPolicy.single_run() if policy else None)
-    def daily() -> Any:
+    def daily() -> annotation:
         return values
 
     return daily
@@ -35,6 +37,23 @@ def test_a_range_of_one(rig):
     daily = by_day({DAYS[1]: 5})
     rig.run(daily, between=(DAYS[1], DAYS[1]))
     assert rig.load(daily, partition=DAYS[1]) == 5
+
+
+@pytest.mark.parametrize("annotation", [dict[str, int], Mapping[str, int] | None])
+@pytest.mark.parametrize("values", [{}, {DAYS[2]: 1}, {DAYS[1]: 1, DAYS[2]: 1}])
+def test_a_range_of_one_that_is_wrong(rig, annotation, values):
+    """A dict of other days, from an asset that says it returns a dict by day, does not become the day's value."""
+    rig.run(by_day({DAYS[1]: 5}, annotation=annotation), partition=DAYS[1])
+    result = rig.run(by_day(values, annotation=annotation), partition=DAYS[1], expect=False)
+    assert "Nothing was written" in str(result.all_events)
+    assert {key: rig.store()[key] for key in rig.stored()} == {f"daily/date={DAYS[1]}/data": 5}
+
+
+@pytest.mark.parametrize("annotation", [Any, dict, dict[str, Any]])
+def test_a_range_of_one_that_may_be_a_dict(local_rig, annotation):
+    """Where the annotation does not say what the dict is of, a dict with other keys is the day's value."""
+    local_rig.run(by_day({"x": 1}, annotation=annotation), partition=DAYS[1])
+    assert local_rig.load(by_day({}), partition=DAYS[1]) == {"x": 1}
 
 
 def test_a_dict_that_happens_to_have_that_key(rig):
@@ -102,6 +121,18 @@ def test_the_format_may_not_hold_the_value(rig):
     rig.run(document)
     rig.run(document, expect=False)
     assert rig.load(document) == {"a": 1}
+
+
+def test_a_none_has_a_format_of_its_own(rig):
+    """The asset's format is for its values; a None is stored as a None."""
+
+    @dg.asset(metadata={"autostore/format": "csv"})
+    def table() -> pl.DataFrame | None:
+        return None
+
+    rig.run(table)
+    assert list(rig.store().list_files()) == ["table.json"]
+    assert rig.load(table, pl.DataFrame | None) is None
 
 
 def test_another_type_leaves_no_sibling(rig):
@@ -227,3 +258,25 @@ def test_the_data_version(rig, how):
         versions.append(event.tags["dagster/data_version"])
     assert versions[0] == versions[1] != versions[2]
     assert rig.run(own).asset_materializations_for_node("own")[0].tags["dagster/data_version"] == "mine"
+
+
+def test_the_data_version_is_read_over_a_bad_line(flaky, monkeypatch):
+    """A connection that is lost while the version is made is tried again, without computing the step again."""
+    computed, upload = [], Flaky.upload
+
+    def upload_and_fail(self, *args, **kwargs):
+        written = upload(self, *args, **kwargs)
+        Flaky.failures = 2
+        return written
+
+    monkeypatch.setattr(Flaky, "upload", upload_and_fail)
+
+    @dg.asset(metadata={"autostore/data_version": True}, retry_policy=dg.RetryPolicy(max_retries=3))
+    def expensive() -> int:
+        computed.append(1)
+        return 5
+
+    event = flaky.run(expensive).asset_materializations_for_node("expensive")[0]
+    assert computed == [1]
+    stored = flaky.store().read("expensive", as_type=bytes)
+    assert event.tags["dagster/data_version"] == hashlib.sha256(stored).hexdigest()
