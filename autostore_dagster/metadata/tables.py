@@ -44,11 +44,13 @@ def polars_lazy(table: "pl.LazyFrame | None") -> Mapping[str, Any]:
 
 def pandas_frame(table: "pd.DataFrame") -> Mapping[str, Any]:
     """Rows, schema, head, and statistics of the first numeric columns."""
-    numeric = table.select_dtypes("number").iloc[:, :PLOTTED]
+    # Numpy takes spans of time and complex numbers for numbers; neither has a mean that plots.
+    numeric = table.select_dtypes("number", exclude=["timedelta", "complexfloating"]).iloc[:, :PLOTTED]
     head = table.iloc[:ROWS, :COLUMNS]
     rows = [{str(name): value for name, value in row.items()} for row in head.to_dict("records")]
     schema = ((str(name), dtype) for name, dtype in table.dtypes.items())
-    return {**_common(len(table), schema, rows), **_plots(numeric.mean().to_dict(), numeric.isna().sum().to_dict())}
+    means = numeric.mean().dropna()
+    return {**_common(len(table), schema, rows), **_plots(means.to_dict(), numeric.isna().sum().to_dict())}
 
 
 def arrow_table(table: "pa.Table") -> Mapping[str, Any]:
@@ -71,11 +73,12 @@ def _common(rows: int, schema: Iterable[tuple[str, Any]], head: list[dict[str, A
     return found if table is None else {**found, "head": table}
 
 
-def _plots(means: Mapping[str, Any], nulls: Mapping[str, Any]) -> dict[str, Any]:
+def _plots(means: Mapping[Any, Any], nulls: Mapping[Any, Any]) -> dict[str, Any]:
     plots: dict[str, Any] = {}
-    for name, mean in means.items():
+    for name, count in nulls.items():
+        label, mean = clip(str(name), CELL), means.get(name)
         value = cell(mean if mean is None else float(mean))
         if isinstance(value, float):
-            plots[f"mean/{clip(name, CELL)}"] = dg.MetadataValue.float(value)
-        plots[f"nulls/{clip(name, CELL)}"] = dg.MetadataValue.int(int(nulls[name]))
+            plots[f"mean/{label}"] = dg.MetadataValue.float(value)
+        plots[f"nulls/{label}"] = dg.MetadataValue.int(int(count))
     return plots

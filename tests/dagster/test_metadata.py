@@ -85,6 +85,25 @@ def test_pandas_and_arrow_tables(local_rig):
         assert [record.data for record in found["head"]] == [{"x": 1}, {"x": 2}]
 
 
+def test_odd_pandas_columns(local_rig):
+    """Columns whose names are no texts, or whose values have no mean, take nothing from the preview."""
+    pd = pytest.importorskip("pandas")
+    columns = {
+        0: [1, 2],
+        "span": pd.to_timedelta([1, 2], unit="h"),
+        "complex": [1j, 2.0],
+        "none": pd.array([None, None], dtype="Int64"),
+        ("a", 1): [1.0, None],
+    }
+    for name, values in columns.items():
+        found = shown(local_rig, pd.DataFrame({name: values}))
+        assert found["dagster/row_count"] == 2
+        assert [column.name for column in found["dagster/column_schema"].columns] == [str(name)]
+        assert [list(record.data) for record in found["head"]] == [[str(name)]] * 2
+        assert found.get(f"mean/{name}") == {0: 1.5, ("a", 1): 1.0}.get(name)
+    assert found["nulls/('a', 1)"] == 1
+
+
 def test_arrays(local_rig):
     """Shape, dtype, range; how full a sparse matrix is."""
     found = shown(local_rig, np.arange(6.0).reshape(2, 3))
