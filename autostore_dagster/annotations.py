@@ -34,7 +34,8 @@ def read_type(annotation: Any) -> Any:
     """What the store is asked to read as: a class, or None for whatever was recorded."""
     plain = required(annotation)
     plain = get_origin(plain) or plain
-    return plain if isinstance(plain, type) and plain is not object else None
+    # Any is a class from Python 3.11 on.
+    return plain if isinstance(plain, type) and plain not in (object, Any) else None
 
 
 def is_polars_frame(annotation: Any) -> bool:

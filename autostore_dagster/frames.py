@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from autostore import AutoStore
-from autostore_dagster.annotations import is_polars_frame, read_type
+from autostore import AutoStore, UnsupportedFormatError
+from autostore_dagster.annotations import is_polars_frame, is_table, read_type
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,14 +38,19 @@ def union(parts: Sequence[tuple[Mapping[str, str], "pl.LazyFrame"]], annotation:
 
 def read_columns(store: AutoStore, key: str, annotation: Any, columns: list[str]) -> Any:
     """Only these columns of a stored table, read from the file as far as its format allows."""
-    import polars as pl
-
     wanted = read_type(annotation)
-    if wanted is None or is_polars_frame(wanted):
-        table: pl.LazyFrame = store.read(key, as_type=pl.LazyFrame).select(columns)
-        return table if wanted is pl.LazyFrame else table.collect()
-    other: Any = store.read(key, as_type=wanted)
-    return other[columns] if hasattr(other, "iloc") else other.select(columns)
+    if is_polars_frame(wanted):
+        lazy: pl.LazyFrame = store.read(key, as_type=lazy_type()).select(columns)
+        return lazy if wanted is lazy_type() else lazy.collect()
+    table: Any = store.read(key, as_type=wanted)
+    if table is None:
+        return None
+    if not any(is_table(base) for base in type(table).__mro__):
+        raise UnsupportedFormatError(
+            f'The input metadata "columns" is for tables, and {key!r} holds a {type(table).__qualname__}. '
+            "Take the metadata away."
+        )
+    return table[columns] if hasattr(table, "iloc") else table.select(columns)
 
 
 def _with_partition(table: "pl.LazyFrame", partition: Mapping[str, str], columns: list[str] | None) -> "pl.LazyFrame":

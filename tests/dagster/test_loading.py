@@ -1,6 +1,8 @@
 """Loading: the consumer's annotation decides the shape, the store's record and the annotation the type."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -390,6 +392,62 @@ def test_columns_of_one_table(rig, kind):
     given = received(rig, kind, wide, metadata={"columns": ["c", "a"]})
     assert given.lazy().collect().rows() == [(3, 1)]
     assert given.lazy().collect_schema().names() == ["c", "a"]
+
+
+@pytest.mark.parametrize("kind", ["pandas.DataFrame", "pyarrow.Table"])
+@pytest.mark.parametrize("annotated", [True, False])
+def test_columns_of_other_tables(local_rig, kind, annotated):
+    """Tables of pandas and arrow are cut alike."""
+    package, _, name = kind.partition(".")
+    table = getattr(pytest.importorskip(package), name)
+
+    @dg.asset
+    def wide() -> Any:
+        return getattr(pl.DataFrame({"a": [1], "b": [2], "c": [3]}), f"to_{package.removeprefix('py')}")()
+
+    local_rig.run(wide)
+    given = received(local_rig, table if annotated else Any, wide, metadata={"columns": ["c", "a"]})
+    assert isinstance(given, table)
+    assert pl.DataFrame(given).to_dicts() == [{"c": 3, "a": 1}]
+
+
+def test_columns_of_what_is_no_table(rig):
+    """A None is a None, as ever; anything else that is no table is refused, with what to do."""
+    values = [None, {"a": 1}]
+
+    @dg.asset
+    def maybe() -> Any:
+        return values.pop(0)
+
+    rig.run(maybe)
+    for annotation in (Any, pl.DataFrame | None):
+        assert rig.load(maybe, annotation, metadata={"columns": ["a"]}) is None
+    rig.run(maybe)
+    with pytest.raises(UnsupportedFormatError, match=r"maybe.*dict.*Take the metadata away"):
+        rig.load(maybe, metadata={"columns": ["a"]})
+
+
+WITHOUT_POLARS = """
+import sys
+sys.modules["polars"] = None
+import dagster as dg, pandas as pd
+from autostore_dagster import AutoStoreIOManager
+
+manager = AutoStoreIOManager(uri=sys.argv[1])
+written = dg.build_output_context(asset_key=dg.AssetKey("table"))
+manager.handle_output(written, pd.DataFrame({"a": [1], "b": [2]}))
+reading = dg.build_input_context(
+    asset_key=dg.AssetKey("table"), upstream_output=written, definition_metadata={"columns": ["b"]},
+    dagster_type=dg.PythonObjectDagsterType(pd.DataFrame),
+)
+assert manager.load_input(reading).to_dict("list") == {"b": [2]}
+"""
+
+
+def test_columns_without_polars(tmp_path):
+    """Where only pandas is installed, columns of its tables are read."""
+    pytest.importorskip("pandas")
+    subprocess.run([sys.executable, "-c", WITHOUT_POLARS, str(tmp_path)], check=True, timeout=120)
 
 
 def test_columns_of_all_partitions(rig):
