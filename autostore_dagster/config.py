@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Optional, Union, get_args, get_origin, get_type_hints
 
 import dagster as dg
-from pydantic import Field, create_model
+from pydantic import Field, create_model, field_validator
 
 import autostore
 from autostore import StorageConfig
@@ -29,6 +29,11 @@ class StorageBase(dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster
     """Settings of a store; use `LocalStorageConfig` or `S3StorageConfig`."""
 
     core_class: ClassVar[type[StorageConfig]] = StorageConfig
+
+    @field_validator("verify", mode="before", check_fields=False)
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, bool) else value
 
     def to_core(self) -> StorageConfig:
         """The same settings as the core's dataclass, which checks them."""
@@ -65,7 +70,12 @@ def _fields(core: type[StorageConfig]) -> dict[str, Any]:
         factory = field.default_factory
         default = field.default if factory is dataclasses.MISSING else factory()
         secret = not field.repr
-        options: dict[str, Any] = {"description": documentation.get(field.name), "repr": field.repr}
+        description = documentation.get(field.name)
+        if field.name == "verify":
+            description = (
+                f'{description} A run\'s configuration gives it as a text: "false", or the path of the bundle.'
+            )
+        options: dict[str, Any] = {"description": description, "repr": field.repr}
         if secret and _config_type(hints[field.name]) == Optional[str]:  # noqa: UP045  # likewise
             options["json_schema_extra"] = {"dagster__is_secret": True}
         fields[field.name] = (_config_type(hints[field.name]), Field(default=default, **options))

@@ -59,7 +59,9 @@ def main() -> int:
     uri = store_uri()
     print(f"\nMaterialized in {seconds:.0f} s into {uri}. Next:")
     print("  make ui                                      # the same assets in Dagster's UI")
-    print("  python                                       # or read one back, in three lines:")
+    # What `.env` says of S3 and its credentials is needed there as well.
+    python = "dotenv run python" if Path(".env").is_file() else "python"
+    print(f"  {python:<44} # or read one back, in three lines:")
     print("  >>> from autostore import AutoStore")
     print(f'  >>> store = AutoStore("{uri}")')
     print('  >>> store["model_report"].model.mae_minutes')

@@ -1,11 +1,9 @@
-"""Where the assets are kept: a local folder, or S3 by two environment variables (see `.env.example`)."""
+"""Where the assets are kept: a local folder, or S3 by environment variables (see `.env.example`)."""
 
 import os
 from pathlib import Path
 
-import dagster as dg
-
-from autostore_dagster import AutoStoreIOManager, AutoStoreResource, S3StorageConfig, StorageBase
+from autostore_dagster import AutoStoreIOManager, AutoStoreResource
 
 __all__ = ["io_manager", "store_resource", "store_uri", "with_torch"]
 
@@ -31,16 +29,9 @@ def with_torch() -> bool:
 
 def io_manager() -> AutoStoreIOManager:
     """Keeps what the assets return."""
-    return AutoStoreIOManager(uri=store_uri(), storage=_storage())
+    return AutoStoreIOManager(uri=store_uri())
 
 
 def store_resource() -> AutoStoreResource:
     """The same place as a store, for code that reads and writes by key."""
-    return AutoStoreResource(uri=store_uri(), storage=_storage())
-
-
-def _storage() -> StorageBase | None:
-    if not os.environ.get("AUTOSTORE_S3_ENDPOINT_URL"):
-        return None
-    storage: StorageBase = S3StorageConfig(endpoint_url=dg.EnvVar("AUTOSTORE_S3_ENDPOINT_URL"))
-    return storage
+    return AutoStoreResource(uri=store_uri())

@@ -42,7 +42,7 @@ def ui(moto_s3, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {
             "AUTOSTORE_URI": "s3://nyc-flights/2013/",
-            "AUTOSTORE_S3_ENDPOINT_URL": moto_s3.endpoint,
+            "AWS_ENDPOINT_URL_S3": moto_s3.endpoint,
             "AUTOSTORE_EXAMPLE_TORCH": "0",
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,

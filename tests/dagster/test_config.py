@@ -32,10 +32,28 @@ def test_every_field_arrives(config, core, tmp_path):
     assert config(**given).to_core() == core(**given)
 
 
-@pytest.mark.parametrize(("given", "core"), [("false", False), ("True", True), ("/ca.pem", "/ca.pem"), (None, None)])
+@pytest.mark.parametrize(
+    ("given", "core"),
+    [(False, False), (True, True), ("false", False), ("True", True), ("/ca.pem", "/ca.pem"), (None, None)],
+)
 def test_verify_is_a_switch_or_a_file(given, core):
-    """Dagster's configuration has no union, so `verify` is a text that may say true or false."""
+    """Dagster's configuration has no union, so `verify` is a text there; code may say False as well."""
     assert S3StorageConfig(verify=given).to_core().verify == core
+
+
+def test_verify_may_be_false_in_a_run(instance):
+    """False is given in code, and the text of it when a run is launched, as the description says."""
+    seen = []
+
+    @dg.asset
+    def one(storage: dg.ResourceParam[object]) -> None:
+        seen.append(storage.to_core().verify)
+
+    launched = {"resources": {"storage": {"config": {"verify": "false"}}}}
+    for storage, config in ((S3StorageConfig(verify=False), None), (S3StorageConfig.configure_at_launch(), launched)):
+        dg.materialize([one], resources={"storage": storage}, run_config=config, instance=instance)
+    assert seen == [False, False]
+    assert '"false"' in S3StorageConfig.model_fields["verify"].description
 
 
 def test_a_value_out_of_range_is_refused():

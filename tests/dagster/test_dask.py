@@ -83,7 +83,7 @@ def cluster(tmp_path, moto_s3):
     home = new_home(tmp_path / "dagster")
     port = free_port()
     address = f"tcp://127.0.0.1:{port}"
-    s3 = {"AUTOSTORE_S3_ENDPOINT_URL": moto_s3.endpoint}
+    s3 = {"AWS_ENDPOINT_URL_S3": moto_s3.endpoint}
     names = ["scheduler", "worker-a", "worker-b", "driver"]
     folders = {name: tmp_path / name for name in names}
     env = {name: machine(folder, uri, home, **s3) for name, folder in folders.items()}
