@@ -179,6 +179,11 @@ class Flaky(LocalFileBackend):
         self._line()
         return super().upload(*args, **kwargs)
 
+    def local_file(self, *args, **kwargs):
+        """Fails, or opens."""
+        self._line()
+        return super().local_file(*args, **kwargs)
+
     def find(self, *args, **kwargs):
         """Fails, or finds."""
         self._line()
