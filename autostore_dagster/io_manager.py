@@ -49,6 +49,9 @@ class AutoStoreIOManager(dg.ConfigurableIOManager):
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Release connections and temporary files, also after a failed run."""
+        if self._resolved is not None:
+            self._resolved.teardown_after_execution(context)
+            self._resolved = None
         if self._store is not None:
             self._store.close()
             self._store = None

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from autostore import AutoStore
-from autostore_dagster import AutoStoreIOManager, LocalStorageConfig
+from autostore_dagster import AutoStoreIOManager, LocalStorageConfig, S3StorageConfig
 
 
 @dg.op
@@ -168,12 +168,19 @@ def test_variables_of_managers_used_by_hand(tmp_path, monkeypatch):
         AutoStoreIOManager(uri=dg.EnvVar("NOWHERE")).handle_output(writing, 1)
 
 
-def test_a_lazy_table_of_a_manager_used_by_hand(rig):
-    """A lazy table is read after the call that loaded it, as long as its manager lives."""
+def test_a_lazy_table_of_a_manager_used_by_hand(bucket, tmp_path):
+    """A lazy table is read after the call that loaded it, until the manager is torn down."""
+    server, name = bucket
+    storage = S3StorageConfig(endpoint_url=server.endpoint, temp_dir=str(tmp_path))
+    manager = AutoStoreIOManager(uri=f"s3://{name}/", storage=storage)
     writing, reading = hand_built(kind=pl.LazyFrame)
-    rig.manager.handle_output(writing, pl.DataFrame({"x": [1]}))
-    table = rig.manager.load_input(reading)
+    manager.handle_output(writing, pl.DataFrame({"x": [1]}))
+    table = manager.load_input(reading)
     assert table.collect()["x"].to_list() == [1]
+    assert len(list(tmp_path.iterdir())) == 1
+    manager.teardown_after_execution(dg.build_init_resource_context())
+    assert list(tmp_path.iterdir()) == []
+    assert manager.load_input(reading).collect()["x"].to_list() == [1]
 
 
 def test_partitions_of_contexts_built_by_hand(rig):
