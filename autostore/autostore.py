@@ -142,7 +142,7 @@ class AutoStore(DictInterface):
         key = self._writable(key)
         attempt = 0
         while True:
-            self._resolver.forget(key)  # what a writer that died in between left is not to be changed behind its back
+            self._resolver.forget(key)  # the remembered file may be one that a writer replaced, and died
             value, seen = self._current(key)
             try:
                 return self._swap(key, seen, fn(value))

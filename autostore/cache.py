@@ -66,7 +66,7 @@ class Copies:
         """Drop expired copies and the least recently used above the limit: (copies, bytes) removed."""
         return (0, 0) if self._room is None else self._room.clean()
 
-    def _cached(self, path: str, stack: contextlib.ExitStack) -> _Copy | None:
+    def _cached(self, path: str, stack: contextlib.ExitStack) -> _OpenCopy | None:
         """The copy in the cache, confirmed or replaced by one conditional GET; None where there is no cache."""
         if self._room is None:
             return None
@@ -84,7 +84,7 @@ class Copies:
 
     def _confirmed(
         self, path: str, folder: Path, new: Path, held: tuple[Entry, int] | None, stack: contextlib.ExitStack
-    ) -> _Copy:
+    ) -> _OpenCopy:
         assert self._room is not None
         if held is not None:
             stack.callback(os.close, held[1])
@@ -93,21 +93,21 @@ class Copies:
             assert held is not None
             entry, descriptor = held
             self._room.used(folder)
-            return _Copy(descriptor, folder / entry.payload, entry.metadata(path))
+            return _OpenCopy(descriptor, folder / entry.payload, entry.metadata(path))
         descriptor = os.open(new, os.O_RDONLY | os.O_CLOEXEC)
         stack.callback(os.close, descriptor)
-        return _Copy(descriptor, self._room.keep(folder, new, found), found)
+        return _OpenCopy(descriptor, self._room.keep(folder, new, found), found)
 
 
-class _Copy(NamedTuple):
-    """A copy in the cache, held open: it may be evicted at any time."""
+class _OpenCopy(NamedTuple):
+    """A copy in the cache; it may be evicted at any time."""
 
     descriptor: int
     file: Path
     metadata: FileMetadata
 
 
-def _pinned(copy: _Copy, name: Path) -> Path:
+def _pinned(copy: _OpenCopy, name: Path) -> Path:
     """The new `name` for the copy, which stays readable even if the file is evicted meanwhile."""
     target = f"/proc/{os.getpid()}/fd/{copy.descriptor}"
     try:

@@ -152,7 +152,7 @@ def _discard(file: Path) -> None:
 def _refusal(error: Exception, data: Any, extension: str, where: str) -> StorageError:
     """What a handler raised while writing, as this library's error; a refusal names no key yet."""
     if isinstance(error, MemoryError):
-        return _out_of_memory(where)
+        return StorageError(f"{where}: memory ran out. Free some, or store the value in parts.")
     if isinstance(error, UnsupportedFormatError):
         return error
     if isinstance(error, StorageError):
@@ -161,10 +161,6 @@ def _refusal(error: Exception, data: Any, extension: str, where: str) -> Storage
         return from_os_error(error, where)
     kind = type(data).__qualname__
     return UnsupportedFormatError(f"{extension} cannot hold this {kind}: {type(error).__name__}: {error}")
-
-
-def _out_of_memory(where: str) -> StorageError:
-    return StorageError(f"{where}: memory ran out. Free some, or store the value in parts.")
 
 
 def _is_gone(error: Exception, file: Path) -> bool:
@@ -177,7 +173,10 @@ def _is_gone(error: Exception, file: Path) -> bool:
 def _damage(error: Exception, file: Path, extension: str, where: str) -> StorageError:
     """What a handler raised while reading a file that is there, as this library's error."""
     if isinstance(error, MemoryError):
-        return _out_of_memory(where)
+        return CorruptDataError(
+            f"{where}: memory ran out while this {extension} file was read: it claims more than it holds, or this "
+            "machine is too small for it. Free some memory and try again before you replace it."
+        )
     if isinstance(error, StorageError):
         return type(error)(f"{where}: {error}")
     # Another file's trouble is not the store's: what an unpickled object opens may be missing. And
