@@ -209,7 +209,9 @@ class S3Backend(StorageBackend):
                 self._connection.call("delete_object", Key=self._prefix + path, **condition)
         except (StorageFileNotFoundError, PreconditionFailedError) as error:
             # Nothing is there, as wanted; under a condition it was another's, unless an answer to us was lost.
-            done = etag is None or (was_repeated(error.__cause__) and self._look(path) is None)
+            done = isinstance(error, StorageFileNotFoundError)
+            if etag is not None:
+                done = was_repeated(error.__cause__) and self._look(path) is None
             if not done:
                 raise changed(path, self.uri) from error
 

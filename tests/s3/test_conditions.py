@@ -181,3 +181,13 @@ def test_a_removal_whose_answer_was_lost_is_done(line, proxy):
     assert lost
     with pytest.raises(PreconditionFailedError):
         line.delete("x.bin", if_etag=sent.etag)
+
+
+def test_a_removal_that_was_refused_is_not_done(line, proxy):
+    """A conflict is no absence, also where no condition was set."""
+    put(line, "x.bin", b"1")
+    proxy.fault = lambda request: Fault("status", status=409, code="Conflict") if request.method == "DELETE" else None
+    with pytest.raises(PreconditionFailedError):
+        line.delete("x.bin")
+    proxy.fault = None
+    assert get(line, "x.bin") == b"1"
