@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from autostore.autostore import AutoStore
     from autostore.backend import FileMetadata, StorageBackend
+    from autostore.backends.local.backend import LocalFileBackend
     from autostore.config import LocalFileConfig, S3StorageConfig, StorageConfig
     from autostore.errors import (
         AmbiguousKeyError,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
         UntrustedDataError,
     )
     from autostore.handler import DataHandler
-    from autostore.local import LocalFileBackend
 
 __version__ = "0.1.0"
 
@@ -62,7 +62,7 @@ _HOMES = {
     "AutoStore": "autostore",
     "DataHandler": "handler",
     "FileMetadata": "backend",
-    "LocalFileBackend": "local",
+    "LocalFileBackend": "backends.local.backend",
     "LocalFileConfig": "config",
     "S3StorageConfig": "config",
     "StorageBackend": "backend",

@@ -15,9 +15,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Self
 
-from autostore import schemes
-from autostore.backend import FileMetadata, Mark, StorageBackend
-from autostore.cache import Copies
+from autostore.backend import FileMetadata, StorageBackend
+from autostore.backends import schemes
+from autostore.cache.copies import Copies
 from autostore.config import StorageConfig
 from autostore.errors import (
     InvalidConfigError,
@@ -27,12 +27,13 @@ from autostore.errors import (
     compose,
 )
 from autostore.handler import DataHandler
+from autostore.handlers.registry import HandlerRegistry
 from autostore.keys import check_key, parse_uri, where
-from autostore.loading import Loader
-from autostore.mapping import DictInterface
-from autostore.publishing import Publisher
-from autostore.registry import HandlerRegistry
-from autostore.resolution import Resolver
+from autostore.mark import Mark
+from autostore.naming.publishing import Publisher
+from autostore.naming.resolution import Resolver
+from autostore.store.loading import Loader
+from autostore.store.mapping import DictInterface
 
 __all__ = ["AutoStore", "DataHandler"]
 

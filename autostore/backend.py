@@ -1,52 +1,28 @@
-"""The contract of a place: `StorageBackend`, bytes at paths under one URI, and who serves which scheme.
+"""The contract of a place: `StorageBackend`, bytes at paths under one URI, and `FileMetadata`, what it knows of them.
 
-A new place implements five duties and may better the defaults; `memory.py` is the shortest
-example, and `autostore.testing.BackendContract` tests any of them.
+A new place implements five duties and may better the defaults; `backends/memory.py` is the
+shortest example, and `autostore.testing.BackendContract` tests any of them.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
-from autostore.claims import claim
 from autostore.config import StorageConfig
+from autostore.disk.scratch import Scratch
 from autostore.errors import PreconditionFailedError, StorageFileNotFoundError, compose, from_os_error
 from autostore.keys import ParsedUri
-from autostore.scratch import Scratch
+from autostore.mark import Mark
 
-__all__ = ["FileMetadata", "Mark", "StorageBackend", "changed", "exists_already", "locked_anyway", "not_found"]
-
-
-@dataclass(frozen=True)
-class Mark:
-    """Says of a file that it was written under a bare key, so that the key may replace it.
-
-    The greatest (time_ns, id) is the value where a crash left two files of one key. `key` is
-    the bare key while writing; a mark that was read back need not name it.
-    """
-
-    time_ns: int
-    id: str
-    key: str = ""
-
-    @classmethod
-    def fresh(cls, key: str, *, after: int = 0) -> Mark:
-        """A mark of this moment, later than `after` (ns) even if the clock says otherwise."""
-        return cls(max(time.time_ns(), after + 1), os.urandom(8).hex(), key)
-
-    def renewed(self, key: str) -> Mark:
-        """A mark of this one's time, for a write that replaces exactly the version that bears it."""
-        return Mark(self.time_ns, os.urandom(8).hex(), key)
+__all__ = ["FileMetadata", "StorageBackend", "changed", "exists_already", "not_found"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +60,9 @@ class StorageBackend(ABC):
     config_class: ClassVar[type[StorageConfig]] = StorageConfig
     concurrency: int = 1
     """How many transfers are worth having in flight at once."""
+
+    locks_exclude: ClassVar[bool] = False
+    """Whether `lock` excludes every other writer of the place, so that who holds it needs no claim."""
 
     def __init__(self, uri: ParsedUri, config: StorageConfig) -> None:
         self.uri = f"{uri.scheme}://{uri.rest}"
@@ -170,14 +149,6 @@ class StorageBackend(ABC):
         """
         return contextlib.nullcontext()
 
-    def claim(self, key: str) -> AbstractContextManager[Callable[[], bool]]:
-        """Be the only one that removes files of this key; yields whether that still holds.
-
-        The default works by conditional writes. A backend whose `lock` excludes all other
-        writers needs none of it.
-        """
-        return claim(self, key)
-
     def scratch(self) -> Path:
         """A private folder for temporary files, on the file system where publishing is a rename."""
         try:
@@ -200,12 +171,6 @@ def _removed(file: Path) -> Iterator[Path]:
         yield file
     finally:
         file.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def locked_anyway() -> Iterator[Callable[[], bool]]:
-    """The `claim` of a backend whose `lock` is held already."""
-    yield lambda: True
 
 
 def not_found(path: str, uri: str) -> StorageFileNotFoundError:

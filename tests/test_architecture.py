@@ -1,7 +1,9 @@
 """The architecture holds: floors, sorted names, short modules, a light import."""
 
 import ast
+import graphlib
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,24 +14,24 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ["autostore", "autostore_dagster", "example_project"]
 MODULES = sorted(file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
 
-# A module imports only from lower floors, or from its own where it is one family of files.
-FLOORS = [
-    ["errors"],
-    ["keys", "config", "media", "optional", "parallel", "scratch", "signing", "equality", "folders", "locks", "marks"],
-    ["claims", "backend", "handler", "schemes"],
-    ["local", "memory", "s3", "handlers", "registry", "cache"],
-    ["resolution"],
-    ["loading", "publishing", "mapping"],
-    ["autostore"],
-    ["__init__", "testing"],
-]
-FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+DESIGN = (ROOT / "docs" / "design.md").read_text()
 
 
-def family(module: str) -> str:
-    """`cache_entry` is of the family `cache`, `handlers.text` of `handlers`."""
-    name = module.removeprefix("autostore.").split(".")[0]
-    return next((known for known in FLOOR_OF if name == known or name.startswith(known + "_")), name)
+def rooms() -> list[str]:
+    """The rooms of the house from the ground up, as docs/design.md draws them."""
+    block = re.search(r"^```rooms\n(.*?)^```", DESIGN, re.MULTILINE | re.DOTALL)
+    assert block is not None
+    return [line.split()[0].rstrip("/") for line in block[1].splitlines()]
+
+
+def room_of(module: str) -> str:
+    """`autostore.handlers.tables.csv` stands in `handlers`, `autostore.keys` is a room of its own."""
+    return module.split(".")[1]
+
+
+def module_of(file: Path) -> str:
+    """`autostore.cache` for `autostore/cache/__init__.py`."""
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 def imported(file: Path, package: str) -> set[str]:
@@ -46,30 +48,51 @@ def imported(file: Path, package: str) -> set[str]:
         if id(node) in skipped:
             continue
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == package:
-            names = [f"{node.module}.{alias.name}" for alias in node.names] if node.module == package else [node.module]
-            found.update(names)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names if alias.name.split(".")[0] == package)
     return found
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "autostore").rglob("*.py")), ids=lambda file: file.stem)
-def test_modules_import_only_from_lower_floors(file):
-    """No module of the store knows one above it."""
-    own = family(".".join(file.relative_to(ROOT / "autostore").with_suffix("").parts))
-    assert own in FLOOR_OF, f"{file.name} has no floor: give it one in tests/test_architecture.py"
-    for module in imported(file, "autostore"):
-        other = family(module)
-        same_family = other == own
-        assert same_family or FLOOR_OF[other] < FLOOR_OF[own] or (FLOOR_OF[own] < 4 and _level(other, own)), (
-            f"{own} (floor {FLOOR_OF[own]}) imports {other} (floor {FLOOR_OF[other]})"
-        )
+HOUSE = {module_of(file): file for file in sorted((ROOT / "autostore").rglob("*.py"))}
+HOUSE.pop("autostore")  # hands public names on, by name
 
 
-def _level(other: str, own: str) -> bool:
-    """Neighbours of one floor, in the order in which the floor lists them."""
-    floor = FLOORS[FLOOR_OF[own]]
-    return other in floor and floor.index(other) < floor.index(own)
+def arrows() -> dict[str, set[str]]:
+    """Module -> the modules of the house that it imports."""
+    found = {}
+    for module, file in HOUSE.items():
+        names = imported(file, "autostore")
+        # `from autostore.cache import entry` names a module, `... import Copies` something in one.
+        found[module] = {name if name in HOUSE else name.rpartition(".")[0] for name in names} - {"autostore", module}
+    return found
+
+
+def test_every_room_is_drawn():
+    """docs/design.md draws each folder and each module at the top, and nothing else."""
+    assert sorted(rooms()) == sorted({room_of(module) for module in HOUSE})
+
+
+def test_arrows_go_down():
+    """No module imports from a room above its own."""
+    floor = {room: number for number, room in enumerate(rooms())}
+    up = [
+        f"{module} -> {other}"
+        for module, others in arrows().items()
+        for other in others
+        if floor[room_of(other)] > floor[room_of(module)]
+    ]
+    assert not up
+
+
+def test_there_is_no_circle():
+    """No module comes back to itself over what it imports."""
+    graphlib.TopologicalSorter(arrows()).prepare()  # raises CycleError, which names the circle
+
+
+def test_few_modules_stand_at_the_top():
+    """The first look at the package shows a page, not a list."""
+    assert len(list((ROOT / "autostore").glob("*.py"))) <= 16
 
 
 def test_dagster_imports_public_names_only():

@@ -6,13 +6,13 @@ from autostore.config import StorageConfig
 from autostore.handler import DataHandler
 from autostore.handlers.arrays import NpyHandler, NpzHandler
 from autostore.handlers.binary import BytesHandler
-from autostore.handlers.csv import CSVHandler
 from autostore.handlers.images import ImageHandler
 from autostore.handlers.json import JSONHandler, JSONLinesHandler
 from autostore.handlers.models import DataclassHandler, PydanticHandler
-from autostore.handlers.parquet import ParquetHandler
 from autostore.handlers.pickles import PickleHandler
 from autostore.handlers.sparse import SparseHandler
+from autostore.handlers.tables.csv import CSVHandler
+from autostore.handlers.tables.parquet import ParquetHandler
 from autostore.handlers.tensors import TorchHandler
 from autostore.handlers.text import TextHandler
 from autostore.handlers.yaml import YAMLHandler

@@ -12,9 +12,9 @@ import zipfile
 from pathlib import Path
 from typing import Any, Literal
 
+from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handler import DataHandler
-from autostore.handlers.disk import failing_disk_is_an_os_error
 from autostore.optional import loaded_type, require
 
 __all__ = ["NpyHandler", "NpzHandler", "check_members"]

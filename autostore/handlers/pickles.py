@@ -13,8 +13,8 @@ from autostore.config import StorageConfig
 from autostore.equality import same
 from autostore.errors import CorruptDataError, UnsupportedFormatError, UntrustedDataError
 from autostore.handler import DataHandler
+from autostore.handlers.signing import SigningKey, sign_file, verified
 from autostore.optional import loaded_type
-from autostore.signing import SigningKey, sign_file, verified
 
 __all__ = ["PickleHandler"]
 

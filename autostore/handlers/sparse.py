@@ -9,11 +9,11 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.equality import same
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handler import DataHandler
 from autostore.handlers.arrays import check_dtype, check_members
-from autostore.handlers.disk import failing_disk_is_an_os_error
 from autostore.optional import loaded_type, require
 
 __all__ = ["SparseHandler"]

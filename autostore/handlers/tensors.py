@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from autostore.config import StorageConfig
+from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.errors import UnsupportedFormatError, UntrustedDataError
 from autostore.handler import DataHandler
-from autostore.handlers.disk import failing_disk_is_an_os_error
+from autostore.handlers.signing import SigningKey, sign_file, strip_signature, verified
 from autostore.optional import loaded_type, require
-from autostore.signing import SigningKey, sign_file, strip_signature, verified
 
 __all__ = ["TorchHandler"]
 

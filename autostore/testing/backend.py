@@ -20,8 +20,9 @@ from pathlib import Path
 
 import pytest
 
-from autostore.backend import Mark, StorageBackend
+from autostore.backend import StorageBackend
 from autostore.errors import PreconditionFailedError, StorageFileNotFoundError
+from autostore.mark import Mark
 
 __all__ = ["BackendContract"]
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from autostore.backend import Mark, StorageBackend
+from autostore.backend import StorageBackend
+from autostore.backends.local.backend import LocalFileBackend
 from autostore.config import LocalFileConfig
 from autostore.errors import InvalidKeyError, StorageFileNotFoundError, StoragePermissionError
 from autostore.keys import parse_uri
-from autostore.local import LocalFileBackend
+from autostore.mark import Mark
 from autostore.testing.backend import BackendContract
 
 

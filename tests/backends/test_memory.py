@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from autostore.backend import StorageBackend
+from autostore.backends.memory import MemoryBackend
 from autostore.config import StorageConfig
 from autostore.keys import parse_uri
-from autostore.memory import MemoryBackend
 from autostore.testing.backend import BackendContract
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autostore.cache import Copies
+from autostore.cache.copies import Copies
 from autostore.keys import parse_uri
 from autostore.s3 import S3Backend
 from tests.proxy import Proxy

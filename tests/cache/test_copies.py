@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from autostore.cache import Copies
+from autostore.backends.local.backend import LocalFileBackend
+from autostore.cache.copies import Copies
 from autostore.config import LocalFileConfig, StorageConfig
 from autostore.errors import (
     StorageConnectionError,
@@ -17,7 +18,6 @@ from autostore.errors import (
     StoragePermissionError,
 )
 from autostore.keys import parse_uri
-from autostore.local import LocalFileBackend
 from autostore.s3 import S3Backend
 from tests.s3.tools import bucket_of, put
 

@@ -18,7 +18,7 @@ from PIL import Image
 from autostore.config import StorageConfig
 from autostore.errors import UnsupportedFormatError, UntrustedDataError
 from autostore.handlers import builtin_handlers
-from autostore.registry import HandlerRegistry
+from autostore.handlers.registry import HandlerRegistry
 from autostore.testing import same
 from tests.handlers import shapes
 
@@ -101,8 +101,8 @@ def test_no_library_is_imported_for_asking() -> None:
     code = (
         "import sys, pathlib, tempfile\n"
         "from autostore.config import StorageConfig\n"
-        "from autostore.registry import HandlerRegistry\n"
-        "import autostore.equality\n"
+        "from autostore.handlers.registry import HandlerRegistry\n"
+        "import autostore.equality.same\n"
         "registry = HandlerRegistry(StorageConfig())\n"
         "folder = pathlib.Path(tempfile.mkdtemp())\n"
         "for value in ({'a': 1}, [{'a': 1}], 'x', b'x', (1,), 1.5):\n"

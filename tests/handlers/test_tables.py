@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 from polars.testing.parametric import dataframes
 
 from autostore.errors import CorruptDataError, MissingDependencyError, StorageError, UnsupportedFormatError
-from autostore.handlers.csv import CSVHandler
-from autostore.handlers.parquet import ParquetHandler
+from autostore.handlers.tables.csv import CSVHandler
+from autostore.handlers.tables.parquet import ParquetHandler
 from autostore.testing import HandlerContract, same
 
 FIXTURES = settings(
@@ -283,7 +283,7 @@ def blocked(tmp_path: Path, missing: tuple[str, ...], code: str) -> str:
             """
         from pathlib import Path
         from autostore.errors import MissingDependencyError
-        from autostore.handlers.parquet import ParquetHandler
+        from autostore.handlers.tables.parquet import ParquetHandler
         handler = ParquetHandler()
         def read(name, as_type=None):
             file = Path(folder) / name

@@ -9,6 +9,7 @@ import botocore.exceptions
 import pytest
 
 from autostore import errors
+from autostore.backends.cloud.boto3.errors import translated
 from autostore.errors import (
     InvalidConfigError,
     InvalidKeyError,
@@ -19,7 +20,6 @@ from autostore.errors import (
 )
 from autostore.keys import parse_uri
 from autostore.s3 import S3Backend, S3StorageConfig
-from autostore.s3_errors import translated
 from tests.proxy import Fault
 from tests.s3.tools import get, put
 from tests.servers import free_port

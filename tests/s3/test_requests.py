@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from autostore.backend import Mark
+from autostore.backends.cloud.boto3.uploads import LARGEST_PUT
 from autostore.errors import PreconditionFailedError, StorageFileNotFoundError
-from autostore.s3_upload import LARGEST_PUT
+from autostore.mark import Mark
 from tests.s3.tools import bucket_of, get, put
 
 MIB = 1 << 20

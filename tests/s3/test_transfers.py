@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from autostore.backend import Mark
+from autostore.backends.cloud.boto3.connection import S3Connection
+from autostore.backends.cloud.boto3.copies import copy_parts
+from autostore.backends.cloud.objects import written_headers
 from autostore.errors import StorageError
-from autostore.s3_client import S3Connection
-from autostore.s3_copy import copy_parts
-from autostore.s3_objects import written_headers
+from autostore.mark import Mark
 from tests.proxy import Fault, Proxy
 from tests.s3.tools import bucket_of, get, noise, put
 

@@ -26,7 +26,7 @@ from autostore import (
     UnsupportedSchemeError,
 )
 from autostore.autostore import DataHandler
-from autostore.memory import MemoryBackend
+from autostore.backends.memory import MemoryBackend
 from autostore.testing import same
 
 

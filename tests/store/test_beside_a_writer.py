@@ -15,7 +15,7 @@ from PIL import Image
 from autostore import AutoStore, StorageFileNotFoundError
 from autostore.autostore import DataHandler
 from autostore.backend import StorageBackend
-from autostore.memory import MemoryBackend
+from autostore.backends.memory import MemoryBackend
 from autostore.testing import same
 from tests.store.values import Run, Settings
 

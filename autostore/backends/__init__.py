@@ -1,0 +1,1 @@
+"""The places that ship with the library, and which scheme is served by which."""

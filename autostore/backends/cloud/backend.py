@@ -1,0 +1,262 @@
+"""A store on S3 or a compatible server: `S3Backend`, each duty in as few requests as S3 allows.
+
+How bytes move stands in `s3_upload.py`, `s3_download.py` and `s3_copy.py`, what errors mean
+in `s3_errors.py`. boto3 is imported by the first request.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import time
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from autostore.backend import FileMetadata, StorageBackend, changed, exists_already
+from autostore.backends.cloud.boto3.connection import S3Connection
+from autostore.backends.cloud.boto3.copies import copy_object, copy_parts, is_too_large
+from autostore.backends.cloud.boto3.downloads import download
+from autostore.backends.cloud.boto3.errors import translated, was_repeated
+from autostore.backends.cloud.boto3.uploads import LARGEST_PUT, put, put_if, put_parts, sweep
+from autostore.backends.cloud.objects import (
+    WRITE_ID,
+    described,
+    in_quotes,
+    listed,
+    new_write_id,
+    plain_etag,
+    written,
+    written_headers,
+)
+from autostore.config import S3StorageConfig, StorageConfig
+from autostore.errors import (
+    InvalidKeyError,
+    PreconditionFailedError,
+    StorageError,
+    StorageFileNotFoundError,
+    compose,
+)
+from autostore.keys import ParsedUri, can_be_key
+from autostore.mark import Mark
+from autostore.parallel import in_order
+
+__all__ = ["S3Backend", "S3StorageConfig"]
+
+_BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
+_LOOKS_KEPT = 4096
+_JUST_NOW = 1.0
+"""Seconds for which another look would tell hardly more than the last one."""
+
+
+class _Look(NamedTuple):
+    """What was seen of an object, and when (monotonic, seconds)."""
+
+    etag: str
+    size: int
+    time: float
+
+
+class S3Backend(StorageBackend):
+    """Objects below `s3://bucket/prefix/`; the prefix means the same with its last `/` and without.
+
+    A missing bucket is a `StorageConnectionError`, never an absent key or an empty listing.
+    Copies set the content type and the mark anew; other user metadata does not travel.
+    """
+
+    config_class = S3StorageConfig
+
+    def __init__(self, uri: ParsedUri, config: StorageConfig) -> None:
+        bucket, _, prefix = uri.rest.partition("/")
+        if not _BUCKET.fullmatch(bucket):
+            remedy = "Pass 's3://bucket/prefix/'."
+            raise InvalidKeyError(compose(f"{bucket!r} is not a bucket's name", uri=f"s3://{uri.rest}", remedy=remedy))
+        prefix = prefix.rstrip("/") + "/" if prefix.strip("/") else ""
+        super().__init__(ParsedUri("s3", f"{bucket}/{prefix}"), config)
+        self._prefix = prefix
+        self._settings = S3StorageConfig.adapt(config)
+        self._connection = S3Connection(bucket, self._settings)
+        self._looks: dict[str, _Look] = {}
+        self._sent_parts = False
+        self.concurrency = self._settings.max_concurrency
+
+    def get_metadata(self, path: str) -> FileMetadata:
+        """One HEAD.
+
+        The first look of a process is a GET of one byte: unlike a HEAD it tells a missing
+        bucket from a missing key, and why access was refused.
+        """
+        with translated(self.uri, path):
+            answer = self._connection.look(self._prefix + path)
+        return self._noted(described(path, answer))
+
+    def download(self, path: str, file: Path, *, unless_etag: str | None = None) -> FileMetadata | None:
+        """One GET, conditional with `unless_etag`; a large object in parallel ranges of one version."""
+        with translated(self.uri, path):
+            answer = download(self._connection, self._prefix + path, file, unless_etag)
+        return None if answer is None else described(path, answer)
+
+    def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
+        """One request per 1,000 objects; objects that no key can name are skipped."""
+        more: dict[str, str] = {}
+        while True:
+            with translated(self.uri):
+                page = self._connection.call("list_objects_v2", Prefix=self._prefix + prefix, **more)
+            yield from self._listed(page)
+            if not page.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def find(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
+        """One LIST; where a thousand other names begin alike, a HEAD per extension more."""
+        with translated(self.uri):
+            start = f"{self._prefix}{stem}."
+            page = self._connection.call("list_objects_v2", Prefix=start, Delimiter="/")
+        wanted = {stem + extension for extension in extensions}
+        if not page.get("IsTruncated"):
+            return [self._noted(file) for file in self._listed(page) if file.path in wanted]
+        looks = in_order(self._look, sorted(wanted), self.concurrency)
+        return [file for file in looks if file is not None]
+
+    def cache_id(self, path: str) -> str:
+        """Endpoint, bucket and full key: two stores that name one object share its copy."""
+        with translated(self.uri, path):
+            return json.dumps([self._connection.endpoint, self._connection.bucket, self._prefix + path])
+
+    def upload(
+        self, file: Path, path: str, *, mark: Mark | None = None, if_etag: str | None = None, if_absent: bool = False
+    ) -> FileMetadata:
+        """One PUT; a large file in parts. A condition needs the one PUT, so it ends at 5 GiB."""
+        key, size = self._prefix + path, file.stat().st_size
+        conditional = if_absent or if_etag is not None
+        small = size < min(self._settings.multipart_threshold, LARGEST_PUT)
+        write_id = new_write_id() if conditional or not small else None
+        headers = written_headers(path, mark, self._settings.upload_args, write_id=write_id)
+        with translated(self.uri, path):
+            if conditional:
+                answer = self._put_if(key, file, size, None if if_absent else if_etag, headers)
+                if answer is None:
+                    raise exists_already(path, self.uri) if if_absent else changed(path, self.uri)
+            else:
+                self._sent_parts |= not small
+                answer = (put if small else put_parts)(self._connection, key, file, headers)
+        return self._noted(written(path, size, answer, headers, mark))
+
+    def copy(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
+        """One request to S3, which copies by itself; above 5 GiB by parts."""
+        if if_etag is not None:
+            self._expect(source, if_etag)
+        headers = written_headers(target, mark, self._settings.upload_args)
+        with translated(self.uri, source):
+            try:
+                answer = copy_object(self._connection, self._prefix + source, self._prefix + target, if_etag, headers)
+            except Exception as error:
+                if not is_too_large(error):
+                    raise
+                return self._copy_parts(source, target, mark, headers, error)
+        look = self._looks.get(source)
+        if look is None or look.etag != plain_etag(answer.get("ETag")):
+            return self.get_metadata(target)  # the answer does not tell the size
+        return self._noted(written(target, look.size, answer, headers, mark))
+
+    def move(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
+        """A copy and one request more: the copy's ETag shows what the source was a moment ago."""
+        etag = if_etag or self.get_metadata(source).etag
+        begun = time.monotonic()
+        moved = self.copy(source, target, mark=mark, if_etag=etag)
+        with contextlib.suppress(PreconditionFailedError):  # by now it is another object, or none
+            if moved.etag == etag and time.monotonic() - begun < _JUST_NOW:
+                self._delete(source, etag)
+            else:
+                self.delete(source, if_etag=etag)
+        return moved
+
+    def delete(self, path: str, *, if_etag: str | None = None) -> None:
+        """One DELETE; with `if_etag`, for servers that ignore the condition, one HEAD before it."""
+        if if_etag is not None and not self._connection.is_aws:
+            found = self._look(path)
+            if found is None or found.etag != if_etag:
+                raise changed(path, self.uri)
+        self._delete(path, if_etag)
+
+    def sweep(self) -> None:
+        """Abort uploads in parts, below this URI, that nobody completed within a day."""
+        with translated(self.uri):
+            sweep(self._connection, self._prefix)
+
+    def close(self) -> None:
+        """Drop the connections, the threads and the temporary files; the next use opens them again.
+
+        Whoever sent files in parts also aborts those that killed writers left a day ago: one request.
+        """
+        if self._sent_parts:
+            self._sent_parts = False
+            with contextlib.suppress(StorageError):  # another close will do it
+                self.sweep()
+        self._connection.close()
+        super().close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"rest": self.uri.partition("://")[2], "config": self.config}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(ParsedUri("s3", state["rest"]), state["config"])  # type: ignore[misc]
+
+    def _delete(self, path: str, etag: str | None) -> None:
+        condition = {} if etag is None else {"IfMatch": in_quotes(etag)}
+        try:
+            with translated(self.uri, path):
+                self._connection.call("delete_object", Key=self._prefix + path, **condition)
+        except (StorageFileNotFoundError, PreconditionFailedError) as error:
+            # Nothing is there, as wanted; under a condition it was another's, unless an answer to us was lost.
+            done = isinstance(error, StorageFileNotFoundError)
+            if etag is not None:
+                done = was_repeated(error.__cause__) and self._look(path) is None
+            if not done:
+                raise changed(path, self.uri) from error
+
+    def _expect(self, path: str, etag: str) -> None:
+        """Refuse if the object is another version now: not every server honours a copy's condition."""
+        look = self._looks.get(path)
+        known = look is not None and look.etag == etag and time.monotonic() - look.time < _JUST_NOW
+        if not known and not self._connection.is_aws and self.get_metadata(path).etag != etag:
+            raise changed(path, self.uri)
+
+    def _look(self, path: str) -> FileMetadata | None:
+        try:
+            return self.get_metadata(path)
+        except StorageFileNotFoundError:
+            return None
+
+    def _listed(self, page: Mapping[str, Any]) -> Iterator[FileMetadata]:
+        for entry in page.get("Contents", ()):
+            path = entry["Key"][len(self._prefix) :]
+            if can_be_key(path):
+                yield listed(path, entry)
+
+    def _put_if(
+        self, key: str, file: Path, size: int, etag: str | None, headers: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
+        if size > LARGEST_PUT:
+            problem = f"S3 cannot check a condition for {size} bytes: above 5 GiB a file is sent in parts"
+            remedy = "Write it unconditionally, or in smaller objects."
+            raise PreconditionFailedError(compose(problem, key=key[len(self._prefix) :], uri=self.uri, remedy=remedy))
+        return put_if(self._connection, key, file, etag, headers)
+
+    def _copy_parts(
+        self, source: str, target: str, mark: Mark | None, headers: Mapping[str, Any], refusal: Exception
+    ) -> FileMetadata:
+        found = self._connection.call("head_object", Key=self._prefix + source)
+        size = found["ContentLength"]
+        if size <= LARGEST_PUT:
+            raise refusal
+        marked = {**headers, "Metadata": {**headers["Metadata"], WRITE_ID: new_write_id()}}
+        answer = copy_parts(self._connection, self._prefix + source, self._prefix + target, found, marked)
+        return written(target, size, answer, headers, mark)
+
+    def _noted(self, found: FileMetadata) -> FileMetadata:
+        if len(self._looks) >= _LOOKS_KEPT:
+            self._looks.clear()
+        self._looks[found.path] = _Look(found.etag, found.size, time.monotonic())
+        return found

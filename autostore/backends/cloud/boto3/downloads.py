@@ -1,0 +1,176 @@
+"""Downloads: one request and one stream, and for a large object more streams from its far end.
+
+Every stream names the ETag of the first answer, so all bytes are of one version; where the
+object is replaced in the middle the download begins again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import time
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from autostore.backends.cloud.boto3.connection import S3Connection
+from autostore.backends.cloud.boto3.errors import is_broken_body, status_of
+from autostore.backends.cloud.objects import in_quotes, plain_etag
+from autostore.errors import StorageConnectionError, compose
+
+__all__ = ["download"]
+
+READ_BYTES = 1 << 20
+"""What one stream holds in memory; small reads cost CPU: https://github.com/boto/boto3/issues/691."""
+
+RESTARTS = 4
+"""How often a download begins again because the object was replaced; the last time in one stream."""
+
+
+def download(connection: S3Connection, key: str, file: Path, unless_etag: str | None) -> Mapping[str, Any] | None:
+    """Write an object into `file` and return the answer that describes it.
+
+    None, with `file` untouched, where its ETag is still `unless_etag`. After a failure
+    `file` does not exist.
+    """
+    condition = {} if unless_etag is None else {"IfNoneMatch": in_quotes(unless_etag)}
+    for attempt in range(RESTARTS + 1):
+        try:
+            answer: Mapping[str, Any] = connection.call("get_object", Key=key, **condition)
+        except Exception as error:
+            if unless_etag is not None and status_of(error) == 304:
+                return None
+            raise
+        with contextlib.closing(answer["Body"]), contextlib.suppress(_Replaced):
+            _write(connection, key, file, answer, alone=attempt == RESTARTS)
+            return answer
+    remedy = "Try again when nobody writes it."
+    problem = "The object was replaced again and again while it was read"
+    raise StorageConnectionError(compose(problem, key=key, uri=f"s3://{connection.bucket}/", remedy=remedy))
+
+
+class _Replaced(Exception):  # noqa: N818 - an event, not an error: the download begins again
+    """The object is not the version that the first answer described."""
+
+
+def _write(connection: S3Connection, key: str, file: Path, answer: Mapping[str, Any], *, alone: bool) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        size = answer["ContentLength"]
+        with contextlib.closing(_first_stream(connection, key, answer)) as first:
+            if alone or size < connection.config.multipart_threshold:
+                first.copy_to(descriptor, size)
+            else:
+                _write_in_parallel(connection, first, descriptor)
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def _first_stream(connection: S3Connection, key: str, answer: Mapping[str, Any]) -> _Stream:
+    return _Stream(connection, key, answer["ETag"], position=0, stop=answer["ContentLength"], body=answer["Body"])
+
+
+def _write_in_parallel(connection: S3Connection, first: _Stream, descriptor: int) -> None:
+    """The first stream takes parts from the front, the others from the back, until they meet."""
+    step = connection.part_size(first.stop)
+    parts = deque((start, min(start + step, first.stop)) for start in range(0, first.stop, step))
+
+    def from_the_back() -> None:
+        try:
+            while parts:
+                start, stop = parts.pop()
+                with contextlib.closing(first.fork(start, stop)) as stream:
+                    stream.copy_to(descriptor, stop)
+        except IndexError:  # another stream took the last part
+            return
+        except BaseException:
+            parts.clear()
+            raise
+
+    def from_the_front() -> None:
+        while parts:
+            with contextlib.suppress(IndexError):
+                first.copy_to(descriptor, parts.popleft()[1])
+
+    connection.together(from_the_front, from_the_back, len(parts), parts.clear)
+
+
+class _Stream:
+    """The bytes from `position` to `stop` of one version of an object; resumed where a connection breaks."""
+
+    def __init__(
+        self, connection: S3Connection, key: str, etag: str, *, position: int, stop: int, body: Any = None
+    ) -> None:
+        self._connection = connection
+        self._key = key
+        self._etag = etag
+        self._body = body
+        self._failures = 0
+        self.position = position
+        self.stop = stop
+
+    def fork(self, position: int, stop: int) -> _Stream:
+        """Another stream of the same version."""
+        return _Stream(self._connection, self._key, self._etag, position=position, stop=stop)
+
+    def copy_to(self, descriptor: int, end: int) -> None:
+        """Write the bytes up to `end` to their places."""
+        while self.position < end:
+            data = self._read(min(READ_BYTES, end - self.position))
+            written = 0
+            while written < len(data):
+                written += os.pwrite(descriptor, memoryview(data)[written:], self.position + written)
+            self.position += written
+
+    def close(self) -> None:
+        """Give the connection back if the body was read to its end, else drop it."""
+        if self._body is not None:
+            self._body.close()
+            self._body = None
+
+    def _read(self, amount: int) -> bytes:
+        """The next bytes; none where the body ended early and shall be asked for again."""
+        if self._body is None:
+            self._body = self._ask()
+        try:
+            data: bytes = self._body.read(amount)
+        except Exception as error:
+            self.close()
+            if not is_broken_body(error) or self._failures >= self._connection.config.max_retries:
+                raise
+            data = b""
+        if len(data) == amount:
+            self._failures = 0
+        elif not data:
+            self._pause()
+        return data
+
+    def _pause(self) -> None:
+        self.close()
+        time.sleep(random.uniform(0, 0.05 * 2**self._failures))  # noqa: S311 - spreads rivals, keeps no secret
+        self._failures += 1
+
+    def _ask(self) -> Any:
+        span = f"bytes={self.position}-{self.stop - 1}"
+        try:
+            answer = self._connection.call("get_object", Key=self._key, Range=span, IfMatch=self._etag)
+        except Exception as error:
+            if status_of(error) in (412, 416):
+                raise _Replaced from error
+            raise
+        body = answer["Body"]
+        if plain_etag(answer["ETag"]) != plain_etag(self._etag):  # a server that ignores If-Match
+            body.close()
+            raise _Replaced
+        if not str(answer.get("ContentRange") or "").startswith(f"bytes {self.position}-"):
+            body.close()
+            problem, remedy = "This server does not send ranges", "Raise multipart_threshold."
+            raise StorageConnectionError(
+                compose(problem, key=self._key, uri=f"s3://{self._connection.bucket}/", remedy=remedy)
+            )
+        return body

@@ -1,0 +1,216 @@
+"""Uploads: one PUT, a PUT with a condition, or parallel parts that are aborted where one fails."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from autostore.backends.cloud.boto3.connection import S3Connection
+from autostore.backends.cloud.boto3.errors import code_of, status_of
+from autostore.backends.cloud.objects import WRITE_ID, in_quotes, plain_etag
+
+__all__ = ["LARGEST_PUT", "put", "put_if", "put_parts", "sweep", "upload_parts"]
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+LARGEST_PUT = 5 << 30
+MOST_PARTS = 10_000
+
+READ_BYTES = 1 << 20
+READ_WHOLE = 8 << 20
+"""Files up to this size are sent from memory, larger ones are read as they are sent."""
+
+CONDITION_ATTEMPTS = 6
+SWEEP_AFTER = timedelta(days=1)
+
+Send = Callable[[int, int, int], str]
+"""Sends one part, by its number (from 1), first byte and length; returns its ETag."""
+
+
+def put(connection: S3Connection, key: str, file: Path, headers: Mapping[str, Any]) -> Mapping[str, Any]:
+    """One PUT of the whole file."""
+    with open(file, "rb") as source:
+        size = os.fstat(source.fileno()).st_size
+        body = source.read() if size <= READ_WHOLE else _Window(source.fileno(), 0, size)
+        answer: Mapping[str, Any] = connection.call("put_object", Key=key, Body=body, **headers)
+    return answer
+
+
+def put_if(
+    connection: S3Connection, key: str, file: Path, etag: str | None, headers: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    """One PUT if the object still has `etag`, or with None if there is no object.
+
+    Returns None where the condition did not hold, and nothing was written. A refusal is
+    looked into: it may come from our own first attempt whose answer was lost, or from a
+    server that wants the ETag in the other form. radosgw answers 500, UnknownError, where
+    rivals write at once.
+    """
+    for attempt in range(CONDITION_ATTEMPTS):
+        try:
+            return put(connection, key, file, {**headers, **_condition(connection, etag)})
+        except Exception as error:
+            met_a_rival = code_of(error) == "UnknownError"
+            if not met_a_rival and (status_of(error) not in (404, 409, 412) or code_of(error) == "NoSuchBucket"):
+                raise
+            if met_a_rival and attempt == CONDITION_ATTEMPTS - 1:
+                raise
+        found = _look(connection, key)
+        if found is not None and found["Metadata"].get(WRITE_ID) == headers["Metadata"][WRITE_ID]:
+            return found
+        if (None if found is None else plain_etag(found["ETag"])) != etag:
+            return None
+        if not met_a_rival:
+            connection.quoted_if_match = not connection.quoted_if_match
+        time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spreads rivals, keeps no secret
+    return None
+
+
+def put_parts(connection: S3Connection, key: str, file: Path, headers: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A multipart upload of a file; nothing is left of it where it fails."""
+    with open(file, "rb") as source:
+        descriptor = source.fileno()
+
+        def send(upload_id: str) -> Send:
+            def one(number: int, start: int, length: int) -> str:
+                body = _Window(descriptor, start, length)
+                arguments = {"Key": key, "UploadId": upload_id, "PartNumber": number}
+                return str(connection.call("upload_part", Body=body, **arguments)["ETag"])
+
+            return one
+
+        return upload_parts(connection, key, os.fstat(descriptor).st_size, headers, send)
+
+
+def upload_parts(
+    connection: S3Connection, key: str, size: int, headers: Mapping[str, Any], send: Callable[[str], Send]
+) -> Mapping[str, Any]:
+    """Create an upload, send its parts in parallel, complete it."""
+    upload_id = connection.call("create_multipart_upload", Key=key, **headers)["UploadId"]
+    try:
+        parts = _send_all(connection, size, send(upload_id))
+        return _complete(connection, key, upload_id, parts, headers)
+    except BaseException:
+        # What an abort cannot reach either is swept a day later.
+        with contextlib.suppress(Exception):
+            _abort(connection, key, upload_id)
+        raise
+
+
+def sweep(connection: S3Connection, prefix: str) -> None:
+    """Abort the uploads in parts below `prefix` that nobody completed within a day."""
+    oldest = datetime.now(UTC) - SWEEP_AFTER
+    more: dict[str, str] = {}
+    while True:
+        page = connection.call("list_multipart_uploads", Prefix=prefix, **more)
+        for upload in page.get("Uploads", ()):
+            # Not every server filters by prefix.
+            if upload["Key"].startswith(prefix) and upload["Initiated"] < oldest:
+                _abort(connection, upload["Key"], upload["UploadId"])
+        if not page.get("IsTruncated"):
+            return
+        more = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+
+
+def _abort(connection: S3Connection, key: str, upload_id: str) -> None:
+    try:
+        connection.call("abort_multipart_upload", Key=key, UploadId=upload_id)
+    except Exception as error:
+        if code_of(error) != "NoSuchUpload":  # completed, or aborted by another
+            raise
+
+
+def _send_all(connection: S3Connection, size: int, send: Send) -> list[dict[str, Any]]:
+    step = max(connection.part_size(size), -(-size // MOST_PARTS))
+    spans: Iterator[tuple[int, int]] = iter(list(enumerate(range(0, size, step), start=1)))
+    guard, stopped, done = threading.Lock(), threading.Event(), {}
+
+    def work() -> None:
+        try:
+            while not stopped.is_set():
+                with guard:
+                    number, start = next(spans, (0, 0))
+                if not number:
+                    return
+                done[number] = send(number, start, min(step, size - start))
+        except BaseException:
+            stopped.set()
+            raise
+
+    connection.together(work, work, -(-size // step), stopped.set)
+    return [{"PartNumber": number, "ETag": done[number]} for number in sorted(done)]
+
+
+def _complete(
+    connection: S3Connection, key: str, upload_id: str, parts: list[dict[str, Any]], headers: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Publish the parts; the answer has an ETag even where the server's own has none."""
+    try:
+        answer: Mapping[str, Any] = connection.call(
+            "complete_multipart_upload", Key=key, UploadId=upload_id, MultipartUpload={"Parts": parts}
+        )
+    except Exception:
+        # A first attempt may have arrived whose answer was lost.
+        found = _look(connection, key)
+        if found is None or found["Metadata"].get(WRITE_ID) != headers["Metadata"][WRITE_ID]:
+            raise
+        return found
+    if plain_etag(answer.get("ETag")):
+        return answer
+    return _look(connection, key) or answer
+
+
+def _condition(connection: S3Connection, etag: str | None) -> dict[str, str]:
+    if etag is None:
+        return {"IfNoneMatch": "*"}
+    return {"IfMatch": in_quotes(etag) if connection.quoted_if_match else etag}
+
+
+def _look(connection: S3Connection, key: str) -> Mapping[str, Any] | None:
+    try:
+        found: Mapping[str, Any] = connection.call("head_object", Key=key)
+    except Exception as error:
+        if status_of(error) == 404:
+            return None
+        raise
+    return found
+
+
+class _Window:
+    """A part of a file as a readable body; several may share one descriptor."""
+
+    def __init__(self, descriptor: int, start: int, length: int) -> None:
+        self._descriptor = descriptor
+        self._start = start
+        self._length = length
+        self._position = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def read(self, amount: int | None = -1) -> bytes:
+        """The next bytes: more than asked for where the client asks for little.
+
+        http.client asks for 16 KiB at a time, which costs more CPU than the transfer.
+        """
+        left = self._length - self._position
+        wanted = left if amount is None or amount < 0 else min(left, max(amount, READ_BYTES))
+        data = os.pread(self._descriptor, wanted, self._start + self._position)
+        self._position += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move; the client does so to sign the body, and to send it again."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._length}[whence]
+        self._position = base + offset
+        return self._position
+
+    def tell(self) -> int:
+        """The position within the part."""
+        return self._position

@@ -1,0 +1,103 @@
+"""What S3 says about an object, in this library's words: pure functions over requests and answers."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from autostore.backend import FileMetadata
+from autostore.mark import Mark
+from autostore.media import content_type
+
+__all__ = ["WRITE_ID", "described", "in_quotes", "listed", "new_write_id", "plain_etag", "written", "written_headers"]
+
+# User metadata of an object, lower case as S3 returns it; formats.md settles the first three.
+_VERSION, _TIME, _ID = "autostore-v", "autostore-time", "autostore-id"
+WRITE_ID = "autostore-write"
+"""Names one write, so that its author recognises it where the answer was lost on the way."""
+
+
+def plain_etag(raw: str | None) -> str:
+    """An ETag without quotes: servers differ in where they set them."""
+    return (raw or "").strip('"')
+
+
+def in_quotes(etag: str) -> str:
+    """An ETag as HTTP wants it in a condition: https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3."""
+    return f'"{etag}"'
+
+
+def new_write_id() -> str:
+    """A random id for one write."""
+    return uuid.uuid4().hex
+
+
+def written_headers(
+    path: str, mark: Mark | None, upload_args: Mapping[str, Any], *, write_id: str | None = None
+) -> dict[str, Any]:
+    """The content type and user metadata that a write of `path` sets; the user's own are kept."""
+    metadata = dict(upload_args.get("Metadata") or {})
+    if mark is not None:
+        metadata |= {_VERSION: "1", _TIME: str(mark.time_ns), _ID: mark.id}
+    if write_id is not None:
+        metadata[WRITE_ID] = write_id
+    headers: dict[str, Any] = {"Metadata": metadata}
+    kind = upload_args.get("ContentType") or content_type(path)
+    return headers if kind is None else {**headers, "ContentType": kind}
+
+
+def described(path: str, answer: Mapping[str, Any]) -> FileMetadata:
+    """What the headers of a GET or HEAD say; of a range, too, the size is the whole object's."""
+    metadata = answer.get("Metadata") or {}
+    whole = str(answer.get("ContentRange") or "").rpartition("/")[2]
+    return FileMetadata(
+        path=path,
+        size=int(whole) if whole.isdigit() else answer["ContentLength"],
+        etag=plain_etag(answer.get("ETag")),
+        modified_time=_utc(answer.get("LastModified"), answer),
+        content_type=answer.get("ContentType"),
+        extra={name: value for name, value in metadata.items() if not name.startswith("autostore-")},
+        mark=_mark(metadata),
+    )
+
+
+def written(
+    path: str, size: int, answer: Mapping[str, Any], headers: Mapping[str, Any], mark: Mark | None
+) -> FileMetadata:
+    """What is known of an object after a write, without asking again."""
+    return FileMetadata(
+        path=path,
+        size=size,
+        etag=plain_etag(answer.get("ETag")),
+        modified_time=_utc(answer.get("LastModified"), answer),
+        content_type=headers.get("ContentType"),
+        extra={name: value for name, value in headers["Metadata"].items() if not name.startswith("autostore-")},
+        mark=mark,
+    )
+
+
+def listed(path: str, entry: Mapping[str, Any]) -> FileMetadata:
+    """What a listing says; it knows neither marks nor user metadata."""
+    return FileMetadata(
+        path=path,
+        size=entry["Size"],
+        etag=plain_etag(entry.get("ETag")),
+        modified_time=_utc(entry.get("LastModified"), {}),
+        content_type=content_type(path),
+    )
+
+
+def _mark(metadata: Mapping[str, str]) -> Mark | None:
+    time_ns, mark_id = metadata.get(_TIME, ""), metadata.get(_ID)
+    return Mark(int(time_ns), mark_id) if time_ns.isascii() and time_ns.isdigit() and mark_id is not None else None
+
+
+def _utc(modified: datetime | None, answer: Mapping[str, Any]) -> datetime:
+    """The server's time: Last-Modified, or of a PUT, which does not tell it, the moment of the answer."""
+    if modified is None:
+        date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+        modified = parsedate_to_datetime(date) if date else datetime.now(UTC)
+    return modified.astimezone(UTC)

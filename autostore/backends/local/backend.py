@@ -1,0 +1,245 @@
+"""A store in a local folder: every publication is one rename, under a lock on the parent folder.
+
+What is ours beside the data lies below `<root>/.autostore/`: temporary files in `tmp/`, and
+in `marks/` one small file for each bare key, with the extensions under which it was written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import cast
+
+from autostore.backend import FileMetadata, StorageBackend, changed, exists_already, not_found
+from autostore.backends.local import files
+from autostore.backends.local.marks import LocalMarks
+from autostore.backends.local.names import FolderNames
+from autostore.config import LocalFileConfig, StorageConfig
+from autostore.disk.locks import FolderLocks
+from autostore.disk.scratch import Scratch
+from autostore.errors import InvalidKeyError, PreconditionFailedError, StorageError, compose, from_os_error
+from autostore.keys import RESERVED, ParsedUri, can_be_key, where
+from autostore.mark import Mark
+
+__all__ = ["LocalFileBackend"]
+
+
+class LocalFileBackend(StorageBackend):
+    """Files below one folder, made at the first write; the data files are plain files for any tool."""
+
+    config_class = LocalFileConfig
+    locks_exclude = True
+
+    def __init__(self, uri: ParsedUri, config: StorageConfig) -> None:
+        root = os.path.realpath(uri.rest)
+        super().__init__(ParsedUri("file", root), config)
+        self._durable = cast("LocalFileConfig", config).durable
+        if os.path.exists(root) and not os.path.isdir(root):
+            raise InvalidKeyError(compose("A file stands where the store's folder should be", uri=self.uri))
+        self._root = root
+        self._scratch = Scratch(os.path.join(root, RESERVED, "tmp"))
+        self._marks = LocalMarks(os.path.join(root, RESERVED, "marks"))
+        self._locks = FolderLocks()
+        self._names = FolderNames()
+
+    def get_metadata(self, path: str) -> FileMetadata:
+        """One stat, and one look for the mark."""
+        with self._translated(path):
+            status = files.status(self._inside(path))
+            if status is None or not stat.S_ISREG(status.st_mode):
+                raise not_found(path, self.uri)
+            mark = Mark(status.st_mtime_ns, "") if self._marks.has(path) else None
+        return files.metadata(path, status, mark)
+
+    def local_file(self, path: str) -> Path:
+        """The file itself: no copy; a reader that holds it open keeps these bytes."""
+        return Path(self._inside(path))
+
+    def download(self, path: str, file: Path, *, unless_etag: str | None = None) -> FileMetadata | None:
+        """A copy of the bytes, for callers that must not share the file."""
+        with self._translated(path), open(self._inside(path), "rb") as source:
+            found = files.metadata(path, os.fstat(source.fileno()))
+            if found.etag == unless_etag:
+                return None
+            with open(file, "wb") as target:
+                shutil.copyfileobj(source, target, 1 << 20)
+        return found
+
+    def find(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
+        """One look per extension, whatever else the folder holds."""
+        name = self._inside(stem, through_last=False)
+        folder = os.path.dirname(name)
+        if self._locks.holds(folder):
+            with self._translated(stem):
+                return files.present(stem, name, extensions, self._inside, self._names.look(folder))
+        with self._translated(stem):
+            found = files.present(stem, name, extensions, self._inside)
+            marked = self._marks.of(stem)
+            if any(file.path.removeprefix(stem) in marked for file in found):
+                return found
+        # A writer that changes the format may have published behind us and removed ahead of
+        # us, so only a look under its lock can say that no value is there.
+        with self._translated(stem), self._locks.hold(folder):
+            return files.present(stem, name, extensions, self._inside)
+
+    def find_value(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
+        """One look at the key's marks, and one at each file that they name."""
+        name = self._inside(stem, through_last=False)
+        with self._translated(stem):
+            marked = [extension for extension in self._marks.of(stem) if extension in extensions]
+            return files.present(stem, name, marked, self._inside) or self.find(stem, extensions)
+
+    def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
+        """A walk in sorted order; links that leave the root and names that no key can be are skipped."""
+        with self._translated(prefix):
+            for path, entry in files.walk(self._root, prefix):
+                with contextlib.suppress(InvalidKeyError):
+                    self._inside(path)
+                    status = files.status(entry.path)
+                    if status is not None and stat.S_ISREG(status.st_mode) and can_be_key(path):
+                        yield files.metadata(path, status)
+
+    def upload(
+        self, file: Path, path: str, *, mark: Mark | None = None, if_etag: str | None = None, if_absent: bool = False
+    ) -> FileMetadata:
+        """One rename of a whole file; a file from elsewhere is copied into `scratch()` first."""
+        with self._translated(path):
+            if not self._scratch.holds(file):
+                with self.scratch_file() as own:
+                    shutil.copyfile(file, own)
+                    return self.upload(own, path, mark=mark, if_etag=if_etag, if_absent=if_absent)
+            target = self._inside(path, through_last=False)  # a link there is replaced, not followed
+            with self._locks.hold(os.path.dirname(target), make=True, durable=self._durable):
+                old = self._expect(target, path, if_etag, if_absent)
+                return self._publish(str(file), target, path, mark, old)
+
+    def move(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
+        """One rename, whatever the size."""
+        with self._translated(source), self.lock(source, target):
+            name, place = self._inside(source), self._inside(target)
+            if os.path.islink(name):  # elsewhere it might lead nowhere, and its file is another key's too
+                return super().move(source, target, mark=mark, if_etag=if_etag)
+            if if_etag is not None and files.etag(os.stat(name)) != if_etag:
+                raise changed(source, self.uri)
+            moved = self._publish(name, place, target, mark, files.status(place))
+            self._marks.discard(source)
+            self._names.forget(os.path.dirname(name))
+            self._prune(os.path.dirname(name))
+            return moved
+
+    def delete(self, path: str, *, if_etag: str | None = None) -> None:
+        """Unlink this file, then its folders as far as they became empty."""
+        target = self._inside(path)
+        with self._translated(path), self._locks.hold(os.path.dirname(target)):
+            old = files.status(target) if if_etag is not None else None
+            if if_etag is not None and (old is None or files.etag(old) != if_etag):
+                raise changed(path, self.uri)
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                os.unlink(target)
+            self._marks.discard(path)
+            self._names.forget(os.path.dirname(target))
+            self._prune(os.path.dirname(target))
+
+    @contextlib.contextmanager
+    def lock(self, *paths: str, make: bool = True) -> Iterator[None]:
+        """`flock` on the parent folders; no lock files."""
+        with contextlib.ExitStack() as stack:
+            # Always in the same order, so that two moves never wait for each other.
+            for folder in sorted({os.path.dirname(self._inside(path, through_last=False)) for path in paths}):
+                with self._translated(paths[0]):
+                    stack.enter_context(self._locks.hold(folder, make=make, durable=self._durable))
+            yield
+
+    def _expect(self, target: str, path: str, if_etag: str | None, if_absent: bool) -> os.stat_result | None:
+        """The file that is there now, if it is as the caller demands."""
+        old = files.status(target)
+        if if_etag is None and not if_absent:
+            return old
+        if not self._locks.holds(os.path.dirname(target)):
+            problem = "This file system has no locks, so a conditional write cannot be safe"
+            raise PreconditionFailedError(compose(problem, key=path, uri=self.uri, remedy="Write unconditionally."))
+        if if_absent and old is not None:
+            raise exists_already(path, self.uri)
+        if if_etag is not None and (old is None or files.etag(old) != if_etag):
+            raise changed(path, self.uri)
+        return old
+
+    def _publish(
+        self, source: str, target: str, path: str, mark: Mark | None, old: os.stat_result | None
+    ) -> FileMetadata:
+        mtime = mark.time_ns if mark else time.time_ns()
+        # An ETag must change with every write, even within one tick of the clock.
+        if old is not None and mtime <= old.st_mtime_ns:
+            mtime = max(time.time_ns(), old.st_mtime_ns + 1)
+        os.utime(source, ns=(mtime, mtime))
+        if self._durable:
+            files.fsync(source)
+        status = os.stat(source)  # the same inode after the rename
+        # The mark comes first and goes first: a crash in between leaves the value readable.
+        if mark is None:
+            self._marks.discard(path)
+        else:
+            self._marks.add(mark.key, path.removeprefix(mark.key), durable=self._durable)
+        folder, name = os.path.split(target)
+        self._names.confirm(folder)
+        self._replace(source, target)
+        self._names.added(folder, name)
+        if self._durable:
+            files.fsync(folder)
+        return files.metadata(path, status, mark and Mark(mtime, ""))
+
+    def _replace(self, source: str, target: str) -> None:
+        try:
+            os.replace(source, target)
+        except IsADirectoryError:
+            os.rmdir(target)  # an empty folder is nobody's object; a full one raises
+            os.replace(source, target)
+
+    def _prune(self, folder: str) -> None:
+        """Remove folders that became empty, so that `a.json/b`, once deleted, does not block `a`."""
+        while folder.startswith(self._root + "/"):
+            with self._locks.attempt(folder) as locked:
+                if not locked:
+                    return
+                try:
+                    os.rmdir(folder)
+                except OSError:
+                    return
+            folder = os.path.dirname(folder)
+
+    def _inside(self, path: str, *, through_last: bool = True) -> str:
+        """The full name of a path; refused where a link on the way leads out of the root.
+
+        A folder has one name, whatever links lead to it, so that its lock has one too.
+        """
+        name, through_links = self._root, False
+        segments = path.split("/")
+        for segment in segments if through_last else segments[:-1]:
+            name = f"{name}/{segment}"
+            try:
+                linked = stat.S_ISLNK(os.lstat(name).st_mode)
+            except OSError:
+                break  # nothing there, so nothing that could lead out
+            through_links |= linked
+            if linked and not f"{os.path.realpath(name)}/".startswith(f"{self._root}/"):
+                remedy = "Replace the link by a copy."
+                raise InvalidKeyError(compose("A link leads out of the store", key=path, uri=self.uri, remedy=remedy))
+        if through_links:
+            folder, _, last = f"{self._root}/{path}".rpartition("/")
+            return f"{os.path.realpath(folder)}/{last}"
+        return f"{self._root}/{path}"
+
+    @contextlib.contextmanager
+    def _translated(self, path: str) -> Iterator[None]:
+        """The one place where the operating system's errors become this library's."""
+        try:
+            yield
+        except StorageError:
+            raise
+        except OSError as error:
+            raise from_os_error(error, where(path, self.uri)) from error

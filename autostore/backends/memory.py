@@ -1,0 +1,108 @@
+"""A store in this process's memory: the reference backend, and the shortest example of one."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import uuid
+import weakref
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from autostore.backend import FileMetadata, StorageBackend, changed, exists_already, not_found
+from autostore.config import StorageConfig
+from autostore.keys import ParsedUri
+from autostore.mark import Mark
+from autostore.media import content_type
+
+__all__ = ["MemoryBackend"]
+
+
+class _Space:
+    """The files of one memory URI, shared by all backends that name it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.files: dict[str, tuple[bytes, FileMetadata]] = {}
+        self.writes = 0
+
+
+# `memory://name` lives as long as the process, `memory://` as long as a backend uses it.
+_named: dict[str, _Space] = {}
+_anonymous: weakref.WeakValueDictionary[str, _Space] = weakref.WeakValueDictionary()
+_guard = threading.Lock()
+
+
+class MemoryBackend(StorageBackend):
+    """Bytes in a dict; `memory://name` is one space for the whole process, `memory://` a private one."""
+
+    locks_exclude = True
+
+    def __init__(self, uri: ParsedUri, config: StorageConfig) -> None:
+        name = uri.rest or f"?{uuid.uuid4().hex}"  # "?": reopening it names the same private space
+        super().__init__(ParsedUri("memory", name), config)
+        with _guard:
+            spaces = _anonymous if name.startswith("?") else _named
+            self._space = spaces.setdefault(name, _Space())
+
+    def get_metadata(self, path: str) -> FileMetadata:
+        """What `upload` returned."""
+        return self._entry(path)[1]
+
+    def download(self, path: str, file: Path, *, unless_etag: str | None = None) -> FileMetadata | None:
+        """Write the bytes to `file`."""
+        data, found = self._entry(path)
+        if found.etag == unless_etag:
+            return None
+        file.write_bytes(data)
+        return found
+
+    def upload(
+        self, file: Path, path: str, *, mark: Mark | None = None, if_etag: str | None = None, if_absent: bool = False
+    ) -> FileMetadata:
+        """Replace the entry in one step."""
+        data = file.read_bytes()
+        with self._space.lock:
+            old = self._space.files.get(path)
+            if if_absent and old is not None:
+                raise exists_already(path, self.uri)
+            if if_etag is not None and (old is None or old[1].etag != if_etag):
+                raise changed(path, self.uri)
+            self._space.writes += 1
+            new = FileMetadata(
+                path=path,
+                size=len(data),
+                etag=str(self._space.writes),
+                modified_time=datetime.now(UTC),
+                content_type=content_type(path),
+                mark=mark,
+            )
+            self._space.files[path] = data, new
+        return new
+
+    def delete(self, path: str, *, if_etag: str | None = None) -> None:
+        """Drop the entry."""
+        with self._space.lock:
+            old = self._space.files.get(path)
+            if if_etag is not None and (old is None or old[1].etag != if_etag):
+                raise changed(path, self.uri)
+            self._space.files.pop(path, None)
+
+    def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
+        """The entries of one moment."""
+        with self._space.lock:
+            found = sorted((path, entry[1]) for path, entry in self._space.files.items() if path.startswith(prefix))
+        return (metadata for _, metadata in found)
+
+    @contextlib.contextmanager
+    def lock(self, *paths: str, make: bool = True) -> Iterator[None]:
+        """One lock for the whole space."""
+        with self._space.lock:
+            yield
+
+    def _entry(self, path: str) -> tuple[bytes, FileMetadata]:
+        try:
+            return self._space.files[path]
+        except KeyError:
+            raise not_found(path, self.uri) from None

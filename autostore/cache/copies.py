@@ -1,0 +1,138 @@
+"""A file on this machine for every path: the backend's own, a confirmed copy from the cache, or a download."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import NamedTuple
+
+from autostore.backend import FileMetadata, StorageBackend
+from autostore.cache.entry import Entry
+from autostore.cache.folder import CacheFolder
+from autostore.config import StorageConfig
+from autostore.errors import StorageIOError
+
+__all__ = ["Copies"]
+
+
+class Copies:
+    """Hands out files to read, and removes what it downloaded once it is not needed."""
+
+    def __init__(self, backend: StorageBackend, config: StorageConfig) -> None:
+        self._backend = backend
+        self._room = CacheFolder(config) if config.cache_enabled else None
+
+    def open(self, path: str, extension: str) -> AbstractContextManager[tuple[Path, FileMetadata | None]]:
+        """A file with the bytes at `path`, readable until the block ends, and their metadata.
+
+        The metadata is None where the file is the backend's own, which may be replaced
+        meanwhile; of a copy that was only confirmed, all but the ETag is as of when it was
+        fetched. Whoever wants the bytes for longer keeps a descriptor.
+        """
+        own = self._backend.local_file(path)
+        return contextlib.nullcontext((own, None)) if own is not None else self._fetched(path, extension)
+
+    @contextlib.contextmanager
+    def _fetched(self, path: str, extension: str) -> Iterator[tuple[Path, FileMetadata | None]]:
+        with contextlib.ExitStack() as stack:
+            copy = None
+            with contextlib.suppress(StorageIOError):  # the cache's disk is full, or fails: nobody needs it
+                copy = self._cached(path, stack)
+            name = stack.enter_context(self._backend.scratch_file(extension))
+            if copy is None:
+                yield name, self._backend.download(path, name)
+            else:
+                yield _pinned(copy, name), copy.metadata
+
+    def cleanup(self) -> tuple[int, int]:
+        """Drop expired copies and the least recently used above the limit: (copies, bytes) removed."""
+        return (0, 0) if self._room is None else self._room.clean()
+
+    def _cached(self, path: str, stack: contextlib.ExitStack) -> _OpenCopy | None:
+        """The copy in the cache, confirmed or replaced by one conditional GET; None where there is no cache."""
+        if self._room is None:
+            return None
+        folder = self._room.folder(hashlib.sha256(self._backend.cache_id(path).encode()).hexdigest())
+        new = stack.enter_context(self._room.new_file(folder))
+        if new is None:
+            return None
+        held = self._room.held(folder)
+        if held is None:
+            with _first_download(folder) as alone:
+                if alone:
+                    return self._confirmed(path, folder, new, None, stack)
+            held = self._room.held(folder)
+        return self._confirmed(path, folder, new, held, stack)
+
+    def _confirmed(
+        self, path: str, folder: Path, new: Path, held: tuple[Entry, int] | None, stack: contextlib.ExitStack
+    ) -> _OpenCopy:
+        assert self._room is not None
+        if held is not None:
+            stack.callback(os.close, held[1])
+        found = self._backend.download(path, new, unless_etag=None if held is None else held[0].etag)
+        if found is None:
+            assert held is not None
+            entry, descriptor = held
+            self._room.used(folder)
+            return _OpenCopy(descriptor, folder / entry.payload, entry.metadata(path))
+        descriptor = os.open(new, os.O_RDONLY | os.O_CLOEXEC)
+        stack.callback(os.close, descriptor)
+        return _OpenCopy(descriptor, self._room.keep(folder, new, found), found)
+
+
+class _OpenCopy(NamedTuple):
+    """A copy in the cache; it may be evicted at any time."""
+
+    descriptor: int
+    file: Path
+    metadata: FileMetadata
+
+
+def _pinned(copy: _OpenCopy, name: Path) -> Path:
+    """The new `name` for the copy, which stays readable even if the file is evicted meanwhile."""
+    target = f"/proc/{os.getpid()}/fd/{copy.descriptor}"
+    try:
+        os.stat(target)
+        os.symlink(target, name)
+    except OSError:  # not Linux: the file itself, for the moment until it is opened
+        return copy.file
+    return name
+
+
+@contextlib.contextmanager
+def _first_download(folder: Path) -> Iterator[bool]:
+    """True for whoever may download; False, once that is over, for those who waited.
+
+    It saves double downloads where locks work, and does nothing where they do not.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        yield True
+        return
+    alone = True
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            alone = False
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _unlock(descriptor)
+        except OSError:
+            pass
+        yield alone
+    finally:
+        _unlock(descriptor)
+        os.close(descriptor)
+
+
+def _unlock(descriptor: int) -> None:
+    with contextlib.suppress(OSError):
+        # A child forked meanwhile shares the lock: closing alone would not release it.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)

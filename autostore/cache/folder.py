@@ -1,0 +1,259 @@
+"""The cache's folder: private, bounded, swept, and safe to share between processes that know nothing of each other.
+
+Whatever happens to it, a copy is lost at worst; `entry.py` decides what may be believed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from autostore.backend import FileMetadata
+from autostore.cache.entry import ENTRY, Entry, load, opened, publish
+from autostore.config import StorageConfig
+from autostore.disk.locks import FolderLocks
+from autostore.errors import StoragePermissionError, from_os_error
+from autostore.optional import require
+
+__all__ = ["CacheFolder"]
+
+SWEEP_AFTER = 24 * 3600.0
+"""Seconds after which an unpublished file is what a killed process left."""
+
+FOLDER_ATTEMPTS = 20
+
+ENTRY_SIZE = 1024
+"""Bytes that the description of a copy takes, or a little less."""
+
+TOTAL = "total"
+"""The file in the root that says how many bytes all copies take; missing or damaged, they are counted again."""
+
+
+class CacheFolder:
+    """One cache folder under one configuration."""
+
+    def __init__(self, config: StorageConfig) -> None:
+        self._parent = config.cache_dir
+        self._limit = config.cache_max_bytes
+        self._expiry = config.cache_expiry_hours * 3600
+        self._locks = FolderLocks()
+
+    def folder(self, identity: str) -> Path:
+        """The folder of one file's copy, in a private root; it need not exist."""
+        return self._root() / identity
+
+    @contextlib.contextmanager
+    def new_file(self, folder: Path) -> Iterator[Path | None]:
+        """An empty file in `folder` to download into, removed unless it was moved; None where the disk refuses.
+
+        While it is there nobody can remove the folder.
+        """
+        file = _created(folder)
+        try:
+            yield file
+        finally:
+            if file is not None:
+                with contextlib.suppress(OSError):
+                    file.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    folder.rmdir()  # where nothing was published
+
+    def held(self, folder: Path) -> tuple[Entry, int] | None:
+        """An undamaged, unexpired copy, to be confirmed by its backend: its entry and a descriptor to close."""
+        with contextlib.suppress(OSError):
+            if self._is_expired(os.stat(folder / ENTRY).st_mtime):
+                return None
+        # Another process may publish a newer one between the two steps.
+        for _ in range(2):
+            entry = load(folder)
+            if entry is None:
+                return None
+            descriptor = opened(folder, entry)
+            if descriptor is not None:
+                return entry, descriptor
+        return None
+
+    def used(self, folder: Path) -> None:
+        """Note that the copy was of use now."""
+        with contextlib.suppress(OSError):
+            os.utime(folder / ENTRY)
+
+    def keep(self, folder: Path, file: Path, metadata: FileMetadata) -> Path:
+        """Make room and publish a downloaded file; it stays where it is if that cannot be."""
+        try:
+            if self._limit is not None:
+                if metadata.size > self._limit:
+                    return file
+                self._make_room(metadata.size + ENTRY_SIZE, self._limit)
+            return publish(folder, file, metadata)
+        except OSError:
+            return file
+
+    def clean(self) -> tuple[int, int]:
+        """Remove expired copies, the least recently used above the limit, and leftovers: (copies, bytes) removed."""
+        try:
+            root = self._root()
+            with self._locks.hold(str(root)):
+                gone, total = self._cleaned(root)
+                _write_total(root, total)
+        except OSError:
+            return 0, 0
+        return len(gone), sum(copy.size for copy in gone)
+
+    def _make_room(self, size: int, limit: int) -> None:
+        # All processes add to one total, before they publish: together they stay below the limit. It only
+        # ever says too much, of copies that were replaced or removed; the next look through the folder mends that.
+        root = self._root()
+        with self._locks.hold(str(root)):
+            total = _read_total(root)
+            if total is None or total + size > limit:
+                _, total = self._cleaned(root)  # the new file is among those it saw
+            else:
+                total += size
+            _write_total(root, total)
+
+    def _cleaned(self, root: Path) -> tuple[list[_Copy], int]:
+        """The copies that were removed, and the bytes that are left."""
+        found = list(_scan(root))
+        copies = sorted((copy for copy in found if copy.used is not None), key=lambda copy: copy.used or 0)
+        # What is being downloaded counts as if it were here; unless it is too large ever to be kept.
+        most = sys.maxsize if self._limit is None else self._limit
+        total = sum(copy.size for copy in copies) + sum(copy.pending for copy in found if copy.pending <= most)
+        goal, gone = None, []
+        for copy in copies:
+            if not self._is_expired(copy.used or 0):
+                # A little more than needed, so that not every write has to look through the folder.
+                goal = goal or (total if total <= most else most - most // 16)
+                if total <= goal or (total <= most and copy is copies[-1]):
+                    break
+            if copy.remove():
+                gone.append(copy)
+                total -= copy.size
+        return gone, total
+
+    def _is_expired(self, used: float) -> bool:
+        return self._expiry > 0 and time.time() - used > self._expiry
+
+    def _root(self) -> Path:
+        parent = self._parent or require("platformdirs").user_cache_dir("autostore")
+        root = Path(parent).expanduser() / "v1"
+        try:
+            status = _made(root)
+        except OSError as error:
+            raise from_os_error(error, f"The cache folder {str(root)!r} (pass another cache_dir)") from error
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+            raise StoragePermissionError(
+                f"The cache folder {str(root)!r} belongs to somebody else, who could put wrong bytes there. "
+                "Pass another cache_dir."
+            )
+        if status.st_mode & 0o077:
+            os.chmod(root, 0o700)
+        return root
+
+
+def _made(root: Path) -> os.stat_result:
+    try:
+        return os.lstat(root)
+    except FileNotFoundError:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            root.mkdir(mode=0o700)
+        return os.lstat(root)
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """A folder as one look found it: when its copy was used (None: it has none), and bytes of it and of new files."""
+
+    folder: str
+    used: float | None
+    size: int
+    pending: int
+    files: tuple[str, ...]
+
+    def remove(self) -> bool:
+        """Remove it unless it was used since; readers hold descriptors."""
+        entry = f"{self.folder}/{ENTRY}"
+        try:
+            if os.stat(entry).st_mtime != self.used:
+                return False
+            os.unlink(entry)
+        except OSError:
+            return False
+        for file in self.files:
+            with contextlib.suppress(OSError):
+                os.unlink(file)
+        with contextlib.suppress(OSError):
+            os.rmdir(self.folder)
+        return True
+
+
+def _scan(root: Path) -> Iterator[_Copy]:
+    with os.scandir(root) as folders:
+        for folder in folders:
+            with contextlib.suppress(OSError):
+                yield _looked_at(folder.path)
+
+
+def _looked_at(folder: str) -> _Copy:
+    """What is in a folder; leftovers of killed processes are removed on the way."""
+    used, leftovers = None, []
+    kept: dict[str, int] = {}
+    others: dict[str, int] = {}
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue  # replaced meanwhile
+            if entry.name == ENTRY:
+                used = status.st_mtime
+            size_of = others if entry.name.endswith(".new") else kept
+            size_of[entry.path] = status.st_size
+            if time.time() - status.st_mtime > SWEEP_AFTER:
+                leftovers.append(entry.path)
+    if used is not None:
+        _unlink(file for file in leftovers if file in others)
+        return _Copy(folder, used, sum(kept.values()), sum(others.values()), tuple(kept.keys() - {f"{folder}/{ENTRY}"}))
+    _unlink(leftovers)
+    with contextlib.suppress(OSError):
+        os.rmdir(folder)  # fails where something is left
+    return _Copy(folder, None, 0, sum(others.values()) + sum(kept.values()), ())
+
+
+def _read_total(root: Path) -> int | None:
+    try:
+        return int((root / TOTAL).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _write_total(root: Path, total: int) -> None:
+    (root / TOTAL).write_bytes(b"%d" % total)
+
+
+def _unlink(files: Iterator[str] | list[str]) -> None:
+    for file in files:
+        with contextlib.suppress(OSError):
+            os.unlink(file)
+
+
+def _created(folder: Path) -> Path | None:
+    for _ in range(FOLDER_ATTEMPTS):
+        file = folder / f"{uuid.uuid4().hex}.new"
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except FileNotFoundError:
+            continue  # somebody removed the empty folder in between
+        except OSError:
+            return None
+        return file
+    return None

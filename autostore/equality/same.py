@@ -1,0 +1,151 @@
+"""`same`: the equality of this library's promises, stricter than `==`.
+
+Exact type, dtype, shape and order of keys; NaN equals NaN; 0.0 and -0.0 differ. Tables,
+arrays, matrices, tensors and images are compared by `libraries.py`, which
+needs only libraries that the values themselves have imported.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import datetime as dt
+import decimal
+import enum
+import math
+import types
+from collections.abc import Callable
+from typing import Any
+
+from autostore.equality.libraries import are_images, comparer
+
+__all__ = ["same"]
+
+Again = Callable[[Any, Any], bool]
+_PLAIN = frozenset({str, int, bool, bytes, bytearray, type(None), range, type(Ellipsis)})
+_BY_IDENTITY = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType, enum.Enum)
+
+
+def same(first: Any, second: Any) -> bool:
+    """Whether a value that was read is what was written, in every way this library promises."""
+    # A list of pairs instead of recursion, so that depth is no limit.
+    pending = [(first, second)]
+    seen: dict[tuple[int, int], tuple[Any, Any]] = {}  # holds the values, so that no id is used again
+
+    def later(one: Any, two: Any) -> bool:
+        pending.append((one, two))
+        return True
+
+    while pending:
+        one, two = pending.pop()
+        if one is two or (id(one), id(two)) in seen:  # shared or cyclic: compared already, or just being so
+            continue
+        if type(one) in _PLAIN and type(one) is type(two):
+            if one != two:
+                return False
+            continue
+        seen[id(one), id(two)] = one, two
+        if not _compare(one, two, later):
+            return False
+    return True
+
+
+def _compare(first: Any, second: Any, again: Again) -> bool:
+    """Compare two values; `again` notes their parts, which are compared after them."""
+    library = comparer(first)
+    if isinstance(first, _BY_IDENTITY) or (type(first) is not type(second) and not are_images(first, second)):
+        return False
+    if library is not None:
+        return library(first, second, again)
+    for kind, compare in _COMPARERS:
+        if isinstance(first, kind):
+            return compare(first, second, again)
+    if dataclasses.is_dataclass(first):
+        names = [field.name for field in dataclasses.fields(first)]
+        missing = object()
+        pairs = ((getattr(first, name, missing), getattr(second, name, missing)) for name in names)
+        return all(again(one, two) for one, two in pairs) and again(_state(first), _state(second))
+    if getattr(type(first), "__eq__", None) is not object.__eq__:
+        return bool(first == second)
+    return _same_reduced(first, second, again)
+
+
+def _state(value: Any) -> Any:
+    return getattr(value, "__dict__", None)
+
+
+def _same_float(first: float, second: float, _again: Again) -> bool:
+    if math.isnan(first) or math.isnan(second):
+        return math.isnan(first) and math.isnan(second)
+    return first == second and math.copysign(1, first) == math.copysign(1, second)
+
+
+def _same_complex(first: complex, second: complex, again: Again) -> bool:
+    return _same_float(first.real, second.real, again) and _same_float(first.imag, second.imag, again)
+
+
+def _same_mapping(first: Any, second: Any, again: Again) -> bool:
+    return (
+        len(first) == len(second)
+        and all(again(a, b) and again(first[a], second[b]) for a, b in zip(first, second, strict=True))
+        and again(getattr(first, "default_factory", None), getattr(second, "default_factory", None))
+        and again(_state(first), _state(second))
+    )
+
+
+def _same_sequence(first: Any, second: Any, again: Again) -> bool:
+    return (
+        len(first) == len(second)
+        and all(again(a, b) for a, b in zip(first, second, strict=True))
+        and getattr(first, "maxlen", None) == getattr(second, "maxlen", None)
+        and again(_state(first), _state(second))
+    )
+
+
+def _same_set(first: Any, second: Any, _again: Again) -> bool:
+    rest = list(second)
+    for item in first:
+        found = next((i for i, other in enumerate(rest) if same(item, other)), None)
+        if found is None:
+            return False
+        rest.pop(found)
+    return not rest
+
+
+def _same_time(first: Any, second: Any, _again: Again) -> bool:
+    if first.replace(tzinfo=None) != second.replace(tzinfo=None) or first.fold != second.fold:
+        return False
+    zones = first.tzinfo, second.tzinfo
+    if None in zones or repr(zones[0]) == repr(zones[1]):
+        return repr(zones[0]) == repr(zones[1])
+    # Each library has its own class of fixed offsets; a zone with rules has no offset without a date.
+    offset = zones[0].utcoffset(None)
+    return offset is not None and bool(offset == zones[1].utcoffset(None))
+
+
+def _same_decimal(first: decimal.Decimal, second: decimal.Decimal, _again: Again) -> bool:
+    return first.as_tuple() == second.as_tuple()
+
+
+def _same_reduced(first: Any, second: Any, again: Again) -> bool:
+    """Objects that define no equality: by what pickle would take of them."""
+    try:
+        one, two = first.__reduce_ex__(4), second.__reduce_ex__(4)
+    except Exception:  # the objects' own code: what cannot say what it is made of is not known to be the same
+        return False
+    if isinstance(one, str) or isinstance(two, str):
+        return bool(one == two)
+    # Parts 4 and 5 are iterators over items.
+    unrolled = [[list(p) if i in (3, 4) and p is not None else p for i, p in enumerate(parts)] for parts in (one, two)]
+    return again(*unrolled)
+
+
+_COMPARERS: list[tuple[Any, Callable[[Any, Any, Again], bool]]] = [
+    (float, _same_float),
+    (complex, _same_complex),
+    (dict, _same_mapping),
+    ((list, tuple, collections.deque), _same_sequence),
+    ((set, frozenset), _same_set),
+    ((dt.datetime, dt.time), _same_time),
+    (decimal.Decimal, _same_decimal),
+]

@@ -1,0 +1,1 @@
+"""Tables: Parquet and CSV, and the four kinds of tables that both hold."""

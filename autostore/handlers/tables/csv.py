@@ -1,0 +1,175 @@
+"""CSV: the values of a flat table under a header; dtypes come back as Polars infers them.
+
+Text is quoted, so that null (nothing) differs from empty text (two quotes). Dates, times and
+datetimes are recognised by their ISO form, also where they were text; a column of numbers
+stays text where a number would lose something, as "007" would.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, ClassVar
+
+from autostore.disk.failures import failing_disk_is_an_os_error
+from autostore.errors import UnsupportedFormatError
+from autostore.handler import DataHandler
+from autostore.handlers.tables.kinds import failed_query, kind_of, panics_are_errors, requested_kind
+from autostore.optional import require
+
+__all__ = ["CSVHandler"]
+
+MOST_COLUMNS = 20_000
+"""Each costs Polars some 20 KB, so that a file of nothing but commas would take ten thousand times its size."""
+
+_LONGEST_HEADER = 4 * 1024 * 1024
+_HEADER = re.compile(rb'(?:[^"\n]+|"[^"]*"?)*')  # quoted names may hold line ends
+_QUOTED = re.compile(rb'"[^"]*"?')
+
+_INFER: dict[str, Any] = {"try_parse_dates": True, "infer_schema_length": None, "glob": False}
+
+
+class CSVHandler(DataHandler):
+    """Flat tables as .csv, chosen only where the key names it."""
+
+    explicit_only: ClassVar[bool] = True
+
+    @property
+    def extensions(self) -> list[str]:
+        """Only .csv."""
+        return [".csv"]
+
+    @property
+    def priority(self) -> int:
+        """Lossy in its types, so below all others."""
+        return 5
+
+    def can_handle_data(self, data: Any) -> bool:
+        """Tables of Polars, pandas and Arrow."""
+        return kind_of(data) is not None
+
+    def read_from_file(self, file_path: Path, file_extension: str) -> Any:
+        """A Polars DataFrame; the whole file is looked at to infer its dtypes."""
+        with panics_are_errors():
+            return _read(file_path, lazy=False)
+
+    def read_as(self, file_path: Path, file_extension: str, as_type: Any) -> Any:
+        """Any of the four kinds of tables."""
+        kind = "polars.DataFrame" if as_type in (Any, object) else requested_kind(as_type)
+        with panics_are_errors():
+            frame = _read(file_path, lazy=kind == "polars.LazyFrame")
+            if kind == "pandas.DataFrame":
+                require("pyarrow")  # polars converts through it
+                return frame.to_pandas()
+            if kind == "pyarrow.Table":
+                require("pyarrow")
+                return frame.to_arrow()
+            return frame
+
+    def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
+        """Write a header and the rows, UTF-8; nested and binary columns are refused."""
+        pl = require("polars")
+        if kind_of(data) == "polars.LazyFrame":
+            with failed_query():
+                schema = data.collect_schema()
+            _check_schema(pl, schema)
+            with failed_query(), failing_disk_is_an_os_error(file_path):
+                data.sink_csv(file_path, quote_style="non_numeric")
+        else:
+            frame = _as_polars(pl, data)
+            schema = frame.schema
+            _check_schema(pl, schema)
+            with failing_disk_is_an_os_error(file_path), panics_are_errors():
+                frame.write_csv(file_path, quote_style="non_numeric")
+        _check_header(pl, file_path, list(schema))
+
+
+def _check_header(pl: Any, file: Path, names: list[str]) -> None:
+    with open(file, "rb") as stream:
+        header = pl.scan_csv(stream, infer_schema=False, glob=False).collect_schema().names()
+    if header != names:
+        changed = next((name for name, back in zip(names, header, strict=False) if name != back), names[-1])
+        raise UnsupportedFormatError(f"CSV would change the column name {changed!r:.80}. Rename it, or use .parquet.")
+
+
+def _as_polars(pl: Any, data: Any) -> Any:
+    kind = kind_of(data)
+    if kind == "polars.DataFrame":
+        return data
+    if kind == "pandas.DataFrame":
+        _check_labels(data)
+    try:
+        frame = pl.from_arrow(data) if kind == "pyarrow.Table" else pl.from_pandas(data)
+    except Exception as error:  # either library's, for cells of mixed types and the like
+        raise UnsupportedFormatError(f"CSV cannot hold this table: {error}. Convert the column.") from error
+    frame.columns = list(data.column_names if kind == "pyarrow.Table" else data.columns)  # empty names were replaced
+    return frame
+
+
+def _check_labels(data: Any) -> None:
+    index = data.index
+    if type(index) is not require("pandas").RangeIndex or index.start != 0 or index.step != 1:
+        raise UnsupportedFormatError("CSV would lose the index of this DataFrame. Call reset_index() first.")
+    if not all(type(name) is str for name in data.columns):
+        raise UnsupportedFormatError("A CSV header holds text only. Rename the columns to str.")
+
+
+def _check_schema(pl: Any, schema: Any) -> None:
+    if not len(schema):
+        raise UnsupportedFormatError("A CSV file needs at least one column. Use .parquet.")
+    if len(schema) > MOST_COLUMNS:
+        raise UnsupportedFormatError(f"A CSV file holds at most {MOST_COLUMNS} columns here. Use .parquet.")
+    for name, dtype in schema.items():
+        if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
+            raise UnsupportedFormatError(
+                f"CSV cannot hold the column {name!r:.80} of type {dtype}. Use .parquet, or turn it into text."
+            )
+
+
+def _read(file: Path, *, lazy: bool) -> Any:
+    pl = require("polars")
+    # Opened once, because the path may name another version a moment later. Polars duplicates the
+    # descriptor of a lazy frame, which so outlives this handle.
+    with open(file, "rb") as stream:
+        _check_width(stream.read(_LONGEST_HEADER))
+        schema = _scan(pl, stream, **_INFER).collect_schema()
+        schema = schema | dict.fromkeys(_lossy_columns(pl, stream, schema), pl.String)
+        frame = _scan(pl, stream, **_INFER | {"schema": schema})
+        return frame if lazy else frame.collect()
+
+
+def _scan(pl: Any, stream: Any, **options: Any) -> Any:
+    stream.seek(0)
+    return pl.scan_csv(stream, **options)
+
+
+def _check_width(head: bytes) -> None:
+    header = _HEADER.match(head)
+    columns = _QUOTED.sub(b"", header[0]).count(b",") + 1 if header else 1
+    if columns > MOST_COLUMNS:
+        raise UnsupportedFormatError(f"The file has {columns} columns or more. Read it with as_type=bytes.")
+
+
+def _lossy_columns(pl: Any, stream: Any, schema: Any) -> list[str]:
+    """The columns whose text says more than the values that Polars infers from it."""
+    inferred = [name for name, dtype in schema.items() if dtype != pl.String]
+    if not inferred:
+        return []
+    text = _scan(pl, stream, infer_schema=False, glob=False)
+    lossy = [_is_lossy(pl.nth(i), dtype).any() for i, dtype in enumerate(schema.values()) if dtype != pl.String]
+    found = text.select(flag.alias(str(n)) for n, flag in enumerate(lossy)).collect().row(0)
+    return [name for name, flag in zip(inferred, found, strict=True) if flag]
+
+
+def _is_lossy(text: Any, dtype: Any) -> Any:
+    lossy = text == ""
+    if dtype.is_numeric():
+        lossy |= text.str.contains(r"^[+-]?0[0-9]|^\+")
+    if dtype.is_integer():  # longer than any integer type, which inference does not count
+        lossy |= text.cast(dtype, strict=False).is_null() & text.is_not_null()
+    if dtype.is_float():  # whole numbers that no integer type holds
+        lossy |= text.str.contains(r"^-?[0-9]{16,}$")
+    if dtype.is_temporal():  # other orders of day and month are guesses; beyond microseconds digits are dropped
+        lossy |= ~text.str.contains(r"^([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}:[0-9]{2})")
+        lossy |= text.str.contains(r"\.[0-9]{6}[0-9]*[1-9]")
+    return lossy

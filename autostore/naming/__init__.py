@@ -1,0 +1,1 @@
+"""How a value gets under its key, and which file answers to it."""

@@ -1,0 +1,67 @@
+"""Reading: from a key to the object, looking again where a file was replaced in between."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+from autostore.backend import FileMetadata, StorageBackend, not_found
+from autostore.cache.copies import Copies
+from autostore.handlers.registry import HandlerRegistry
+from autostore.keys import where
+from autostore.naming.resolution import Resolver
+
+__all__ = ["Loaded", "Loader"]
+
+ATTEMPTS = 50
+"""How often a read looks again when the file it found was replaced before it was opened."""
+
+PATIENT_ATTEMPTS = 25
+PAUSE = 0.01
+
+
+class Loaded(NamedTuple):
+    """An object and, where asked for, the version of its file, which is not newer than it."""
+
+    value: Any
+    version: FileMetadata | None
+
+
+class Loader:
+    """Reads objects of one store."""
+
+    def __init__(self, backend: StorageBackend, registry: HandlerRegistry, resolver: Resolver, copies: Copies) -> None:
+        self._backend = backend
+        self._registry = registry
+        self._resolver = resolver
+        self._copies = copies
+
+    def load(self, key: str, as_type: Any = None, *, versioned: bool = False) -> Loaded:
+        """The object; with `versioned` also its version."""
+        for attempt in range(ATTEMPTS):
+            path = self._resolver.path(key)
+            try:
+                return self._load_file(key, path, as_type, versioned=versioned)
+            except FileNotFoundError:
+                # Deleted, or replaced by another format, since it was found.
+                self._resolver.forget(key)
+                if path == key and not self._registry.may_be_stem(key):
+                    break
+                if attempt >= PATIENT_ATTEMPTS:
+                    time.sleep(PAUSE)
+        raise not_found(key, self._backend.uri)
+
+    def load_listed(self, key: str, path: str) -> Any:
+        """The object of a file that a listing named for the key."""
+        try:
+            return self._load_file(key, path).value
+        except FileNotFoundError:
+            return self.load(key).value
+
+    def _load_file(self, key: str, path: str, as_type: Any = None, *, versioned: bool = False) -> Loaded:
+        extension = self._registry.split(path)[1]
+        with self._copies.open(path, extension) as (file, downloaded):
+            # Taken before reading, so that the version is never newer than the value.
+            version = downloaded or (self._backend.get_metadata(path) if versioned else None)
+            value = self._registry.decode(file, extension, as_type, where(key, self._backend.uri))
+        return Loaded(value, version)
