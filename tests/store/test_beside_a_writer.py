@@ -94,7 +94,7 @@ class Lockless(MemoryBackend):
 
     swapped = threading.Event()
     lock = StorageBackend.lock
-    claim = StorageBackend.claim
+    locks_exclude = False
 
     def delete(self, path, *, if_etag=None):
         assert if_etag is None or self.swapped.wait(10)
