@@ -1,17 +1,21 @@
 """The contract of a format: `DataHandler` turns one family of objects into files and back.
 
-A new format implements four members and is registered with `store.register_handler(h)` or
-the entry point group `autostore.handlers`; `handlers/text.py` is the shortest example, and
-`autostore.testing.HandlerContract` tests any of them.
+A new format implements four members, may bring its equality, media types, library and
+preview, and is registered once: with `store.register_handler(h)`, or under the entry point
+group `autostore.handlers`. `handlers/text.py` is the shortest example, `docs/extending.md`
+goes step by step, and `autostore.testing.HandlerContract` tests any of them.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from autostore.equality import Comparer
 from autostore.errors import UnsupportedFormatError
+from autostore.preview import Preview
 
 __all__ = ["DataHandler"]
 
@@ -28,6 +32,15 @@ class DataHandler(ABC):
 
     explicit_only: ClassVar[bool] = False
     """True: chosen only where the key or `format=` names the extension, never by the value's type."""
+
+    equality: ClassVar[Mapping[str, Comparer]] = {}
+    """`"module.Class"` -> how `testing.same` compares its instances; without it their `==` decides."""
+
+    media_types: ClassVar[Mapping[str, str]] = {}
+    """Extension -> media type, such as `{".log": "text/x-log"}`; without it the standard library guesses."""
+
+    requires: ClassVar[tuple[str, ...]] = ()
+    """Libraries without which no file is read or written; a missing one is named with its installation."""
 
     @property
     @abstractmethod
@@ -78,3 +91,7 @@ class DataHandler(ABC):
         For a bare key the next handler is then asked; for a key that names the format the
         write is refused, and nothing stored has changed.
         """
+
+    def preview(self, data: Any) -> Preview:
+        """What a person would look at first; bounded, and free of secrets, as it is shown in logs and pages."""
+        return {}

@@ -1,21 +1,21 @@
-"""Media types of files, guessed from their extension."""
+"""Media types of files, by their extension: what a format says of its own, else what the standard library guesses."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 
-__all__ = ["content_type"]
+__all__ = ["add_types", "content_type"]
 
-# Those that the standard library's table lacks or differs in between its versions:
-# https://www.iana.org/assignments/media-types/media-types.xhtml
-_OWN = {
-    ".jsonl": "application/jsonl",
-    ".md": "text/markdown",
-    ".parquet": "application/vnd.apache.parquet",
-    ".webp": "image/webp",
-    ".yaml": "application/yaml",
-    ".yml": "application/yaml",
-}
+_types: dict[str, str] = {}
+
+
+def add_types(types: Mapping[str, str]) -> None:
+    """Take `types` (extension -> media type) from now on, in this process; as `mimetypes.add_type` does."""
+    global _types  # noqa: PLW0603 - one assignment, so that readers in other threads see the old table or the new
+    if types.items() - _types.items():
+        _types = {**_types, **types}
+        _of_extension.cache_clear()
 
 
 def content_type(path: str) -> str | None:
@@ -29,4 +29,4 @@ def content_type(path: str) -> str | None:
 def _of_extension(extension: str) -> str | None:
     import mimetypes
 
-    return _OWN.get(extension) or mimetypes.guess_type(f"x{extension}", strict=False)[0]
+    return _types.get(extension) or mimetypes.guess_type(f"x{extension}", strict=False)[0]

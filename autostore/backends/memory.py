@@ -10,11 +10,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from autostore.backend import FileMetadata, StorageBackend, changed, exists_already, not_found
-from autostore.config import StorageConfig
-from autostore.keys import ParsedUri
-from autostore.mark import Mark
-from autostore.media import content_type
+from autostore.plugins import (
+    FileMetadata,
+    Mark,
+    ParsedUri,
+    StorageBackend,
+    StorageConfig,
+    changed,
+    content_type,
+    exists_already,
+    not_found,
+)
 
 __all__ = ["MemoryBackend"]
 

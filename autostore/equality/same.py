@@ -1,8 +1,8 @@
 """`same`: the equality of this library's promises, stricter than `==`.
 
 Exact type, dtype, shape and order of keys; NaN equals NaN; 0.0 and -0.0 differ. Tables,
-arrays, matrices, tensors and images are compared by `libraries.py`, which
-needs only libraries that the values themselves have imported.
+arrays, matrices, tensors and images are compared by the modules beside this one, which
+need only libraries that the values themselves have imported.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from autostore.equality.libraries import are_images, comparer
+from autostore.equality.families import Again, comparer
+from autostore.equality.images import are_images
 
 __all__ = ["same"]
 
-Again = Callable[[Any, Any], bool]
 _PLAIN = frozenset({str, int, bool, bytes, bytearray, type(None), range, type(Ellipsis)})
 _BY_IDENTITY = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType, enum.Enum)
 

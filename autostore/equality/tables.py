@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
+from autostore.equality.families import Again, Comparer
 from autostore.optional import require
 
-__all__ = ["same_arrow", "same_pandas", "same_polars"]
-
-Again = Callable[[Any, Any], bool]
+__all__ = ["TABLES"]
 
 
-def same_polars(first: Any, second: Any, again: Again) -> bool:
+def _same_polars(first: Any, second: Any, again: Again) -> bool:
     """Frames, lazy frames (by what they yield) and series of Polars."""
     pl = require("polars")
     if isinstance(first, pl.LazyFrame):
-        return same_polars(first.collect(), second.collect(), again)
+        return _same_polars(first.collect(), second.collect(), again)
     if isinstance(first, pl.Series):
-        return bool(first.name == second.name) and same_polars(first.to_frame(), second.to_frame(), again)
+        return bool(first.name == second.name) and _same_polars(first.to_frame(), second.to_frame(), again)
     if list(first.schema.items()) != list(second.schema.items()) or first.shape != second.shape:
         return False
     return all(_same_series(pl, first[name], second[name], again) for name in first.columns)
@@ -34,7 +33,7 @@ def _same_series(pl: Any, first: Any, second: Any, again: Again) -> bool:
     return not dtype.is_float() or bool((1 / first).equals(1 / second, null_equal=True))
 
 
-def same_pandas(first: Any, second: Any, again: Again) -> bool:
+def _same_pandas(first: Any, second: Any, again: Again) -> bool:
     """Frames, series and indexes of pandas: labels, dtypes, flags and attributes too."""
     pd = require("pandas")
     if isinstance(first, pd.Index):
@@ -82,7 +81,7 @@ def _same_values(first: Any, second: Any, again: Again) -> bool:
     return bool(first.equals(second))
 
 
-def same_arrow(first: Any, second: Any, again: Again) -> bool:
+def _same_arrow(first: Any, second: Any, again: Again) -> bool:
     """Tables of Arrow, with the metadata of their schemas; chunks do not matter."""
     if not first.schema.equals(second.schema, check_metadata=True) or first.num_rows != second.num_rows:
         return False
@@ -97,3 +96,14 @@ def _same_column(first: Any, second: Any, again: Again) -> bool:
 
 def _has_floats(type_name: str) -> bool:
     return any(name in type_name for name in ("float", "double"))
+
+
+TABLES: Mapping[str, Comparer] = {
+    "polars.DataFrame": _same_polars,
+    "polars.LazyFrame": _same_polars,
+    "polars.Series": _same_polars,
+    "pandas.DataFrame": _same_pandas,
+    "pandas.Series": _same_pandas,
+    "pandas.Index": _same_pandas,
+    "pyarrow.Table": _same_arrow,
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autostore.config import StorageConfig
+from autostore.equality import add_comparers
 from autostore.handler import DataHandler
 from autostore.handlers.arrays import NpyHandler, NpzHandler
 from autostore.handlers.binary import BytesHandler
@@ -16,8 +17,15 @@ from autostore.handlers.tables.parquet import ParquetHandler
 from autostore.handlers.tensors import TorchHandler
 from autostore.handlers.text import TextHandler
 from autostore.handlers.yaml import YAMLHandler
+from autostore.media import add_types
 
-__all__ = ["builtin_handlers"]
+__all__ = ["builtin_handlers", "introduce"]
+
+
+def introduce(handler: DataHandler | type[DataHandler]) -> None:
+    """Make known, in this process, what a handler brings beside reading and writing."""
+    add_comparers(handler.equality)
+    add_types(handler.media_types)
 
 
 def builtin_handlers(config: StorageConfig) -> list[DataHandler]:
@@ -39,3 +47,7 @@ def builtin_handlers(config: StorageConfig) -> list[DataHandler]:
         YAMLHandler(),
         PickleHandler(config),
     ]
+
+
+for _handler in builtin_handlers(StorageConfig()):
+    introduce(_handler)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from autostore.disk.failures import failing_disk_is_an_os_error
+from autostore.equality.arrays import ARRAYS
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handler import DataHandler
 from autostore.optional import loaded_type, require
@@ -29,6 +30,9 @@ MAX_EXPANSION = 100
 
 class NpyHandler(DataHandler):
     """One exact `ndarray` without objects, as .npy."""
+
+    equality = ARRAYS
+    requires = ("numpy",)
 
     @property
     def extensions(self) -> list[str]:
@@ -75,6 +79,8 @@ class NpyHandler(DataHandler):
 
 class NpzHandler(DataHandler):
     """A non-empty dict of exact str to exact arrays, as .npz; it comes back a plain dict."""
+
+    requires = ("numpy",)
 
     @property
     def extensions(self) -> list[str]:

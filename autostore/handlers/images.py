@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from autostore.equality import same
+from autostore.equality.images import IMAGES
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handler import DataHandler
 from autostore.optional import loaded_type, require
@@ -34,6 +35,10 @@ _JPEG_MODES = frozenset({"L", "RGB", "CMYK"})
 
 class ImageHandler(DataHandler):
     """Single images of Pillow; what is read is a plain `PIL.Image.Image`."""
+
+    equality = IMAGES
+    media_types = {".webp": "image/webp"}
+    requires = ("PIL",)
 
     @property
     def extensions(self) -> list[str]:

@@ -80,6 +80,8 @@ def _parse_lines(text: str) -> list[Any]:
 class JSONHandler(DataHandler):
     """Dicts, lists, scalars and None as .json; any list as .jsonl where the key says so."""
 
+    media_types = {".jsonl": "application/jsonl"}
+
     @property
     def extensions(self) -> list[str]:
         """A bare key gets .json."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from autostore.config import StorageConfig
 from autostore.equality import same
+from autostore.equality.models import MODELS
 from autostore.errors import CorruptDataError, StorageError, UnsupportedFormatError, UntrustedDataError
 from autostore.handler import DataHandler
 from autostore.handlers.envelope import find_class, name_class, open_envelope, seal_envelope
@@ -25,6 +26,8 @@ __all__ = ["DataclassHandler", "PydanticHandler"]
 
 class _ModelHandler(DataHandler):
     """What models and dataclasses share: the envelope, and Pydantic's validation."""
+
+    requires = ("pydantic",)
 
     def __init__(self, config: StorageConfig) -> None:
         self._may_import = config.allow_pickle and config.pickle_key is None
@@ -102,6 +105,8 @@ class _ModelHandler(DataHandler):
 
 class PydanticHandler(_ModelHandler):
     """Instances of `pydantic.BaseModel` as .pydantic.json."""
+
+    equality = MODELS
 
     @property
     def extensions(self) -> list[str]:

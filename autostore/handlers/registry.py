@@ -21,8 +21,9 @@ from autostore.errors import (
     from_os_error,
 )
 from autostore.handler import DataHandler
-from autostore.handlers import builtin_handlers
+from autostore.handlers import builtin_handlers, introduce
 from autostore.keys import split_extension
+from autostore.optional import require
 
 __all__ = ["HandlerRegistry"]
 
@@ -40,7 +41,10 @@ class HandlerRegistry:
         self._own_extensions = frozenset(extension for handler in own for extension in handler.extensions)
         self._handlers: tuple[DataHandler, ...] = ()
         self._changes: list[DataHandler | type[DataHandler]] = []
-        self._set(own + [plugin() for plugin in _plugins()])
+        plugins = [plugin() for plugin in _plugins()]
+        for handler in plugins:
+            introduce(handler)
+        self._set(own + plugins)
 
     def _set(self, handlers: Iterable[DataHandler]) -> None:
         # One assignment each, so that readers in other threads see the old state or the new.
@@ -59,6 +63,7 @@ class HandlerRegistry:
         for extension in handler.extensions:
             if not _EXTENSION.fullmatch(extension) or extension != extension.lower():
                 raise InvalidConfigError(f"{extension!r} is not an extension. Use lower case with a dot, like '.log'.")
+        introduce(handler)
         self._set((handler, *self._handlers))
         self._changes.append(handler)
 
@@ -102,6 +107,7 @@ class HandlerRegistry:
         for handler, chosen in self._writers(data, extension):
             file = folder / f"{next(_numbers)}{chosen}"
             try:
+                _require_libraries(handler)
                 handler.write_to_file(data, file, chosen)
             except Exception as error:
                 _discard(file)
@@ -131,6 +137,7 @@ class HandlerRegistry:
         try:
             if as_type is bytes:
                 return file.read_bytes()
+            _require_libraries(handler)
             if as_type is None:
                 return handler.read_from_file(file, extension)
             return handler.read_as(file, extension, as_type)
@@ -138,6 +145,11 @@ class HandlerRegistry:
             if _is_gone(error, file):
                 raise FileNotFoundError(str(file)) from error  # replaced meanwhile: the caller looks again
             raise _damage(error, file, extension, where) from error
+
+
+def _require_libraries(handler: DataHandler) -> None:
+    for library in handler.requires:
+        require(library)
 
 
 def _without_stop(sentence: str) -> str:

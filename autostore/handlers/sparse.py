@@ -11,6 +11,7 @@ from typing import Any
 
 from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.equality import same
+from autostore.equality.arrays import SPARSE
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handler import DataHandler
 from autostore.handlers.arrays import check_dtype, check_members
@@ -26,6 +27,9 @@ _CLASSES = frozenset(f"{name}_{kind}" for name in _FORMATS for kind in ("matrix"
 
 class SparseHandler(DataHandler):
     """All seven formats, as matrix and as array, as .sparse."""
+
+    equality = SPARSE
+    requires = ("scipy",)
 
     @property
     def extensions(self) -> list[str]:

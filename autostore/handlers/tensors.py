@@ -15,6 +15,7 @@ from typing import Any
 
 from autostore.config import StorageConfig
 from autostore.disk.failures import failing_disk_is_an_os_error
+from autostore.equality.tensors import TENSORS
 from autostore.errors import UnsupportedFormatError, UntrustedDataError
 from autostore.handler import DataHandler
 from autostore.handlers.signing import SigningKey, sign_file, strip_signature, verified
@@ -25,6 +26,9 @@ __all__ = ["TorchHandler"]
 
 class TorchHandler(DataHandler):
     """Tensors, parameters, dicts of them and modules, as .pt and .pth."""
+
+    equality = TENSORS
+    requires = ("torch",)
 
     def __init__(self, config: StorageConfig) -> None:
         self._allowed = config.allow_pickle

@@ -14,6 +14,8 @@ __all__ = ["TextHandler"]
 class TextHandler(DataHandler):
     """Exact `str` values as .txt, .html and .md."""
 
+    media_types = {".md": "text/markdown"}
+
     @property
     def extensions(self) -> list[str]:
         """What a str is stored as; a bare key gets .txt."""

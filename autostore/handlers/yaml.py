@@ -25,6 +25,9 @@ _TYPES = frozenset({dict, list, set, str, bytes, int, float, bool, type(None), d
 class YAMLHandler(DataHandler):
     """What YAML gives back exactly, as .yaml and .yml."""
 
+    media_types = {".yaml": "application/yaml", ".yml": "application/yaml"}
+    requires = ("yaml",)
+
     explicit_only: ClassVar[bool] = True
 
     @property

@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 from autostore.equality import same
 from autostore.errors import UnsupportedFormatError
 from autostore.handler import DataHandler
+from autostore.handlers import introduce
 
 __all__ = ["HandlerContract"]
 
@@ -45,6 +46,10 @@ class HandlerContract:
     lossy_extensions: ClassVar[frozenset[str]] = frozenset()
     runs_code: ClassVar[bool] = False
     reads_anything: ClassVar[bool] = False
+
+    def setup_method(self) -> None:
+        """Compare the samples as the handler says."""
+        introduce(self.handler)
 
     def shows_damage(self, value: Any) -> bool:
         """Whether every cut of this value's file can be told from a whole one; override where it cannot."""

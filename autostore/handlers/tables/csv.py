@@ -32,6 +32,8 @@ _INFER: dict[str, Any] = {"try_parse_dates": True, "infer_schema_length": None, 
 class CSVHandler(DataHandler):
     """Flat tables as .csv, chosen only where the key names it."""
 
+    requires = ("polars",)
+
     explicit_only: ClassVar[bool] = True
 
     @property

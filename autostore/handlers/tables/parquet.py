@@ -14,6 +14,7 @@ from typing import Any
 
 from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.equality import same
+from autostore.equality.tables import TABLES
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handler import DataHandler
 from autostore.handlers.tables.kinds import failed_query, kind_of, panics_are_errors, requested_kind
@@ -26,6 +27,9 @@ MARK = "autostore"
 
 class ParquetHandler(DataHandler):
     """Four kinds of tables as .parquet; a LazyFrame is streamed in and stays lazy when read."""
+
+    equality = TABLES
+    media_types = {".parquet": "application/vnd.apache.parquet"}
 
     @property
     def extensions(self) -> list[str]:

@@ -1,0 +1,73 @@
+"""How `same` compares NumPy's arrays and scalars, and SciPy's sparse matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from autostore.equality.families import Again, Comparer
+from autostore.optional import require
+
+__all__ = ["ARRAYS", "SPARSE"]
+
+
+def _same_array(first: Any, second: Any, again: Again) -> bool:
+    if first.dtype != second.dtype or first.shape != second.shape:
+        return False
+    np = require("numpy")
+    if isinstance(first, np.ma.MaskedArray):
+        mask = again(np.ma.getmaskarray(first), np.ma.getmaskarray(second))
+        return mask and again(np.ma.getdata(first), np.ma.getdata(second))
+    kind = first.dtype.kind
+    if first.dtype.names is not None:
+        return all(again(first[name], second[name]) for name in first.dtype.names)
+    if kind in "fc":
+        return _same_floats(np, np.asarray(first), np.asarray(second))
+    if kind in "OTV":
+        return again(first.tolist(), second.tolist())
+    if kind in "mM":
+        return bool(np.array_equal(np.asarray(first).view("i8"), np.asarray(second).view("i8")))
+    return bool(np.array_equal(first, second))
+
+
+def _same_floats(np: Any, first: Any, second: Any) -> bool:
+    if first.dtype.kind == "c":
+        return _same_floats(np, first.real, second.real) and _same_floats(np, first.imag, second.imag)
+    nan = np.isnan(first)
+    if not np.array_equal(first, second, equal_nan=True):
+        return False
+    return bool(np.all((np.signbit(first) == np.signbit(second)) | nan))
+
+
+def _same_scalar(first: Any, second: Any, again: Again) -> bool:
+    np = require("numpy")
+    return _same_array(np.asarray(first), np.asarray(second), again)
+
+
+def _same_sparse(first: Any, second: Any, again: Again) -> bool:
+    if first.shape != second.shape or first.dtype != second.dtype:
+        return False
+    names = {
+        "csr": ("indptr", "indices", "data"),
+        "csc": ("indptr", "indices", "data"),
+        "bsr": ("indptr", "indices", "data"),
+        "coo": ("coords", "data"),
+        "dia": ("offsets", "data"),
+        "lil": ("rows", "data"),
+    }.get(first.format)
+    if names is None:  # dok, where the order of the items means nothing
+        return again(_places(first), _places(second))
+    np = require("numpy")
+    # The width of the index type depends on the library's version; what it indexes does not.
+    parts = [(np.asarray(getattr(first, n)), np.asarray(getattr(second, n))) for n in names[:-1]]
+    return all(np.array_equal(a, b) for a, b in parts) and again(first.data, second.data)
+
+
+def _places(matrix: Any) -> list[tuple[tuple[int, ...], Any]]:
+    one_dimension = matrix.ndim == 1
+    places = (((int(key),) if one_dimension else tuple(map(int, key)), value) for key, value in matrix.items())
+    return sorted(places, key=lambda item: item[0])
+
+
+ARRAYS: Mapping[str, Comparer] = {"numpy.ndarray": _same_array, "numpy.generic": _same_scalar}
+SPARSE: Mapping[str, Comparer] = {"scipy.sparse.sparray": _same_sparse, "scipy.sparse.spmatrix": _same_sparse}

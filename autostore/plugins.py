@@ -1,0 +1,74 @@
+"""What a format or a place is written with: both contracts, and everything that their implementations need.
+
+A format subclasses `DataHandler`, a place `StorageBackend`. Both are registered once
+(`store.register_handler`, `AutoStore.register_backend`, or the entry point groups
+`autostore.handlers` and `autostore.backends`), and tested by subclassing
+`autostore.testing.HandlerContract` and `BackendContract`. `docs/extending.md` goes step by
+step; `backends/memory.py` is a whole place written with these names alone.
+"""
+
+from autostore.backend import FileMetadata, StorageBackend, changed, exists_already, not_found
+from autostore.config import StorageConfig
+from autostore.disk.failures import failing_disk_is_an_os_error
+from autostore.equality import Again, Comparer, same
+from autostore.errors import (
+    CorruptDataError,
+    InvalidConfigError,
+    InvalidKeyError,
+    MissingDependencyError,
+    PreconditionFailedError,
+    StorageConnectionError,
+    StorageError,
+    StorageFileNotFoundError,
+    StorageIOError,
+    StoragePermissionError,
+    UnsupportedFormatError,
+    UntrustedDataError,
+    compose,
+    from_os_error,
+)
+from autostore.handler import DataHandler
+from autostore.keys import ParsedUri
+from autostore.mark import Mark
+from autostore.media import content_type
+from autostore.optional import loaded_type, require
+from autostore.preview import Columns, Fact, Markdown, Picture, Preview, Rows
+
+__all__ = [
+    "Again",
+    "Columns",
+    "Comparer",
+    "CorruptDataError",
+    "DataHandler",
+    "Fact",
+    "FileMetadata",
+    "InvalidConfigError",
+    "InvalidKeyError",
+    "Mark",
+    "Markdown",
+    "MissingDependencyError",
+    "ParsedUri",
+    "Picture",
+    "PreconditionFailedError",
+    "Preview",
+    "Rows",
+    "StorageBackend",
+    "StorageConfig",
+    "StorageConnectionError",
+    "StorageError",
+    "StorageFileNotFoundError",
+    "StorageIOError",
+    "StoragePermissionError",
+    "UnsupportedFormatError",
+    "UntrustedDataError",
+    "changed",
+    "compose",
+    "content_type",
+    "exists_already",
+    "failing_disk_is_an_os_error",
+    "from_os_error",
+    "loaded_type",
+    "not_found",
+    "require",
+    "same",
+]
