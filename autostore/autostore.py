@@ -6,13 +6,9 @@ read:  key -> path (at most one listing) -> a local file -> handler -> object
 
 from __future__ import annotations
 
-import contextlib
 import os
-import random
-import time
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any, Self
 
 from autostore.backend import FileMetadata, StorageBackend
@@ -20,18 +16,15 @@ from autostore.backends import schemes
 from autostore.cache.copies import Copies
 from autostore.config import StorageConfig
 from autostore.errors import (
-    InvalidConfigError,
-    PreconditionFailedError,
-    StorageError,
     StoragePermissionError,
     compose,
 )
 from autostore.handler import DataHandler
 from autostore.handlers.registry import HandlerRegistry
-from autostore.keys import check_key, parse_uri, where
-from autostore.mark import Mark
+from autostore.keys import Key, parse_uri
 from autostore.naming.publishing import Publisher
-from autostore.naming.resolution import Resolver
+from autostore.naming.resolution import Listed, Resolver
+from autostore.store.changing import Changer
 from autostore.store.loading import Loader
 from autostore.store.mapping import DictInterface
 
@@ -59,6 +52,7 @@ class AutoStore(DictInterface):
         self._publisher = Publisher(self._backend, self._resolver)
         self._copies = Copies(self._backend, self.config)
         self._loader = Loader(self._backend, self._registry, self._resolver, self._copies)
+        self._changer = Changer(self._backend, self._registry, self._resolver, self._publisher, self._loader)
 
     @property
     def uri(self) -> str:
@@ -83,8 +77,7 @@ class AutoStore(DictInterface):
 
     def __delitem__(self, key: str) -> None:
         """Remove exactly this object."""
-        key = self._writable(key)
-        self._publisher.remove(key, key if self._resolver.names_file(key) else None)
+        self._publisher.remove(self._writable(key))
 
     def write(
         self, key: str, data: Any, *, format: str | None = None, if_etag: str | None = None, if_absent: bool = False
@@ -103,23 +96,7 @@ class AutoStore(DictInterface):
             AmbiguousKeyError: another file, not written under this key, answers to it.
             PreconditionFailedError: `if_etag` or `if_absent` did not hold.
         """
-        key = self._writable(key)
-        if if_etag is not None and if_absent:
-            raise InvalidConfigError("if_etag and if_absent exclude each other. Pass one of them.")
-        if if_etag is not None:
-            held = self._resolver.held(key, if_etag)
-            self._resolver.agreed_extension(key, format, self._registry.split(held.path)[1])
-            return self._swap(key, held, data)
-        wanted = self._resolver.agreed_extension(key, format, self._registry.split(key)[1])
-        with self._encoded(key, data, wanted) as (file, extension):
-            path = self._resolver.path_for(key, extension)
-
-            def put(mark: Mark | None) -> FileMetadata:
-                return self._backend.upload(file, path, mark=mark, if_absent=if_absent)
-
-            if if_absent:
-                return self._publisher.create(key, path, put)
-            return self._publisher.publish(key, path, put)
+        return self._changer.write(self._writable(key), data, format=format, if_etag=if_etag, if_absent=if_absent)
 
     def read(self, key: str, *, as_type: Any = None) -> Any:
         """The object under `key`.
@@ -140,25 +117,11 @@ class AutoStore(DictInterface):
 
     def modify(self, key: str, fn: Callable[[Any], Any]) -> FileMetadata:
         """Replace the object by `fn(object)`, again and again until nobody else wrote meanwhile."""
-        key = self._writable(key)
-        attempt = 0
-        while True:
-            self._resolver.forget(key)  # the remembered file may be one that a writer replaced, and died
-            value, seen = self._current(key)
-            try:
-                return self._swap(key, seen, fn(value))
-            except PreconditionFailedError:
-                if self.get_metadata(key).etag == seen.etag:
-                    raise  # nobody wrote: the place itself refuses conditional writes
-            time.sleep(random.uniform(0, 0.001 * 2 ** min(attempt, 7)))  # noqa: S311 - spreads rivals, keeps no secret
-            attempt += 1
+        return self._changer.modify(self._writable(key), fn)
 
     def exists(self, key: str) -> bool:
         """Whether something is stored under `key`; one request, and every failure but absence raises."""
-        key = self._key(key)
-        if self._resolver.names_file(key):
-            return self._resolver.is_file(key)
-        return bool(self._resolver.among(key))
+        return self._resolver.exists(self._key(key))
 
     def get_metadata(self, key: str) -> FileMetadata:
         """Path, size in bytes, ETag and time of the file that holds the object."""
@@ -226,57 +189,21 @@ class AutoStore(DictInterface):
         self.__init__(state["uri"], state["config"])  # type: ignore[misc]
         self._registry.apply(state["handlers"])
 
-    def _key(self, key: object) -> str:
-        return check_key(key, self.uri)
+    def _key(self, key: object) -> Key:
+        return self._registry.parse(key, self.uri)
 
-    def _writable(self, key: object) -> str:
-        checked = self._key(key)
+    def _writable(self, key: object) -> Key:
+        parsed = self._key(key)
         if self.config.read_only:
-            remedy = "Open it without read_only to write."
-            raise StoragePermissionError(compose("This store is read-only", key=checked, uri=self.uri, remedy=remedy))
-        return checked
+            problem, remedy = "This store is read-only", "Open it without read_only to write."
+            raise StoragePermissionError(compose(problem, key=parsed.text, uri=self.uri, remedy=remedy))
+        return parsed
 
-    @contextlib.contextmanager
-    def _encoded(self, key: str, data: Any, extension: str) -> Iterator[tuple[Path, str]]:
-        """A whole file of the object and its extension; removed at the end unless the backend took it."""
-        try:
-            folder = self._backend.scratch()
-        except StorageError as error:
-            raise type(error)(f"{where(key, self.uri)}: {error}") from error
-        file, extension = self._registry.encode(data, folder, extension, where(key, self.uri))
-        try:
-            yield file, extension
-        finally:
-            if os.access(file, os.F_OK):  # half the price of an unlink that fails, as it would after a rename
-                with contextlib.suppress(OSError):
-                    os.unlink(file)
-
-    def _current(self, key: str) -> tuple[Any, FileMetadata]:
-        """The object, and the version of its file."""
-        found = self._loader.load(key, versioned=True)
-        assert found.version is not None
-        return found.value, found.version
-
-    def _swap(self, key: str, seen: FileMetadata, data: Any) -> FileMetadata:
-        """Replace the version that was seen, and nothing else; the format stays."""
-        with self._encoded(key, data, self._registry.split(seen.path)[1]) as (file, _):
-            mark = self._publisher.mark_beside(key, seen)
-            return self._backend.upload(file, seen.path, mark=mark, if_etag=seen.etag)
-
-    def _entries(self, prefix: str) -> Iterator[tuple[str, str]]:
+    def _entries(self, prefix: str) -> Iterator[Listed]:
         return self._resolver.keys(prefix)
 
-    def _load_listed(self, key: str, path: str) -> Any:
-        return self._loader.load_listed(key, path)
+    def _load_listed(self, listed: Listed) -> Any:
+        return self._loader.load_listed(listed)
 
     def _take(self, key: str) -> Any:
-        key = self._writable(key)
-        while True:
-            value, seen = self._current(key)
-            try:
-                self._publisher.remove(key, key if self._resolver.names_file(key) else None, if_etag=seen.etag)
-            except PreconditionFailedError:
-                if self.get_metadata(key).etag == seen.etag:
-                    raise  # nobody wrote: the place itself refuses conditional deletes
-            else:
-                return value
+        return self._changer.take(self._writable(key))

@@ -2,7 +2,7 @@
 
 A key names an object (`experiment/results`), a path is a key plus its extension, relative
 and POSIX (`experiment/results.json`), a URI is where a store begins (`s3://bucket/data/`).
-Code below this floor trusts what came through here.
+A key is parsed once, into a `Key`; whoever is handed one trusts it and splits no strings.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from autostore.errors import InvalidKeyError, compose
 
-__all__ = ["RESERVED", "ParsedUri", "can_be_key", "check_key", "check_path", "parse_uri", "split_extension", "where"]
+__all__ = ["RESERVED", "Key", "ParsedUri", "can_be_key", "check_key", "parse_uri", "split_extension", "where"]
 
 RESERVED = ".autostore"
 """The one name that is ours; no segment of a key may be it."""
@@ -35,6 +35,43 @@ class ParsedUri:
 
     scheme: str
     rest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A checked key, parsed once.
+
+    Attributes:
+        text: as the user typed it.
+        extension: the registered one at its end; "" of a bare key.
+        names_file: whether it names exactly the file `text`. False of a bare key, which is answered by
+            files `text + extension`; None where a plugin brought the extension: a bare key of this
+            name may have been stored before the plugin came, so the place must be asked.
+        answers: the extensions of files that may answer to it as a bare key.
+    """
+
+    text: str
+    extension: str
+    names_file: bool | None
+    answers: Collection[str]
+
+    def extension_of(self, path: str) -> str:
+        """The extension of a file that answers to this key."""
+        return self.extension if path == self.text else path[len(self.text) :]
+
+    def path(self, extension: str, uri: str) -> str:
+        """The path to write: the key itself where it names its extension, else with this one."""
+        if self.extension:
+            return self.text
+        path = self.text + extension
+        problem = _too_long(path)
+        if problem:
+            problem = f"With its extension this key is too long: {problem}"
+            raise InvalidKeyError(compose(problem, key=self.text, uri=uri, remedy="Shorten it."))
+        if extension not in self.answers:
+            problem = f"With {extension} this would read as the file of another key"
+            raise InvalidKeyError(compose(problem, key=self.text, uri=uri, remedy="Choose another key."))
+        return path
 
 
 def parse_uri(uri: str | os.PathLike[str]) -> ParsedUri:
@@ -78,16 +115,6 @@ def check_key(key: object, uri: str) -> str:
 def can_be_key(name: str) -> bool:
     """Whether a name found in a listing can be typed as a key."""
     return not _problem(name)
-
-
-def check_path(path: str, key: str, uri: str) -> str:
-    """The path of a checked key, if its extension did not make it too long."""
-    problem = _too_long(path)
-    if problem:
-        raise InvalidKeyError(
-            compose(f"With its extension this key is too long: {problem}", key=key, uri=uri, remedy="Shorten it.")
-        )
-    return path
 
 
 def split_extension(path: str, extensions: Collection[str]) -> tuple[str, str]:

@@ -8,7 +8,7 @@ import functools
 import importlib.metadata
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,12 @@ from autostore.errors import (
     InvalidConfigError,
     StorageError,
     UnsupportedFormatError,
+    compose,
     from_os_error,
 )
 from autostore.handler import DataHandler
 from autostore.handlers import builtin_handlers, introduce
-from autostore.keys import split_extension
+from autostore.keys import Key, check_key, split_extension
 from autostore.optional import require
 
 __all__ = ["HandlerRegistry"]
@@ -88,14 +89,37 @@ class HandlerRegistry:
         """`("k", ".json")`, or `("k", "")`: the key and the registered extension of a path."""
         return split_extension(path, self._by_extension)
 
-    def may_be_stem(self, key: str) -> bool:
-        """Whether files of other extensions answer to the key.
+    def parse(self, key: object, uri: str) -> Key:
+        """The key, checked and taken apart; `InvalidKeyError` where it cannot be one."""
+        text = check_key(key, uri)
+        extension = self.split(text)[1]
+        return Key(text, extension, self._names_file(extension), self._answers(text))
 
-        The built-in extensions always name a file. One that a plugin brought may also be
-        the end of a key that was stored before the plugin came: it must not hide that.
-        """
-        extension = self.split(key)[1]
-        return not extension or extension not in self._own_extensions
+    def may_be_bare(self, stem: str) -> bool:
+        """Whether a key of this text may be answered by files with further extensions."""
+        return self._names_file(self.split(stem)[1]) is not True
+
+    def _names_file(self, extension: str) -> bool | None:
+        # One that a plugin brought must not hide a key that was stored before the plugin came.
+        return (extension in self._own_extensions or None) if extension else False
+
+    def _answers(self, text: str) -> Collection[str]:
+        if text.find(".", text.rfind("/") + 2) == -1:
+            return self.extensions
+        # `k.pydantic` + `.json` is the file of another key: the longest extension wins.
+        return tuple(extension for extension in self.extensions if self.split(text + extension) == (text, extension))
+
+    def agreed(self, key: str, format: str | None, extension: str, uri: str) -> str:
+        """The extension that the key (`extension`) and `format=` agree on; "" where neither says one."""
+        if format is None:
+            return extension
+        wanted = format if format.startswith(".") else f".{format}"
+        known = wanted in self.extensions
+        if not known or (extension and extension != wanted):
+            problem = f"format={format!r} " + (f"contradicts {extension}" if known else "is not registered")
+            remedy = f"Registered are {', '.join(sorted(self.extensions))}."
+            raise UnsupportedFormatError(compose(problem, key=key, uri=uri, remedy=remedy))
+        return wanted
 
     def encode(self, data: Any, folder: Path, extension: str, where: str) -> tuple[Path, str]:
         """Write `data` to a new file in `folder`; return it and the extension it got.

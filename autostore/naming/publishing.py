@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 
 from autostore.backend import FileMetadata, StorageBackend, changed, exists_already
 from autostore.errors import PreconditionFailedError, StorageFileNotFoundError
+from autostore.keys import Key
 from autostore.mark import Mark
 from autostore.naming.claims import sole_remover
 from autostore.naming.resolution import Resolver, ambiguous, newest_marked
@@ -43,59 +44,59 @@ class Publisher:
         self._backend = backend
         self._resolver = resolver
 
-    def publish(self, key: str, path: str, put: Put, *, touching: tuple[str, ...] = ()) -> FileMetadata:
+    def publish(self, key: Key, path: str, put: Put, *, touching: tuple[str, ...] = ()) -> FileMetadata:
         """Put a file at `path` so that it becomes the value of `key`; `touching` others, as a move does."""
-        if path == key:
+        if path == key.text:
             return put(None)
         # All locks at once and in the backend's own order, so that two moves never wait for each other.
         with self._backend.lock(path, *touching):
             if all(file.path == path for file in self._resolver.among(key)):
-                published = put(Mark.fresh(key))
+                published = put(Mark.fresh(key.text))
             else:
                 published = self._replace(key, path, put)
         self._resolver.remember(key, path)
         return published
 
-    def _replace(self, key: str, path: str, put: Put) -> FileMetadata:
-        with sole_remover(self._backend, key) as held:
+    def _replace(self, key: Key, path: str, put: Put) -> FileMetadata:
+        with sole_remover(self._backend, key.text) as held:
             others, after = self._replaceable(key, path)
-            published = put(Mark.fresh(key, after=after))
+            published = put(Mark.fresh(key.text, after=after))
             for other in others:
                 self._remove_seen(other, held)
         return published
 
-    def mark_beside(self, key: str, seen: FileMetadata) -> Mark | None:
+    def mark_beside(self, key: Key, seen: FileMetadata) -> Mark | None:
         """The mark of a write that replaces only the version that was seen.
 
         Where nothing locks, a writer of another format may publish in between and then find
         the version that it meant to remove replaced. Both stay; its mark is later than this.
         """
-        if seen.path == key:
+        if seen.path == key.text:
             return None
         with _vanishing(seen.path, self._backend.uri):
             mark = seen.mark or self._backend.get_metadata(seen.path).mark
-        return Mark.fresh(key) if mark is None else mark.renewed(key)
+        return Mark.fresh(key.text) if mark is None else mark.renewed(key.text)
 
-    def create(self, key: str, path: str, put: Put) -> FileMetadata:
+    def create(self, key: Key, path: str, put: Put) -> FileMetadata:
         """Put a file at `path` if nothing answers to `key`; of several at once, one at most succeeds."""
-        if path == key:
+        if path == key.text:
             return put(None)
-        with self._backend.lock(path), sole_remover(self._backend, key) as held:
+        with self._backend.lock(path), sole_remover(self._backend, key.text) as held:
             if self._resolver.among(key):
-                raise exists_already(key, self._backend.uri)
-            created = put(Mark.fresh(key))
+                raise exists_already(key.text, self._backend.uri)
+            created = put(Mark.fresh(key.text))
             if not held():  # so slow that a rival may have created the key in another format
                 self._remove_seen(created, lambda: True)
-                raise exists_already(key, self._backend.uri)
+                raise exists_already(key.text, self._backend.uri)
         self._resolver.remember(key, path)
         return created
 
-    def copy(self, source: str, target: str) -> FileMetadata:
+    def copy(self, source: Key, target: Key) -> FileMetadata:
         """Copy the file of `source`; its format stays."""
 
         def copy_once() -> FileMetadata:
             found = self._resolver.locate(source)
-            path = self._resolver.path_beside(found.path, target)
+            path = self._resolver.path_beside(source, found.path, target)
             if path == found.path:
                 return found
 
@@ -107,13 +108,13 @@ class Publisher:
 
         return _while_replaced(copy_once)
 
-    def move(self, source: str, target: str) -> FileMetadata:
+    def move(self, source: Key, target: Key) -> FileMetadata:
         """Move the file of `source`, and nothing that a crash left beside it."""
 
         def move_once() -> FileMetadata:
             named = self._resolver.names_file(source)
             found = self._resolver.locate(source) if named else self.settle(source, "move it")
-            path = self._resolver.path_beside(found.path, target)
+            path = self._resolver.path_beside(source, found.path, target)
             if path == found.path:
                 return found
             self._resolver.forget(source)
@@ -126,18 +127,18 @@ class Publisher:
 
         return _while_replaced(move_once)
 
-    def remove(self, key: str, path: str | None = None, *, if_etag: str | None = None) -> None:
-        """Remove the file at `path`, or with None every file that was written under the bare key."""
+    def remove(self, key: Key, *, if_etag: str | None = None) -> None:
+        """Remove the file that the key names, or every file that was written under the bare key."""
         self._resolver.forget(key)
-        if path is not None:
-            self._backend.get_metadata(path)
-            self._backend.delete(path, if_etag=if_etag)
+        if self._resolver.names_file(key):
+            self._backend.get_metadata(key.text)
+            self._backend.delete(key.text, if_etag=if_etag)
             return
-        with self._backend.lock(key, make=False):
+        with self._backend.lock(key.text, make=False):
             value = self.settle(key, "delete it")
             self._backend.delete(value.path, if_etag=if_etag)
 
-    def settle(self, key: str, doing: str = "read it") -> FileMetadata:
+    def settle(self, key: Key, doing: str = "read it") -> FileMetadata:
         """The file of a bare key, after removing what a crashed writer left beside it.
 
         Otherwise the old value would come back once the new one is deleted or moved away.
@@ -145,7 +146,7 @@ class Publisher:
         files = self._resolver.among(key)
         if len(files) < 2:
             return self._resolver.choose(key, files, doing)
-        with sole_remover(self._backend, key) as held:
+        with sole_remover(self._backend, key.text) as held:
             files = self._resolver.among(key)
             value = self._resolver.choose(key, files, doing)
             for file in self._resolver.detail(files):
@@ -153,13 +154,13 @@ class Publisher:
                     self._remove_seen(file, held)
         return value
 
-    def _replaceable(self, key: str, path: str) -> tuple[list[FileMetadata], int]:
+    def _replaceable(self, key: Key, path: str) -> tuple[list[FileMetadata], int]:
         """The files that this write replaces, and the time that its mark must exceed."""
         detailed = self._resolver.detail(self._resolver.candidates(key))
         marked = [file for file in detailed if file.mark is not None]
         if len(marked) < len(detailed) and not any(file.path == path for file in marked):
             strangers = [file for file in detailed if file.mark is None]
-            raise ambiguous(key, self._backend.uri, strangers, f"write {path!r}")
+            raise ambiguous(key.text, self._backend.uri, strangers, f"write {path!r}")
         newest = newest_marked(marked)
         after = newest.mark.time_ns if newest is not None and newest.mark is not None else 0
         return [file for file in marked if file.path != path], after

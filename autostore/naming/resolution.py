@@ -11,19 +11,19 @@ import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from autostore.backend import FileMetadata, StorageBackend, changed, not_found
 from autostore.errors import (
     AmbiguousKeyError,
-    InvalidKeyError,
     StorageFileNotFoundError,
     UnsupportedFormatError,
     compose,
 )
 from autostore.handlers.registry import HandlerRegistry
-from autostore.keys import can_be_key, check_path
+from autostore.keys import Key, can_be_key
 
-__all__ = ["Resolver", "ambiguous", "name_keys", "newest_marked"]
+__all__ = ["Listed", "Resolver", "ambiguous", "name_keys", "newest_marked"]
 
 REMEMBERED_SECONDS = 60.0
 REMEMBERED_KEYS = 65_536
@@ -45,10 +45,18 @@ def ambiguous(key: str, uri: str, files: Iterable[FileMetadata], doing: str) -> 
     )
 
 
+class Listed(NamedTuple):
+    """One key of a listing, and the file that holds its object."""
+
+    key: str
+    path: str
+    extension: str
+
+
 def name_keys(
     paths: Iterable[str], split: Callable[[str], tuple[str, str]], is_bare: Callable[[str], bool]
-) -> Iterator[tuple[str, str]]:
-    """`(key, path)` of every path with a registered extension, each once, in flat memory.
+) -> Iterator[Listed]:
+    """Every path with a registered extension, under its key, each once, in flat memory.
 
     `paths` come sorted. A stem with one file is listed as the bare key, one with several by
     full names. Files of one stem need not be neighbours (`k.csv`, `k.d/x.json`, `k.json`),
@@ -56,12 +64,11 @@ def name_keys(
     """
     opened: list[tuple[str, list[str]]] = []
 
-    def close() -> Iterator[tuple[str, str]]:
+    def close() -> Iterator[Listed]:
         stem, files = opened.pop()
-        if len(files) == 1 and is_bare(stem):
-            yield stem, files[0]
-        else:
-            yield from zip(files, files, strict=True)
+        bare = len(files) == 1 and is_bare(stem)
+        for file in files:
+            yield Listed(stem if bare else file, file, file[len(stem) :])
 
     for path in paths:
         while opened and not path.startswith(opened[-1][0] + "."):
@@ -85,85 +92,67 @@ class Resolver:
         self._registry = registry
         self._memory: OrderedDict[str, tuple[str, float]] = OrderedDict()
 
-    def path(self, key: str) -> str:
+    def path(self, key: Key) -> str:
         """The path to read; at most one request, none where it is known."""
-        extension = self._registry.split(key)[1]
-        if extension and not self._registry.may_be_stem(key):
-            return key
-        remembered = self._memory.get(key)
+        if key.names_file:
+            return key.text
+        remembered = self._memory.get(key.text)
         if remembered is not None and time.monotonic() < remembered[1]:
             return remembered[0]
-        if extension and self.is_file(key):
-            return key
+        if self.names_file(key):
+            return key.text
         path = self.choose(key, self.among(key)).path
         self.remember(key, path)
         return path
 
-    def names_file(self, key: str) -> bool:
+    def names_file(self, key: Key) -> bool:
         """Whether the key names one file in full; a bare key is answered by files instead."""
-        if not self._registry.split(key)[1]:
-            return False
-        return not self._registry.may_be_stem(key) or self.is_file(key)
+        return self.is_file(key.text) if key.names_file is None else key.names_file
 
-    def locate(self, key: str) -> FileMetadata:
+    def is_file(self, path: str) -> bool:
+        """Whether exactly this path exists; one request."""
+        try:
+            self._backend.get_metadata(path)
+        except StorageFileNotFoundError:
+            return False
+        return True
+
+    def locate(self, key: Key) -> FileMetadata:
         """The file that holds the object now; one request, more only where several files answer."""
         if self.names_file(key):
-            return self._backend.get_metadata(key)
+            return self._backend.get_metadata(key.text)
         return self.choose(key, self.among(key))
 
-    def path_for(self, key: str, extension: str) -> str:
-        """The path to write: the key itself where it names its extension, else with this one."""
-        if self._registry.split(key)[1]:
-            return key
-        path = check_path(key + extension, key, self._backend.uri)
-        if self._registry.split(path) != (key, extension):
-            problem = f"With {extension} this would read as {self._registry.split(path)[1]}"
-            raise InvalidKeyError(compose(problem, key=key, uri=self._backend.uri, remedy="Choose another key."))
-        return path
+    def exists(self, key: Key) -> bool:
+        """Whether anything answers to the key; one request."""
+        return self.is_file(key.text) if key.names_file else self.names_file(key) or bool(self.among(key))
 
-    def path_beside(self, source: str, target: str) -> str:
-        """The path that a copy of the path `source` gets under the key `target`: the format stays."""
-        extension = self._registry.split(source)[1]
-        wanted = self._registry.split(target)[1]
-        if wanted and wanted != extension:
-            remedy = "Read it and write it again to convert it."
-            problem = f"A copy keeps the format, and this is a {extension} file"
-            raise UnsupportedFormatError(compose(problem, key=target, uri=self._backend.uri, remedy=remedy))
-        return self.path_for(target, extension)
-
-    def held(self, key: str, etag: str) -> FileMetadata:
+    def held(self, key: Key, etag: str) -> FileMetadata:
         """The file to replace under `if_etag`; an absent or different one has changed."""
         with contextlib.suppress(StorageFileNotFoundError):
             found = self.locate(key)
             if found.etag == etag:
                 return found
-        raise changed(key, self._backend.uri)
+        raise changed(key.text, self._backend.uri)
 
-    def agreed_extension(self, key: str, format: str | None, extension: str) -> str:
-        """The extension that the key (`extension`) and `format=` agree on; "" where neither says one."""
-        if format is None:
-            return extension
-        wanted = format if format.startswith(".") else f".{format}"
-        known = wanted in self._registry.extensions
-        if not known or (extension and extension != wanted):
-            problem = f"format={format!r} " + (f"contradicts {extension}" if known else "is not registered")
-            remedy = f"Registered are {', '.join(sorted(self._registry.extensions))}."
-            raise UnsupportedFormatError(compose(problem, key=key, uri=self._backend.uri, remedy=remedy))
-        return wanted
+    def path_beside(self, source: Key, path: str, target: Key) -> str:
+        """The path that a copy of the file of `source` at `path` gets under `target`: the format stays."""
+        extension = source.extension_of(path)
+        if target.extension and target.extension != extension:
+            remedy = "Read it and write it again to convert it."
+            problem = f"A copy keeps the format, and this is a {extension} file"
+            raise UnsupportedFormatError(compose(problem, key=target.text, uri=self._backend.uri, remedy=remedy))
+        return target.path(extension, self._backend.uri)
 
-    def among(self, key: str) -> list[FileMetadata]:
+    def among(self, key: Key) -> list[FileMetadata]:
         """The files among which a bare key's value is, without their marks; at most one listing."""
-        return self._own(key, self._backend.find_value(key, self._registry.extensions))
+        return self._backend.find_value(key.text, key.answers)
 
-    def candidates(self, key: str) -> list[FileMetadata]:
+    def candidates(self, key: Key) -> list[FileMetadata]:
         """All files that answer to a bare key, without their marks; at most one listing."""
-        return self._own(key, self._backend.find(key, self._registry.extensions))
+        return self._backend.find(key.text, key.answers)
 
-    def _own(self, key: str, found: list[FileMetadata]) -> list[FileMetadata]:
-        # `k.pydantic` + `.json` is the file of another key: the longest extension wins.
-        return [file for file in found if self._registry.split(file.path)[0] == key]
-
-    def choose(self, key: str, files: list[FileMetadata], doing: str = "read it") -> FileMetadata:
+    def choose(self, key: Key, files: list[FileMetadata], doing: str = "read it") -> FileMetadata:
         """The one that holds the value; marks are only looked up where there are several."""
         while len(files) > 1:
             detailed = self.detail(files)
@@ -171,10 +160,10 @@ class Resolver:
             if newest is not None:
                 return newest
             if len(detailed) == len(files):
-                raise ambiguous(key, self._backend.uri, files, doing)
+                raise ambiguous(key.text, self._backend.uri, files, doing)
             files = self.among(key)  # some vanished: a writer is changing the format
         if not files:
-            raise not_found(key, self._backend.uri)
+            raise not_found(key.text, self._backend.uri)
         return files[0]
 
     def detail(self, files: Iterable[FileMetadata]) -> list[FileMetadata]:
@@ -187,18 +176,18 @@ class Resolver:
                 continue
         return detailed
 
-    def keys(self, prefix: str = "") -> Iterator[tuple[str, str]]:
-        """`(key, path)` of everything whose key begins with `prefix`, one listing in all."""
+    def keys(self, prefix: str = "") -> Iterator[Listed]:
+        """Everything whose key begins with `prefix`, in one listing."""
         # Whether a stem has one file or several shows only if all of its files are listed.
         slash = prefix.rfind("/") + 1
         dot = prefix.find(".", slash)
         listed = self._backend.list_files(prefix[:dot] if dot != -1 else prefix)
         named = name_keys((file.path for file in listed), self._registry.split, self._is_bare)
-        return (entry for entry in named if entry[0].startswith(prefix))
+        return (entry for entry in named if entry.key.startswith(prefix))
 
-    def remember(self, key: str, path: str) -> None:
+    def remember(self, key: Key, path: str) -> None:
         """Trust this answer for a minute: a reader that then finds nothing looks again."""
-        self._memory[key] = path, time.monotonic() + REMEMBERED_SECONDS
+        self._memory[key.text] = path, time.monotonic() + REMEMBERED_SECONDS
         if len(self._memory) > REMEMBERED_KEYS:
             self._memory.popitem(last=False)
 
@@ -206,17 +195,9 @@ class Resolver:
         """Look again for every key: other extensions count as such now."""
         self._memory.clear()
 
-    def forget(self, key: str) -> None:
+    def forget(self, key: Key) -> None:
         """Look again at the next read."""
-        self._memory.pop(key, None)
+        self._memory.pop(key.text, None)
 
     def _is_bare(self, stem: str) -> bool:
-        return can_be_key(stem) and self._registry.may_be_stem(stem)
-
-    def is_file(self, path: str) -> bool:
-        """Whether exactly this path exists; one request."""
-        try:
-            self._backend.get_metadata(path)
-        except StorageFileNotFoundError:
-            return False
-        return True
+        return can_be_key(stem) and self._registry.may_be_bare(stem)

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from autostore.backend import FileMetadata, StorageBackend, not_found
 from autostore.cache.copies import Copies
 from autostore.handlers.registry import HandlerRegistry
-from autostore.keys import where
-from autostore.naming.resolution import Resolver
+from autostore.keys import Key, where
+from autostore.naming.resolution import Listed, Resolver
 
 __all__ = ["Loaded", "Loader"]
 
@@ -36,30 +36,31 @@ class Loader:
         self._resolver = resolver
         self._copies = copies
 
-    def load(self, key: str, as_type: Any = None, *, versioned: bool = False) -> Loaded:
+    def load(self, key: Key, as_type: Any = None, *, versioned: bool = False) -> Loaded:
         """The object; with `versioned` also its version."""
         for attempt in range(ATTEMPTS):
             path = self._resolver.path(key)
             try:
-                return self._load_file(key, path, as_type, versioned=versioned)
+                return self._load_file(key.text, path, key.extension_of(path), as_type, versioned=versioned)
             except FileNotFoundError:
                 # Deleted, or replaced by another format, since it was found.
                 self._resolver.forget(key)
-                if path == key and not self._registry.may_be_stem(key):
+                if key.names_file:
                     break
                 if attempt >= PATIENT_ATTEMPTS:
                     time.sleep(PAUSE)
-        raise not_found(key, self._backend.uri)
+        raise not_found(key.text, self._backend.uri)
 
-    def load_listed(self, key: str, path: str) -> Any:
-        """The object of a file that a listing named for the key."""
+    def load_listed(self, listed: Listed) -> Any:
+        """The object of a file that a listing named."""
         try:
-            return self._load_file(key, path).value
+            return self._load_file(*listed).value
         except FileNotFoundError:
-            return self.load(key).value
+            return self.load(self._registry.parse(listed.key, self._backend.uri)).value
 
-    def _load_file(self, key: str, path: str, as_type: Any = None, *, versioned: bool = False) -> Loaded:
-        extension = self._registry.split(path)[1]
+    def _load_file(
+        self, key: str, path: str, extension: str, as_type: Any = None, *, versioned: bool = False
+    ) -> Loaded:
         with self._copies.open(path, extension) as (file, downloaded):
             # Taken before reading, so that the version is never newer than the value.
             version = downloaded or (self._backend.get_metadata(path) if versioned else None)

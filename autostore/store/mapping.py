@@ -12,6 +12,7 @@ from typing import Any
 
 from autostore.backend import FileMetadata
 from autostore.errors import PreconditionFailedError, StorageFileNotFoundError
+from autostore.naming.resolution import Listed
 from autostore.parallel import in_order
 
 __all__ = ["DictInterface"]
@@ -35,11 +36,11 @@ class DictInterface(ABC):
         """See `AutoStore.exists`."""
 
     @abstractmethod
-    def _entries(self, prefix: str) -> Iterator[tuple[str, str]]:
-        """`(key, path)` of what is stored."""
+    def _entries(self, prefix: str) -> Iterator[Listed]:
+        """What is stored."""
 
     @abstractmethod
-    def _load_listed(self, key: str, path: str) -> Any:
+    def _load_listed(self, listed: Listed) -> Any:
         """The object of a listed file; `StorageFileNotFoundError` if the key is gone meanwhile."""
 
     @abstractmethod
@@ -69,7 +70,7 @@ class DictInterface(ABC):
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """Every key that begins with `prefix`, each once, in flat memory."""
-        return (key for key, _ in self._entries(prefix))
+        return (listed.key for listed in self._entries(prefix))
 
     def values(self, prefix: str = "") -> Iterator[Any]:
         """The objects in the order of `keys()`, a few read ahead; the first unreadable file raises."""
@@ -78,11 +79,11 @@ class DictInterface(ABC):
     def items(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
         """`(key, object)` in the order of `keys()`, a few read ahead; the first unreadable file raises."""
 
-        def load(entry: tuple[str, str]) -> tuple[str, Any]:
+        def load(listed: Listed) -> tuple[str, Any]:
             try:
-                return entry[0], self._load_listed(*entry)
+                return listed.key, self._load_listed(listed)
             except StorageFileNotFoundError:
-                return entry[0], _MISSING  # deleted since it was listed
+                return listed.key, _MISSING  # deleted since it was listed
 
         loaded = in_order(load, self._entries(prefix), self._width)
         return (item for item in loaded if item[1] is not _MISSING)
