@@ -39,6 +39,9 @@ class DataHandler(ABC):
     media_types: ClassVar[Mapping[str, str]] = {}
     """Extension -> media type, such as `{".log": "text/x-log"}`; without it the standard library guesses."""
 
+    named_extensions: ClassVar[tuple[str, ...]] = ()
+    """Further extensions, of files that stand under exactly their name and answer to no bare key."""
+
     requires: ClassVar[tuple[str, ...]] = ()
     """Libraries without which no file is read or written; a missing one is named with its installation."""
 
@@ -57,7 +60,7 @@ class DataHandler(ABC):
 
     def can_handle_extension(self, extension: str) -> bool:
         """Whether this handler reads and writes files with this extension."""
-        return extension in self.extensions
+        return extension in self.extensions or extension in self.named_extensions
 
     @abstractmethod
     def can_handle_data(self, data: Any) -> bool:

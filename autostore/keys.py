@@ -43,10 +43,11 @@ class Key:
 
     Attributes:
         text: as the user typed it.
-        extension: the registered one at its end; "" of a bare key.
+        extension: the registered one at its end, in lower case; "" of a bare key.
         names_file: whether it names exactly the file `text`. False of a bare key, which is answered by
-            files `text + extension`; None where a plugin brought the extension: a bare key of this
-            name may have been stored before the plugin came, so the place must be asked.
+            files `text + extension`; None where that file comes first, and files of a bare key after it:
+            a plugin's extension, a well-known one, or one in capitals may also end a bare key that was
+            stored when it did not count as an extension.
         answers: the extensions of files that may answer to it as a bare key.
     """
 
@@ -120,14 +121,14 @@ def can_be_key(name: str) -> bool:
 def split_extension(path: str, extensions: Collection[str]) -> tuple[str, str]:
     """`("a/model", ".pydantic.json")`: the longest of `extensions` wins; `(path, "")` where none fits.
 
-    Extensions are lower case, so `Photo.JPG` has none; a name that is nothing but an
-    extension (`.json`) has none either.
+    Extensions are lower case, and found in any: `Photo.JPG` has ".jpg". A name that is nothing
+    but an extension (`.json`) has none.
     """
     start = path.rfind("/") + 1
     dot = path.find(".", start + 1)
     while dot != -1:
-        if path[dot:] in extensions:
-            return path[:dot], path[dot:]
+        if path[dot:].lower() in extensions:
+            return path[:dot], path[dot:].lower()
         dot = path.find(".", dot + 1)
     return path, ""
 

@@ -11,8 +11,17 @@ BLOCK = re.compile(r"^```python *(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(page: Path) -> list[tuple[str, int, str]]:
+    """Kind, line and code of each block; those of one `format` or `place` are one piece of code, told step by step."""
     text = page.read_text()
-    return [(m[1], text.count("\n", 0, m.start()) + 1, m[2]) for m in BLOCK.finditer(text)]
+    found: list[tuple[str, int, str]] = []
+    for match in BLOCK.finditer(text):
+        line = text.count("\n", 0, match.start()) + 1
+        if match[1] in ("format", "place") and found and found[-1][0] == match[1]:
+            kind, first, code = found.pop()
+            found.append((kind, first, code + match[2]))
+        else:
+            found.append((match[1], line, match[2]))
+    return found
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

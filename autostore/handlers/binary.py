@@ -6,12 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from autostore.handler import DataHandler
+from autostore.handlers.well_known import BINARY
 
 __all__ = ["BytesHandler"]
 
 
 class BytesHandler(DataHandler):
-    """Exact `bytes` as .bin; `bytearray` and `memoryview` are pickled, so that they keep their type."""
+    """Exact `bytes` as .bin; `bytearray` and `memoryview` are pickled, so that they keep their type.
+
+    Under their full name as .pdf, .zip, .mp4 and the like.
+    """
+
+    named_extensions = BINARY
 
     @property
     def extensions(self) -> list[str]:

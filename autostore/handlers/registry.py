@@ -54,14 +54,18 @@ class HandlerRegistry:
         for handler in ordered:
             for extension in handler.extensions:
                 by_extension.setdefault(extension, []).append(handler)
-        self._handlers, self._by_extension = ordered, by_extension
-        self.extensions = tuple(by_extension)
+        # Those that a bare key may get: what only names a file answers to no other key.
+        extensions = tuple(by_extension)
+        for handler in ordered:
+            for extension in set(handler.named_extensions).difference(extensions):
+                by_extension.setdefault(extension, []).append(handler)
+        self._handlers, self._by_extension, self.extensions = ordered, by_extension, extensions
 
     def register(self, handler: DataHandler) -> None:
         """Add a handler; among equal priorities the newest is asked first."""
         if not isinstance(handler, DataHandler):
             raise InvalidConfigError(f"{handler!r} is not a handler. Pass an instance of a DataHandler subclass.")
-        for extension in handler.extensions:
+        for extension in (*handler.extensions, *handler.named_extensions):
             if not _EXTENSION.fullmatch(extension) or extension != extension.lower():
                 raise InvalidConfigError(f"{extension!r} is not an extension. Use lower case with a dot, like '.log'.")
         introduce(handler)
@@ -86,22 +90,29 @@ class HandlerRegistry:
                 self.unregister(change)
 
     def split(self, path: str) -> tuple[str, str]:
-        """`("k", ".json")`, or `("k", "")`: the key and the registered extension of a path."""
-        return split_extension(path, self._by_extension)
+        """`("k", ".json")`, or `("k", "")`: the bare key that a file answers to, and its extension.
+
+        What stands under exactly its name answers to that: `("a.pdf", ".pdf")`, `("B.JPG", ".jpg")`.
+        """
+        stem, extension = split_extension(path, self._by_extension)
+        if extension and (extension not in self.extensions or not path.endswith(extension)):
+            return path, extension
+        return stem, extension
 
     def parse(self, key: object, uri: str) -> Key:
         """The key, checked and taken apart; `InvalidKeyError` where it cannot be one."""
         text = check_key(key, uri)
         extension = self.split(text)[1]
-        return Key(text, extension, self._names_file(extension), self._answers(text))
+        return Key(text, extension, self._names_file(text, extension), self._answers(text))
 
     def may_be_bare(self, stem: str) -> bool:
         """Whether a key of this text may be answered by files with further extensions."""
-        return self._names_file(self.split(stem)[1]) is not True
+        return self._names_file(stem, self.split(stem)[1]) is not True
 
-    def _names_file(self, extension: str) -> bool | None:
-        # One that a plugin brought must not hide a key that was stored before the plugin came.
-        return (extension in self._own_extensions or None) if extension else False
+    def _names_file(self, text: str, extension: str) -> bool | None:
+        if not extension:
+            return False
+        return (extension in self._own_extensions and text.endswith(extension)) or None
 
     def _answers(self, text: str) -> Collection[str]:
         if text.find(".", text.rfind("/") + 2) == -1:
@@ -114,7 +125,7 @@ class HandlerRegistry:
         if format is None:
             return extension
         wanted = format if format.startswith(".") else f".{format}"
-        known = wanted in self.extensions
+        known = wanted in self.extensions or wanted == extension
         if not known or (extension and extension != wanted):
             problem = f"format={format!r} " + (f"contradicts {extension}" if known else "is not registered")
             remedy = f"Registered are {', '.join(sorted(self.extensions))}."
@@ -157,10 +168,10 @@ class HandlerRegistry:
 
     def decode(self, file: Path, extension: str, as_type: Any, where: str) -> Any:
         """The object in `file`; `as_type` None gives the recorded type, bytes the raw file."""
-        handler = self._by_extension[extension][0]
         try:
             if as_type is bytes:
                 return file.read_bytes()
+            handler = self._by_extension[extension][0]
             _require_libraries(handler)
             if as_type is None:
                 return handler.read_from_file(file, extension)

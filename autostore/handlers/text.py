@@ -7,13 +7,15 @@ from typing import Any
 
 from autostore.errors import UnsupportedFormatError
 from autostore.handler import DataHandler
+from autostore.handlers.well_known import TEXT
 
 __all__ = ["TextHandler"]
 
 
 class TextHandler(DataHandler):
-    """Exact `str` values as .txt, .html and .md."""
+    """Exact `str` values as .txt, .html and .md; under their full name as .sql, .svg, .toml and the like."""
 
+    named_extensions = TEXT
     media_types = {".md": "text/markdown"}
 
     @property

@@ -123,7 +123,9 @@ class Publisher:
                 with _vanishing(found.path, self._backend.uri):
                     return self._backend.move(found.path, path, mark=mark, if_etag=found.etag)
 
-            return self.publish(target, path, put, touching=(found.path,))
+            moved = self.publish(target, path, put, touching=(found.path,))
+            self._uncover(source)
+            return moved
 
         return _while_replaced(move_once)
 
@@ -133,10 +135,20 @@ class Publisher:
         if self._resolver.names_file(key):
             self._backend.get_metadata(key.text)
             self._backend.delete(key.text, if_etag=if_etag)
+            self._uncover(key)
             return
         with self._backend.lock(key.text, make=False):
             value = self.settle(key, "delete it")
             self._backend.delete(value.path, if_etag=if_etag)
+
+    def _uncover(self, key: Key) -> None:
+        """Remove what was written under the bare key before its name counted as a file's: it would come back."""
+        if key.names_file is not None or not self._resolver.candidates(key):
+            return
+        with self._backend.lock(key.text, make=False), sole_remover(self._backend, key.text) as held:
+            for file in self._resolver.detail(self._resolver.candidates(key)):
+                if file.mark is not None:
+                    self._remove_seen(file, held)
 
     def settle(self, key: Key, doing: str = "read it") -> FileMetadata:
         """The file of a bare key, after removing what a crashed writer left beside it.

@@ -62,13 +62,15 @@ def name_keys(
     full names. Files of one stem need not be neighbours (`k.csv`, `k.d/x.json`, `k.json`),
     but all between begin with `k.`, so a stack of open stems is enough.
     """
-    opened: list[tuple[str, list[str]]] = []
+    opened: list[tuple[str, list[tuple[str, str]]]] = []
 
     def close() -> Iterator[Listed]:
         stem, files = opened.pop()
-        bare = len(files) == 1 and is_bare(stem)
-        for file in files:
-            yield Listed(stem if bare else file, file, file[len(stem) :])
+        # A file of this very name, of a shorter stem that is still open, is what the stem reads as.
+        named = any(stem == path for _, others in opened for path, _ in others)
+        bare = len(files) == 1 and not named and is_bare(stem)
+        for path, extension in files:
+            yield Listed(stem if bare else path, path, extension)
 
     for path in paths:
         while opened and not path.startswith(opened[-1][0] + "."):
@@ -77,9 +79,9 @@ def name_keys(
         if not extension:
             continue
         if opened and opened[-1][0] == stem:
-            opened[-1][1].append(path)
+            opened[-1][1].append((path, extension))
         else:
-            opened.append((stem, [path]))
+            opened.append((stem, [(path, extension)]))
     while opened:
         yield from close()
 
@@ -93,14 +95,12 @@ class Resolver:
         self._memory: OrderedDict[str, tuple[str, float]] = OrderedDict()
 
     def path(self, key: Key) -> str:
-        """The path to read; at most one request, none where it is known."""
+        """The path to read, of a bare key or as of one; at most one request, none where it is known."""
         if key.names_file:
             return key.text
         remembered = self._memory.get(key.text)
         if remembered is not None and time.monotonic() < remembered[1]:
             return remembered[0]
-        if self.names_file(key):
-            return key.text
         path = self.choose(key, self.among(key)).path
         self.remember(key, path)
         return path
@@ -119,8 +119,11 @@ class Resolver:
 
     def locate(self, key: Key) -> FileMetadata:
         """The file that holds the object now; one request, more only where several files answer."""
-        if self.names_file(key):
+        if key.names_file:
             return self._backend.get_metadata(key.text)
+        if key.names_file is None:
+            with contextlib.suppress(StorageFileNotFoundError):
+                return self._backend.get_metadata(key.text)
         return self.choose(key, self.among(key))
 
     def exists(self, key: Key) -> bool:

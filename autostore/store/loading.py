@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any, NamedTuple
 
 from autostore.backend import FileMetadata, StorageBackend, not_found
 from autostore.cache.copies import Copies
+from autostore.errors import StorageFileNotFoundError
 from autostore.handlers.registry import HandlerRegistry
 from autostore.keys import Key, where
 from autostore.naming.resolution import Listed, Resolver
@@ -38,8 +40,11 @@ class Loader:
 
     def load(self, key: Key, as_type: Any = None, *, versioned: bool = False) -> Loaded:
         """The object; with `versioned` also its version."""
+        if key.names_file is None:
+            with contextlib.suppress(FileNotFoundError):
+                return self._load_file(key.text, key.text, key.extension, as_type, versioned=versioned)
         for attempt in range(ATTEMPTS):
-            path = self._resolver.path(key)
+            path = self._path(key, as_type)
             try:
                 return self._load_file(key.text, path, key.extension_of(path), as_type, versioned=versioned)
             except FileNotFoundError:
@@ -50,6 +55,15 @@ class Loader:
                 if attempt >= PATIENT_ATTEMPTS:
                     time.sleep(PAUSE)
         raise not_found(key.text, self._backend.uri)
+
+    def _path(self, key: Key, as_type: Any) -> str:
+        try:
+            return self._resolver.path(key)
+        except StorageFileNotFoundError:
+            # The bytes of any file that lies there, whatever its name says.
+            if as_type is bytes and self._resolver.is_file(key.text):
+                return key.text
+            raise
 
     def load_listed(self, listed: Listed) -> Any:
         """The object of a file that a listing named."""

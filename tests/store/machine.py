@@ -14,7 +14,7 @@ from tests.store.values import FAMILIES, any_value
 
 BARE = [
     "a", "a/b", "a/b/c", "ab", "a.d/x", "model.v1", "model.v2", "v1.2", "with space", "ünï/çödé", "日本", "#?%+",
-    "100%25", "a+b", "Case", "case", "Photo.JPG", "-dash", "tilde~", "n" * 240, "deep/" * 20 + "end",
+    "100%25", "a+b", "Case", "case", "Photo.Q1", "-dash", "tilde~", "n" * 240, "deep/" * 20 + "end",
 ]  # fmt: skip
 NAMED = {"full.json": ".json", "rows.jsonl": ".jsonl", "notes.txt": ".txt", "raw.bin": ".bin", "any.pkl": ".pkl",
          "a/named.npy": ".npy", "x" * 250 + ".json": ".json", "t.v2.parquet": ".parquet"}  # fmt: skip

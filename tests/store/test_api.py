@@ -168,7 +168,7 @@ class LogHandler(DataHandler):
 
     @property
     def extensions(self):
-        return [".log"]
+        return [".journal"]
 
     @property
     def priority(self):
@@ -190,26 +190,26 @@ def test_custom_handlers(store):
     entries = [{"level": "INFO", "message": "hello"}]
     store.register_handler(LogHandler())
     store["run"] = entries
-    store["other.log"] = entries
-    assert sorted(store.list_files()) == ["other.log", "run.log"]
-    assert store["run"] == store["other.log"] == entries
-    with pytest.raises(UnsupportedFormatError, match=r"other\.log"):
-        store["other.log"] = "text"
+    store["other.journal"] = entries
+    assert sorted(store.list_files()) == ["other.journal", "run.journal"]
+    assert store["run"] == store["other.journal"] == entries
+    with pytest.raises(UnsupportedFormatError, match=r"other\.journal"):
+        store["other.journal"] = "text"
     store.unregister_handler(LogHandler)
     assert list(store) == []
     store["run2"] = entries
-    assert sorted(store.list_files()) == ["other.log", "run.log", "run2.jsonl"]
+    assert sorted(store.list_files()) == ["other.journal", "run.journal", "run2.jsonl"]
 
 
 def test_a_plugin_extension_hides_nothing(store):
-    """What was stored as `app.log` before `.log` was registered stays reachable."""
-    store["app.log"] = {"a": 1}
+    """What was stored as `app.journal` before `.journal` was registered stays reachable."""
+    store["app.journal"] = {"a": 1}
     store.register_handler(LogHandler())
-    assert "app.log" in store
-    assert list(store) == ["app.log"]
-    assert store["app.log"] == {"a": 1}
-    del store["app.log"]
-    assert "app.log" not in store
+    assert "app.journal" in store
+    assert list(store) == ["app.journal"]
+    assert store["app.journal"] == {"a": 1}
+    del store["app.journal"]
+    assert "app.journal" not in store
 
 
 def test_register_backend(tmp_path):

@@ -1,0 +1,25 @@
+"""Extensions that everybody knows, and no format here parses: such a name is a file of text or bytes, as it is.
+
+A key that ends in one names a file under exactly that name, so that `store["report.pdf"] = content` is what
+any other program would have saved. They answer to no bare key: `fig.svg` may lie beside `fig`.
+"""
+
+from __future__ import annotations
+
+__all__ = ["BINARY", "TEXT"]
+
+_TEXT = """
+    .bib .cfg .conf .css .diff .dot .graphql .htm .ics .ini .ipynb .js .log .patch .properties .proto .py .r .rst .sh
+    .sql .srt .svg .tex .toml .ts .vcf .vtt .xml .xsd .xsl
+"""
+_BINARY = """
+    .7z .aac .avi .avif .bz2 .db .dbf .doc .docx .duckdb .epub .flac .gpkg .gz .h5 .hdf5 .heic .ico .iso .jar .las .laz
+    .m4a .mkv .mov .mp3 .mp4 .mpg .nc .odp .ods .odt .ogg .onnx .otf .pcap .pdf .ppt .pptx .psd .rar .shp .sqlite
+    .sqlite3 .tar .tfrecord .tgz .ttf .wasm .wav .webm .whl .wmv .woff .woff2 .xls .xlsx .xz .zip .zst
+"""
+
+TEXT = tuple(_TEXT.split())
+"""A str, in UTF-8."""
+
+BINARY = tuple(_BINARY.split())
+"""Bytes."""
