@@ -85,6 +85,10 @@ class LocalStorageConfig(StorageBase):
 
     durable: bool = False
 
+    def to_core(self) -> autostore.LocalFileConfig:
+        """The same settings as the core's dataclass, which checks them."""
+        return autostore.LocalFileConfig(**self._settings())
+
 
 @_described
 class S3StorageConfig(StorageBase):
@@ -110,6 +114,10 @@ class S3StorageConfig(StorageBase):
     multipart_chunksize: int = 16 * MIB
     max_concurrency: int = 10
     checksums: bool | None = None
+
+    def to_core(self) -> autostore.S3StorageConfig:
+        """The same settings as the core's dataclass, which checks them."""
+        return autostore.S3StorageConfig(**self._settings())
 
     @field_validator("verify", mode="before")
     @classmethod
