@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
-from typing import Any, Self
+from typing import Any, Self, TypeVar, overload
 
 from autostore.backend import FileMetadata, StorageBackend
 from autostore.backends import schemes
@@ -29,6 +29,8 @@ from autostore.store.loading import Loader
 from autostore.store.mapping import DictInterface
 
 __all__ = ["AutoStore", "DataHandler"]
+
+Object = TypeVar("Object")
 
 
 class AutoStore(DictInterface):
@@ -98,6 +100,10 @@ class AutoStore(DictInterface):
         """
         return self._changer.write(self._writable(key), data, format=format, if_etag=if_etag, if_absent=if_absent)
 
+    @overload
+    def read(self, key: str, *, as_type: type[Object]) -> Object: ...
+    @overload
+    def read(self, key: str, *, as_type: None = None) -> Any: ...
     def read(self, key: str, *, as_type: Any = None) -> Any:
         """The object under `key`.
 

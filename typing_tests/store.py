@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, assert_type
 
+import polars as pl
+
 from autostore import AutoStore, FileMetadata, LocalFileConfig, S3StorageConfig, StorageConfig
 from autostore.s3 import S3Backend
 
@@ -47,3 +49,45 @@ assert_type(store.get_metadata("a").etag, str)
 store.write("a", 1, "json")  # type: ignore[call-arg]
 store.write("a", 1, if_absent="yes")  # type: ignore[arg-type]
 store.write("a", 1, ettag="x")  # type: ignore[call-arg]
+
+
+# What is read `as_type` has that type; without it nobody knows, so that it is Any.
+class Settings:
+    depth: int = 3
+
+
+assert_type(store.read("a"), Any)
+assert_type(store.read("a", as_type=None), Any)
+assert_type(store.read("a", as_type=Settings), Settings)
+assert_type(store.read("a", as_type=Settings).depth, int)
+assert_type(store.read("a", as_type=bytes), bytes)
+assert_type(store.read("a", as_type=list[int]), list[int])
+assert_type(store.read("a", as_type=pl.LazyFrame).collect(), pl.DataFrame)
+assert_type(store.read("a", as_type=Settings if store else None), Settings | Any)
+store.read("a", Settings)  # type: ignore[call-overload]
+store.read("a", as_type="Settings")  # type: ignore[call-overload]
+store.read("a", as_type=Settings()).depth  # type: ignore[call-overload]
+store.read("a", as_type=Settings).width  # type: ignore[attr-defined]
+wrong: str = store.read("a", as_type=int)  # type: ignore[assignment]
+
+assert_type(store.get("a"), Any | None)
+assert_type(store.get("a", None), Any | None)
+assert_type(store.get("a", 0), Any)
+assert_type(store.get("a", as_type=int), int | None)
+assert_type(store.get("a", None, as_type=int), int | None)
+assert_type(store.get("a", 0, as_type=int), int)
+assert_type(store.get("a", "none", as_type=int), int | str)
+store.get("a", []).append(1)
+store.get("a", [], as_type=list[int]).append(1)
+store.get("a").depth  # type: ignore[union-attr]
+store.get("a", as_type=Settings).depth  # type: ignore[union-attr]
+store.get("a", 0, int)  # type: ignore[call-overload]
+store.get(1)  # type: ignore[call-overload]
+
+assert_type(store.setdefault("a"), Any)
+assert_type(store.setdefault("a", 0), Any)
+assert_type(store.setdefault("a", 0, as_type=int), int)
+assert_type(store.setdefault("a", Settings(), as_type=dict[str, int]), Settings | dict[str, int])
+store.setdefault("a", []).append(1)
+store.setdefault("a", [], as_type=list[int]).append("b")  # type: ignore[arg-type]
+store.setdefault("a", as_type=int)  # type: ignore[call-overload]
