@@ -121,9 +121,16 @@ class AutoStore(DictInterface):
         """
         return self._loader.load(self._key(key), as_type).value
 
-    def modify(self, key: str, fn: Callable[[Any], Any]) -> FileMetadata:
-        """Replace the object by `fn(object)`, again and again until nobody else wrote meanwhile."""
-        return self._changer.modify(self._writable(key), fn)
+    @overload
+    def modify(self, key: str, fn: Callable[[Object], object], *, as_type: type[Object]) -> FileMetadata: ...
+    @overload
+    def modify(self, key: str, fn: Callable[[Any], object], *, as_type: None = None) -> FileMetadata: ...
+    def modify(self, key: str, fn: Callable[[Any], object], *, as_type: Any = None) -> FileMetadata:
+        """Replace the object by `fn(object)`, again and again until nobody else wrote meanwhile.
+
+        The format stays, so it must hold what `fn` returns. `as_type`: see `read`.
+        """
+        return self._changer.modify(self._writable(key), fn, as_type)
 
     def exists(self, key: str) -> bool:
         """Whether something is stored under `key`; one request, and every failure but absence raises."""
@@ -211,5 +218,5 @@ class AutoStore(DictInterface):
     def _load_listed(self, listed: Listed) -> Any:
         return self._loader.load_listed(listed)
 
-    def _take(self, key: str) -> Any:
-        return self._changer.take(self._writable(key))
+    def _take(self, key: str, as_type: Any) -> Any:
+        return self._changer.take(self._writable(key), as_type)

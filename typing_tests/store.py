@@ -91,3 +91,27 @@ assert_type(store.setdefault("a", Settings(), as_type=dict[str, int]), Settings 
 store.setdefault("a", []).append(1)
 store.setdefault("a", [], as_type=list[int]).append("b")  # type: ignore[arg-type]
 store.setdefault("a", as_type=int)  # type: ignore[call-overload]
+
+assert_type(store.pop("a"), Any)
+assert_type(store.pop("a", None), Any)
+assert_type(store.pop("a", as_type=int), int)
+assert_type(store.pop("a", None, as_type=int), int | None)
+assert_type(store.pop("a", 0, as_type=int), int)
+store.pop("a", as_type=Settings).width  # type: ignore[attr-defined]
+store.pop("a", None, as_type=Settings).depth  # type: ignore[union-attr]
+store.pop("a", 0, int)  # type: ignore[call-overload]
+
+
+def deeper(settings: Settings) -> Settings:
+    settings.depth += 1
+    return settings
+
+
+assert_type(store.modify("a", deeper), FileMetadata)
+assert_type(store.modify("a", deeper, as_type=Settings), FileMetadata)
+store.modify("a", lambda number: number + 1)
+store.modify("a", lambda settings: settings.depth, as_type=Settings)
+store.modify("a", lambda settings: settings.width, as_type=Settings)  # type: ignore[attr-defined]
+store.modify("a", deeper, as_type=int)  # type: ignore[arg-type]
+store.modify("a", 3)  # type: ignore[call-overload]
+store.modify("a")  # type: ignore[call-overload]

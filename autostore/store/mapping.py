@@ -47,7 +47,7 @@ class DictInterface(ABC):
         """The object of a listed file; `StorageFileNotFoundError` if the key is gone meanwhile."""
 
     @abstractmethod
-    def _take(self, key: str) -> Any:
+    def _take(self, key: str, as_type: Any) -> Any:
         """Read and remove one version of an object."""
 
     @property
@@ -106,10 +106,16 @@ class DictInterface(ABC):
         except StorageFileNotFoundError:
             return default
 
-    def pop(self, key: str, default: Any = _MISSING) -> Any:
-        """Remove the key and return exactly what was removed."""
+    @overload
+    def pop(self, key: str, default: Any = ...) -> Any: ...
+    @overload
+    def pop(self, key: str, *, as_type: type[Object]) -> Object: ...
+    @overload
+    def pop(self, key: str, default: Default, *, as_type: type[Object]) -> Object | Default: ...
+    def pop(self, key: str, default: Any = _MISSING, *, as_type: Any = None) -> Any:
+        """Remove the key and return exactly what was removed; what cannot be read `as_type` stays."""
         try:
-            return self._take(key)
+            return self._take(key, as_type)
         except StorageFileNotFoundError:
             if default is _MISSING:
                 raise

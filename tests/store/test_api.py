@@ -57,9 +57,16 @@ def test_dict_methods_read_as_a_type(store):
     assert store.setdefault("n", {}, as_type=dict) == {"value": 1}
     assert store.setdefault("new", Number(value=2), as_type=dict) == Number(value=2)
     assert store.setdefault("new", {}, as_type=dict) == {"value": 2}
-    for act in [store.get, store.setdefault]:
+    for act in [store.get, store.setdefault, store.pop]:
         with pytest.raises(UnsupportedFormatError):
             act("n", None, as_type=int)
+    assert store.pop("n", as_type=dict) == {"value": 1}
+    assert (store.pop("n", None, as_type=dict), list(store)) == (None, ["new"])
+    store.modify("new", lambda number: OtherNumber(value=number.value + 1), as_type=OtherNumber)
+    assert store["new"] == OtherNumber(value=3)
+    with pytest.raises(UnsupportedFormatError):
+        store.modify("new", dict.copy, as_type=dict)  # .pydantic.json holds models only
+    assert store["new"] == OtherNumber(value=3)
 
 
 def test_none_is_a_value(store):
