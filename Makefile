@@ -1,7 +1,7 @@
 # Every target sets itself up: a machine with Python 3.11+, venv and make is enough.
 #   make demo          the example pipeline, end to end, into ./data   (TORCH=0: without PyTorch)
 #   make test          the tests                                      (ARGS="-k cache": some of them)
-#   make check         ruff and mypy
+#   make check         ruff, mypy, and pyright on what users write
 #   make soak          the proofs of reliability in full, about two hours; writes docs/reliability.md
 #   make bench         the benchmarks into docs/benchmarks.md     (ARGS="--quick --only bulk": some, kept nowhere)
 #   make ui            the Dagster UI on the example project
@@ -36,6 +36,7 @@ check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
 bench: .venv-bench/done
 	.venv-bench/bin/python -m benchmarks $(ARGS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
-from typing import Any, Self
+from typing import Any, Self, TypeVar, overload
 
 from autostore.backend import FileMetadata, StorageBackend
 from autostore.backends import schemes
@@ -29,6 +29,8 @@ from autostore.store.loading import Loader
 from autostore.store.mapping import DictInterface
 
 __all__ = ["AutoStore", "DataHandler"]
+
+Object = TypeVar("Object")
 
 
 class AutoStore(DictInterface):
@@ -98,6 +100,10 @@ class AutoStore(DictInterface):
         """
         return self._changer.write(self._writable(key), data, format=format, if_etag=if_etag, if_absent=if_absent)
 
+    @overload
+    def read(self, key: str, *, as_type: type[Object]) -> Object: ...
+    @overload
+    def read(self, key: str, *, as_type: None = None) -> Any: ...
     def read(self, key: str, *, as_type: Any = None) -> Any:
         """The object under `key`.
 
@@ -115,9 +121,16 @@ class AutoStore(DictInterface):
         """
         return self._loader.load(self._key(key), as_type).value
 
-    def modify(self, key: str, fn: Callable[[Any], Any]) -> FileMetadata:
-        """Replace the object by `fn(object)`, again and again until nobody else wrote meanwhile."""
-        return self._changer.modify(self._writable(key), fn)
+    @overload
+    def modify(self, key: str, fn: Callable[[Object], object], *, as_type: type[Object]) -> FileMetadata: ...
+    @overload
+    def modify(self, key: str, fn: Callable[[Any], object], *, as_type: None = None) -> FileMetadata: ...
+    def modify(self, key: str, fn: Callable[[Any], object], *, as_type: Any = None) -> FileMetadata:
+        """Replace the object by `fn(object)`, again and again until nobody else wrote meanwhile.
+
+        The format stays, so it must hold what `fn` returns. `as_type`: see `read`.
+        """
+        return self._changer.modify(self._writable(key), fn, as_type)
 
     def exists(self, key: str) -> bool:
         """Whether something is stored under `key`; one request, and every failure but absence raises."""
@@ -205,5 +218,5 @@ class AutoStore(DictInterface):
     def _load_listed(self, listed: Listed) -> Any:
         return self._loader.load_listed(listed)
 
-    def _take(self, key: str) -> Any:
-        return self._changer.take(self._writable(key))
+    def _take(self, key: str, as_type: Any) -> Any:
+        return self._changer.take(self._writable(key), as_type)

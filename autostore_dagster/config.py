@@ -1,109 +1,132 @@
-"""Settings of a store as Dagster configures them: generated from the core's dataclasses, so that the two cannot drift.
+"""Settings of a store as Dagster configures them: each field has the name, default and meaning of its core twin.
 
-Every field has the name, default and meaning of its core twin. `EnvVar` works for every text and
-`EnvVar.int` for whole numbers. The classes are resources because Dagster leaves nested resources out of
-every snapshot: a secret given literally is never shown in the UI.
+The fields stand here literally, for type checkers and editors; what each means is said once, by the docstrings
+of the core. `EnvVar` works for every text and `EnvVar.int` for whole numbers. The classes are resources because
+Dagster leaves nested resources out of every snapshot: a secret given literally is never shown in the UI.
 """
 
 import dataclasses
 import inspect
 import re
-import types
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, ClassVar, Optional, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias, TypeVar
 
 import dagster as dg
-from pydantic import Field, create_model, field_validator
+from pydantic import Field, field_validator
 
 import autostore
 from autostore import StorageConfig
 
 __all__ = ["LocalStorageConfig", "S3StorageConfig", "StorageBase"]
 
+MIB = 1024 * 1024
+
+SecretText: TypeAlias = Annotated[str | None, Field(repr=False, json_schema_extra={"dagster__is_secret": True})]
+if TYPE_CHECKING:
+    SwitchOrText: TypeAlias = bool | str | None
+else:
+    SwitchOrText = str | None  # Dagster's configuration has no such union; the class makes a text of a switch
+
 # `name, name: text`, and the deeper lines that continue it.
 _ATTRIBUTE = re.compile(r"^    (\w[\w, ]*): (.*(?:\n {5,}.*)*)", re.MULTILINE)
 
+Settings = TypeVar("Settings", bound="StorageBase")
 
+
+def _described(cls: type[Settings]) -> type[Settings]:
+    """The class, its own fields described by the core's docstring; what a field says itself comes after that."""
+    meaning = _attributes(cls.core_class)
+    for name in inspect.get_annotations(cls).keys() & cls.model_fields.keys():
+        field = cls.model_fields[name]
+        field.description = " ".join(filter(None, [meaning.get(name), field.description]))
+    cls.model_rebuild(force=True)  # so that the JSON schema has them too
+    return cls
+
+
+def _attributes(core: type[StorageConfig]) -> dict[str, str]:
+    """What the `Attributes:` section of a dataclass says of each."""
+    _, _, section = inspect.cleandoc(core.__doc__ or "").partition("Attributes:\n")
+    described: dict[str, str] = {}
+    for names, text in _ATTRIBUTE.findall(section):
+        described.update(dict.fromkeys(names.split(", "), " ".join(text.split())))
+    return described
+
+
+@_described
 class StorageBase(dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster's own base is untyped
-    """Settings of a store; use `LocalStorageConfig` or `S3StorageConfig`."""
+    """Settings that every store understands; use `LocalStorageConfig` or `S3StorageConfig`."""
 
     core_class: ClassVar[type[StorageConfig]] = StorageConfig
 
-    @field_validator("verify", mode="before", check_fields=False)
+    timeout: float = 30
+    max_retries: int = 3
+    cache_enabled: bool = False
+    cache_dir: str | None = None
+    cache_expiry_hours: float = 24
+    cache_max_bytes: int | None = 10 * 1024 * MIB
+    temp_dir: str | None = None
+    read_only: bool = False
+    allow_pickle: bool = True
+    pickle_key: SecretText = None
+
+    def to_core(self) -> StorageConfig:
+        """The same settings as the core's dataclass, which checks them."""
+        return self.core_class(**self._settings())
+
+    def _settings(self) -> dict[str, Any]:
+        names = [field.name for field in dataclasses.fields(self.core_class)]
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+
+@_described
+class LocalStorageConfig(StorageBase):
+    """Settings of a store in a local folder: `autostore.LocalFileConfig` for Dagster."""
+
+    core_class: ClassVar[type[StorageConfig]] = autostore.LocalFileConfig
+
+    durable: bool = False
+
+    def to_core(self) -> autostore.LocalFileConfig:
+        """The same settings as the core's dataclass, which checks them."""
+        return autostore.LocalFileConfig(**self._settings())
+
+
+@_described
+class S3StorageConfig(StorageBase):
+    """Settings of a store on S3: `autostore.S3StorageConfig` for Dagster."""
+
+    core_class: ClassVar[type[StorageConfig]] = autostore.S3StorageConfig
+
+    aws_access_key_id: SecretText = None
+    aws_secret_access_key: SecretText = None
+    aws_session_token: SecretText = None
+    profile_name: str | None = None
+    region_name: str | None = None
+    endpoint_url: str | None = None
+    use_ssl: bool = True
+    verify: SwitchOrText = Field(
+        default=None,
+        description='A run\'s configuration gives it as a text: "false", or the path of the bundle.',
+    )
+    addressing_style: str | None = None
+    anonymous: bool = False
+    upload_args: dict[str, Any] = Field(default={}, repr=False)
+    multipart_threshold: int = 64 * MIB
+    multipart_chunksize: int = 16 * MIB
+    max_concurrency: int = 10
+    checksums: bool | None = None
+
+    def to_core(self) -> autostore.S3StorageConfig:
+        """The same settings as the core's dataclass, which checks them."""
+        return autostore.S3StorageConfig(**self._settings())
+
+    @field_validator("verify", mode="before")
     @classmethod
     def _as_text(cls, value: Any) -> Any:
         return str(value) if isinstance(value, bool) else value
 
-    def to_core(self) -> StorageConfig:
-        """The same settings as the core's dataclass, which checks them."""
-        core = self.core_class
-        given = {
-            field.name: getattr(self, field.name) for field in dataclasses.fields(core) if hasattr(self, field.name)
-        }
-        return core(**{name: _to_core(name, value) for name, value in given.items()})
-
-
-def _to_core(name: str, value: Any) -> Any:
-    # Dagster's configuration has no union of bool and text, so `verify` is a text here.
-    if name == "verify" and isinstance(value, str) and value.lower() in ("true", "false"):
-        return value.lower() == "true"
-    return value
-
-
-def _config_type(hint: Any) -> Any:
-    """The type that Dagster's configuration offers for a field of the core's dataclass."""
-    if get_origin(hint) in (Union, types.UnionType):
-        members = [member for member in get_args(hint) if member is not type(None)]
-        inner = str if str in members else members[0]
-        return Optional[inner]  # noqa: UP045  # Dagster does not know `X | None` made at run time
-    if get_origin(hint) is Mapping:
-        return dict[str, Any]
-    return str if hint is Path else hint
-
-
-def _fields(core: type[StorageConfig]) -> dict[str, Any]:
-    hints = get_type_hints(core)
-    documentation = _described(core)
-    fields: dict[str, Any] = {}
-    for field in dataclasses.fields(core):
-        factory = field.default_factory
-        default = field.default if factory is dataclasses.MISSING else factory()
-        secret = not field.repr
-        description = documentation.get(field.name)
-        if field.name == "verify":
-            description = (
-                f'{description} A run\'s configuration gives it as a text: "false", or the path of the bundle.'
-            )
-        options: dict[str, Any] = {"description": description, "repr": field.repr}
-        if secret and _config_type(hints[field.name]) == Optional[str]:  # noqa: UP045  # likewise
-            options["json_schema_extra"] = {"dagster__is_secret": True}
-        fields[field.name] = (_config_type(hints[field.name]), Field(default=default, **options))
-    return fields
-
-
-def _described(core: type[StorageConfig]) -> dict[str, str]:
-    """What the `Attributes:` sections of the dataclass and its bases say of each field."""
-    described: dict[str, str] = {}
-    for cls in reversed(core.__mro__):
-        _, _, attributes = inspect.cleandoc(cls.__doc__ or "").partition("Attributes:\n")
-        for names, text in _ATTRIBUTE.findall(attributes):
-            described.update(dict.fromkeys(names.split(", "), " ".join(text.split())))
-    return described
-
-
-def _generate(core: type[StorageConfig], name: str, documentation: str) -> Any:
-    model = create_model(name, __base__=StorageBase, __doc__=documentation, __module__=__name__, **_fields(core))
-    model.core_class = core
-    return model
-
-
-# To a type checker these are classes made at run time; the dataclasses hold the typed twins.
-LocalStorageConfig: Any = _generate(
-    autostore.LocalFileConfig,
-    "LocalStorageConfig",
-    "Settings of a store in a local folder: `autostore.LocalFileConfig` for Dagster.",
-)
-S3StorageConfig: Any = _generate(
-    autostore.S3StorageConfig, "S3StorageConfig", "Settings of a store on S3: `autostore.S3StorageConfig` for Dagster."
-)
+    def _settings(self) -> dict[str, Any]:
+        settings = super()._settings()
+        verify = settings["verify"]
+        if isinstance(verify, str) and verify.lower() in ("true", "false"):
+            settings["verify"] = verify.lower() == "true"
+        return settings

@@ -58,12 +58,12 @@ class Changer:
 
             return (self._publisher.create if if_absent else self._publisher.publish)(key, path, put)
 
-    def modify(self, key: Key, fn: Callable[[Any], Any]) -> FileMetadata:
+    def modify(self, key: Key, fn: Callable[[Any], object], as_type: Any = None) -> FileMetadata:
         """Replace the object by `fn(object)`, until nobody else wrote meanwhile."""
         attempt = 0
         while True:
             self._resolver.forget(key)  # the remembered file may be one that a writer replaced, and died
-            value, seen = self._current(key)
+            value, seen = self._current(key, as_type)
             try:
                 return self._swap(key, seen, fn(value))
             except PreconditionFailedError:
@@ -72,10 +72,10 @@ class Changer:
             time.sleep(random.uniform(0, 0.001 * 2 ** min(attempt, 7)))  # noqa: S311 - spreads rivals, keeps no secret
             attempt += 1
 
-    def take(self, key: Key) -> Any:
+    def take(self, key: Key, as_type: Any = None) -> Any:
         """Read and remove one version of an object."""
         while True:
-            value, seen = self._current(key)
+            value, seen = self._current(key, as_type)
             try:
                 self._publisher.remove(key, if_etag=seen.etag)
             except PreconditionFailedError:
@@ -97,9 +97,9 @@ class Changer:
             mark = self._publisher.mark_beside(key, seen)
             return self._backend.upload(file, seen.path, mark=mark, if_etag=seen.etag)
 
-    def _current(self, key: Key) -> tuple[Any, FileMetadata]:
+    def _current(self, key: Key, as_type: Any) -> tuple[Any, FileMetadata]:
         """The object, and the version of its file."""
-        found = self._loader.load(key, versioned=True)
+        found = self._loader.load(key, as_type, versioned=True)
         assert found.version is not None
         return found.value, found.version
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from autostore.backend import FileMetadata
 from autostore.errors import PreconditionFailedError, StorageFileNotFoundError
@@ -18,6 +18,9 @@ from autostore.parallel import in_order
 __all__ = ["DictInterface"]
 
 _MISSING: Any = object()
+
+Object = TypeVar("Object")
+Default = TypeVar("Default")
 
 
 class DictInterface(ABC):
@@ -44,7 +47,7 @@ class DictInterface(ABC):
         """The object of a listed file; `StorageFileNotFoundError` if the key is gone meanwhile."""
 
     @abstractmethod
-    def _take(self, key: str) -> Any:
+    def _take(self, key: str, as_type: Any) -> Any:
         """Read and remove one version of an object."""
 
     @property
@@ -88,32 +91,53 @@ class DictInterface(ABC):
         loaded = in_order(load, self._entries(prefix), self._width)
         return (item for item in loaded if item[1] is not _MISSING)
 
-    def get(self, key: str, default: Any = None) -> Any:
-        """The object, or `default` where nothing is stored; every other failure raises."""
+    @overload
+    def get(self, key: str, default: None = None) -> Any | None: ...
+    @overload
+    def get(self, key: str, default: Any) -> Any: ...
+    @overload
+    def get(self, key: str, default: None = None, *, as_type: type[Object]) -> Object | None: ...
+    @overload
+    def get(self, key: str, default: Default, *, as_type: type[Object]) -> Object | Default: ...
+    def get(self, key: str, default: Any = None, *, as_type: Any = None) -> Any:
+        """The object, or `default` where nothing is stored; every other failure raises. `as_type`: see `read`."""
         try:
-            return self.read(key)
+            return self.read(key, as_type=as_type)
         except StorageFileNotFoundError:
             return default
 
-    def pop(self, key: str, default: Any = _MISSING) -> Any:
-        """Remove the key and return exactly what was removed."""
+    @overload
+    def pop(self, key: str, default: Any = ...) -> Any: ...
+    @overload
+    def pop(self, key: str, *, as_type: type[Object]) -> Object: ...
+    @overload
+    def pop(self, key: str, default: Default, *, as_type: type[Object]) -> Object | Default: ...
+    def pop(self, key: str, default: Any = _MISSING, *, as_type: Any = None) -> Any:
+        """Remove the key and return exactly what was removed; what cannot be read `as_type` stays."""
         try:
-            return self._take(key)
+            return self._take(key, as_type)
         except StorageFileNotFoundError:
             if default is _MISSING:
                 raise
             return default
 
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        """The object; where nothing is stored, `default` is written first, by one writer at most."""
+    @overload
+    def setdefault(self, key: str, default: Any = None) -> Any: ...
+    @overload
+    def setdefault(self, key: str, default: Default, *, as_type: type[Object]) -> Object | Default: ...
+    def setdefault(self, key: str, default: Any = None, *, as_type: Any = None) -> Any:
+        """The object; where nothing is stored, `default` is written first, by one writer at most.
+
+        `as_type`: see `read`; a `default` that was written is returned as it is.
+        """
         try:
-            return self.read(key)
+            return self.read(key, as_type=as_type)
         except StorageFileNotFoundError:
             pass
         try:
             self.write(key, default, if_absent=True)
         except PreconditionFailedError:
-            return self.read(key)
+            return self.read(key, as_type=as_type)
         return default
 
     def update(self, other: Mapping[str, Any] | Iterable[tuple[str, Any]] = (), /, **objects: Any) -> None:

@@ -2,15 +2,30 @@
 
 import dataclasses
 import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_type_hints
 
 import dagster as dg
 import pytest
 from dagster._core.snap import JobSnap
 
 import autostore
-from autostore_dagster import AutoStoreIOManager, AutoStoreResource, LocalStorageConfig, S3StorageConfig
+from autostore_dagster import AutoStoreIOManager, AutoStoreResource, LocalStorageConfig, S3StorageConfig, StorageBase
 
-PAIRS = [(LocalStorageConfig, autostore.LocalFileConfig), (S3StorageConfig, autostore.S3StorageConfig)]
+PAIRS = [
+    (StorageBase, autostore.StorageConfig),
+    (LocalStorageConfig, autostore.LocalFileConfig),
+    (S3StorageConfig, autostore.S3StorageConfig),
+]
+# What Dagster's configuration can say, where it cannot say what the core takes.
+EXPRESSED = {
+    str | Path | None: str | None,
+    str | bytes | None: str | None,
+    bool | str | None: str | None,
+    Mapping[str, Any]: dict[str, Any],
+}
 SECRET = "wJalr-the-secret"
 
 
@@ -20,6 +35,30 @@ def test_parity(config, core):
     assert list(config.model_fields) == [field.name for field in dataclasses.fields(core)]
     assert config().to_core() == core()
     assert all(field.description for field in config.model_fields.values())
+
+
+@pytest.mark.parametrize(("config", "core"), PAIRS)
+def test_types_and_secrets_are_the_core_s(config, core):
+    """A field takes what its twin takes, as far as Dagster can say it, and hides what its twin hides."""
+    hints = get_type_hints(core)
+    for twin in dataclasses.fields(core):
+        field = config.model_fields[twin.name]
+        assert field.annotation == EXPRESSED.get(hints[twin.name], hints[twin.name]), twin.name
+        assert field.repr == twin.repr, twin.name
+        secret = (field.json_schema_extra or {}).get("dagster__is_secret", False)
+        assert secret == (not twin.repr and field.annotation == str | None), twin.name
+
+
+@pytest.mark.parametrize(("config", "core"), PAIRS)
+def test_the_core_s_docstrings_describe_the_fields(config, core):
+    """Dagster and the JSON schema show the whole of what the core's docstring says of a setting, and only that."""
+    documentation = [" ".join((cls.__doc__ or "").split()) for cls in core.__mro__]
+    shown = config.model_json_schema()["properties"]
+    for name, field in config.model_fields.items():
+        said = field.description.partition(" A run's configuration")[0]
+        whole = re.compile(rf"(Attributes:|\.) (\w+, )*{name}(, \w+)*: {re.escape(said)}( \w+(, \w+)*: |$)")
+        assert any(whole.search(text) for text in documentation), name
+        assert shown[name]["description"] == field.description
 
 
 @pytest.mark.parametrize(("config", "core"), PAIRS)

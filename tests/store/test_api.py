@@ -49,6 +49,26 @@ def test_dict_methods(store):
     assert list(store.keys(prefix="c")) == ["c"]
 
 
+def test_dict_methods_read_as_a_type(store):
+    """`as_type` is the same in what reads like a dict: a default stays as it is, and a wrong type is no absence."""
+    store["n"] = Number(value=1)
+    assert store.get("n", as_type=dict) == {"value": 1}
+    assert (store.get("nope", as_type=dict), store.get("nope", 3, as_type=dict)) == (None, 3)
+    assert store.setdefault("n", {}, as_type=dict) == {"value": 1}
+    assert store.setdefault("new", Number(value=2), as_type=dict) == Number(value=2)
+    assert store.setdefault("new", {}, as_type=dict) == {"value": 2}
+    for act in [store.get, store.setdefault, store.pop]:
+        with pytest.raises(UnsupportedFormatError):
+            act("n", None, as_type=int)
+    assert store.pop("n", as_type=dict) == {"value": 1}
+    assert (store.pop("n", None, as_type=dict), list(store)) == (None, ["new"])
+    store.modify("new", lambda number: OtherNumber(value=number.value + 1), as_type=OtherNumber)
+    assert store["new"] == OtherNumber(value=3)
+    with pytest.raises(UnsupportedFormatError):
+        store.modify("new", dict.copy, as_type=dict)  # .pydantic.json holds models only
+    assert store["new"] == OtherNumber(value=3)
+
+
 def test_none_is_a_value(store):
     """A stored None is not an absence."""
     store["k"] = None
