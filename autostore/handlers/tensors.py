@@ -6,8 +6,8 @@ Files are read weights-only first, which runs no code of the file's
 
 from __future__ import annotations
 
-import collections
 import io
+import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -18,14 +18,18 @@ from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.equality.tensors import TENSORS
 from autostore.errors import UnsupportedFormatError, UntrustedDataError
 from autostore.handler import DataHandler
+from autostore.handlers.checkpoints import compact, holds_tensors
 from autostore.handlers.signing import SigningKey, sign_file, strip_signature, verified
 from autostore.optional import loaded_type, require
 
 __all__ = ["TorchHandler"]
 
+MAP_FROM = 16 * 1024 * 1024
+"""Bytes; larger files are read by a private memory map: pages come when they are used, and go to a GPU directly."""
+
 
 class TorchHandler(DataHandler):
-    """Tensors, parameters, dicts of them and modules, as .pt and .pth."""
+    """Tensors, parameters, checkpoints and modules, as .pt and .pth."""
 
     equality = TENSORS
     requires = ("torch",)
@@ -45,12 +49,10 @@ class TorchHandler(DataHandler):
         return 10
 
     def can_handle_data(self, data: Any) -> bool:
-        """Exact tensors and parameters, non-empty dicts of str to them, and any module."""
+        """Exact tensors and parameters, nestings of plain values with at least one of them, and any module."""
         if loaded_type("torch", "Tensor") is None:
             return False
-        if type(data) in (dict, collections.OrderedDict):
-            return bool(data) and all(type(k) is str and _is_tensor(v) for k, v in data.items())
-        return _is_tensor(data) or _is_module(data)
+        return holds_tensors(data) or _is_module(data)
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """What was saved, on its device, or on the CPU where that is missing."""
@@ -60,20 +62,25 @@ class TorchHandler(DataHandler):
         with open(file_path, "rb") as file:
             is_zip = zipfile.is_zipfile(file)
             file.seek(0)
-            return self._load(file if is_zip else io.BytesIO(strip_signature(file.read())))
+            if not is_zip:
+                return self._load(io.BytesIO(strip_signature(file.read())))
+            if os.fstat(file.fileno()).st_size >= MAP_FROM and (name := _name_of_open(file)):
+                return self._load(name, mmap=True)
+            return self._load(file)
 
-    def _load(self, file: Any) -> Any:
+    def _load(self, source: Any, **options: Any) -> Any:
         torch = require("torch")
         try:
-            return torch.load(file, weights_only=True, map_location=_device_or_cpu)
+            return torch.load(source, weights_only=True, map_location=_device_or_cpu, **options)
         except pickle.UnpicklingError as error:
             if not self._allowed:
                 raise UntrustedDataError(
                     "The file holds more than tensors, and this store has allow_pickle=False. "
                     "Store a state_dict, or allow pickles where you trust the place."
                 ) from error
-            file.seek(0)
-            return torch.load(file, weights_only=False, map_location=_device_or_cpu)
+            if not isinstance(source, str):
+                source.seek(0)
+            return torch.load(source, weights_only=False, map_location=_device_or_cpu, **options)
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Save, signed where the store has a key; whole modules only where pickles are allowed."""
@@ -84,7 +91,7 @@ class TorchHandler(DataHandler):
         try:
             # A file of our own, because PyTorch tells of its own files' errors without their reason.
             with failing_disk_is_an_os_error(file_path), open(file_path, "wb") as file:
-                require("torch").save(_compact(data), file)
+                require("torch").save(compact(data), file)
         except (pickle.PicklingError, AttributeError, TypeError, NotImplementedError, RecursionError) as error:
             raise UnsupportedFormatError(
                 f"PyTorch cannot save this {type(data).__qualname__}: {error}. "
@@ -94,37 +101,15 @@ class TorchHandler(DataHandler):
             sign_file(file_path, file_extension, self._key)
 
 
-def _is_tensor(value: Any) -> bool:
-    tensor, parameter = loaded_type("torch", "Tensor"), loaded_type("torch.nn", "Parameter")
-    return type(value) is tensor or (parameter is not None and type(value) is parameter)
+def _name_of_open(file: Any) -> str | None:
+    """A name for an open file, as PyTorch maps files by name and the path may name another version by now."""
+    name = f"/proc/self/fd/{file.fileno()}"
+    return name if os.path.exists(name) else None  # not Linux: the file is read into memory
 
 
 def _is_module(value: Any) -> bool:
     module = loaded_type("torch.nn", "Module")
     return module is not None and isinstance(value, module)
-
-
-def _compact(data: Any) -> Any:
-    """The same with every view cloned, because a saved view takes all the storage it looks into."""
-    if _is_tensor(data):
-        return _compact_tensor(data)
-    if not isinstance(data, dict):
-        return data
-    compact = type(data)((key, _compact_tensor(value)) for key, value in data.items())
-    compact.__dict__.update(data.__dict__) if hasattr(data, "__dict__") else None
-    return compact
-
-
-def _compact_tensor(tensor: Any) -> Any:
-    torch = require("torch")
-    if tensor.layout != torch.strided or tensor.is_quantized or tensor.device.type == "meta":
-        return tensor
-    if tensor.untyped_storage().nbytes() <= tensor.numel() * tensor.element_size():
-        return tensor
-    clone = tensor.detach().clone()
-    if type(tensor) is not torch.Tensor:
-        return type(tensor)(clone, requires_grad=tensor.requires_grad)
-    return clone.requires_grad_(tensor.requires_grad)
 
 
 def _device_or_cpu(storage: Any, location: str) -> Any:

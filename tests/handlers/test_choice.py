@@ -62,7 +62,7 @@ CHOICES: list[tuple[Any, str]] = [
     (sp.csr_array(np.eye(2)), ".sparse"),
     (torch.ones(2), ".pt"),
     ({"a": torch.ones(2)}, ".pt"),
-    ({"a": torch.ones(2), "epoch": 1}, ".pkl"),
+    ({"a": torch.ones(2), "epoch": 1}, ".pt"),
     (torch.nn.Linear(1, 1), ".pt"),
     (Image.new("RGB", (2, 2)), ".png"),
     (Image.new("F", (2, 2)), ".tif"),

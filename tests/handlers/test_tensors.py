@@ -50,6 +50,15 @@ def non_leaf() -> Any:
     return torch.ones(2, requires_grad=True) * 2
 
 
+def optimizer_state() -> Any:
+    """What training loops keep: nested dicts with int keys, tuples, floats and tensors."""
+    net = Net()
+    optimizer = torch.optim.AdamW(net.parameters(), lr=0.01)
+    net(torch.ones(4, 3)).sum().backward()
+    optimizer.step()
+    return {"epoch": 3, "model": net.state_dict(), "optimizer": optimizer.state_dict(), "best": (0.5, "x")}
+
+
 DATA = (
     torch.arange(6).reshape(2, 3),
     torch.tensor(1.5),
@@ -72,6 +81,10 @@ DATA = (
     {"a": torch.ones(2), "b": torch.nn.Parameter(torch.ones(1))},
     OrderedDict(z=torch.ones(2), a=torch.zeros(1)),
     Net().state_dict(),
+    {1: torch.ones(1), "n": [1, "x", None, (True, 2.5)]},
+    [torch.ones(2), {"deep": ({"er": torch.eye(2)}, ())}],
+    {"big": 2**2039 - 1, "t": torch.ones(1)},
+    optimizer_state(),
 )
 
 
@@ -80,7 +93,7 @@ class TestWeightsOnly(HandlerContract):
 
     handler = CAREFUL
     samples = DATA
-    refused = (SubTensor([1.0]), {"a": SubTensor([1.0])}, {}, {1: torch.ones(1)}, {"a": 1}, [torch.ones(1)], 1)
+    refused = (SubTensor([1.0]), {"a": SubTensor([1.0])}, {}, {1.5: torch.ones(1)}, {"a": 1}, [b"x", torch.ones(1)], 1)
 
 
 class TestTorchHandler(HandlerContract):
@@ -107,6 +120,79 @@ def test_a_slice_does_not_save_its_whole_storage(tmp_path: Path) -> None:
         assert (tmp_path / "f.pt").stat().st_size < 10_000
         assert same(OPEN.read_from_file(tmp_path / "f.pt", ".pt"), value)
     assert values[0].untyped_storage().nbytes() == 4_000_000
+
+
+def test_a_checkpoint_of_slices_is_small(tmp_path: Path) -> None:
+    """Slices of a large storage are saved without the rest of it, at any depth, and share what they shared."""
+    large = torch.zeros(1_000_000)
+    middle = large[500_000:500_100]
+    value = {"n": 1, "x": [large[500_050:500_060], {"y": middle}], "z": middle}
+    OPEN.write_to_file(value, tmp_path / "f.pt", ".pt")
+    assert (tmp_path / "f.pt").stat().st_size < 10_000
+    back = CAREFUL.read_from_file(tmp_path / "f.pt", ".pt")
+    assert same(back, value)
+    back["z"][55] = 7.0
+    assert back["x"][0][5] == back["x"][1]["y"][55] == 7.0
+    assert large.sum() == 0
+
+
+def test_ties_are_kept(tmp_path: Path) -> None:
+    """Weights that are one in memory are one again: the same tensor, a view of it, the same container."""
+    weight = torch.ones(3, 4)
+    shared = {"w": weight}
+    OPEN.write_to_file({"a": weight, "b": weight, "t": weight.t(), "c": [shared, shared]}, tmp_path / "f.pt", ".pt")
+    back = CAREFUL.read_from_file(tmp_path / "f.pt", ".pt")
+    assert back["a"] is back["b"]
+    assert back["c"][0] is back["c"][1]
+    back["a"][0, 1] = 5.0
+    assert back["t"][1, 0] == back["c"][0]["w"][0, 1] == 5.0
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 40), st.integers(1, 3)), min_size=1, max_size=5),
+    st.sampled_from([torch.float32, torch.float64, torch.int8, torch.complex64]),
+)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_views_come_back(tmp_path: Path, spans: list[tuple[int, int, int]], dtype: Any) -> None:
+    """Whatever tensors look into one storage, each comes back equal, and the storage is no larger than their span."""
+    base = torch.arange(200).to(dtype)
+    views = [base[start : start + length * step : step] for start, length, step in spans]
+    OPEN.write_to_file([views, views[0]], tmp_path / "f.pt", ".pt")
+    back, first = CAREFUL.read_from_file(tmp_path / "f.pt", ".pt")
+    assert same(back, views)
+    assert first is back[0]
+    span = max(s + n * k for s, n, k in spans) - min(s for s, _, _ in spans)
+    assert back[0].untyped_storage().nbytes() <= max(span, 1) * base.element_size() + 16 * 2
+
+
+def test_what_weights_only_readers_refuse_is_no_checkpoint() -> None:
+    """Such a value is left to other formats before anything is written."""
+    for value in (2**2039, b"x", {1, 2}, range(3), collections.defaultdict(list), torch.Size([1])):
+        assert not OPEN.can_handle_data({"t": torch.ones(1), "v": [value]}), value
+    assert not OPEN.can_handle_data([[1, "x"], {"a": None}])
+
+
+def test_a_large_checkpoint_is_mapped(tmp_path: Path) -> None:
+    """From 16 MiB on pages come when used; what was read stays when its file is replaced, and is its reader's own."""
+    value = {"w": torch.arange(5_000_000, dtype=torch.float32), "n": 1}
+    file = tmp_path / "f.pt"
+    OPEN.write_to_file(value, file, ".pt")
+    back = OPEN.read_from_file(file, ".pt")
+    assert str(file) in Path("/proc/self/maps").read_text()
+    (tmp_path / "other").write_bytes(b"x" * file.stat().st_size)
+    (tmp_path / "other").replace(file)
+    assert same(back, value)
+    back["w"][0] = 9
+    file.unlink()
+    assert back["w"][:2].tolist() == [9.0, 1.0]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_what_a_gpu_wrote_comes_back_to_it(tmp_path: Path) -> None:
+    """Tensors of a GPU come back to it, and to the CPU in a process that sees none."""
+    value = {"a": [torch.ones(3, device="cuda")], "n": 1}
+    OPEN.write_to_file(value, tmp_path / "f.pt", ".pt")
+    assert same(OPEN.read_from_file(tmp_path / "f.pt", ".pt"), value)
 
 
 def test_a_view_keeps_its_gradient_flag(tmp_path: Path) -> None:
@@ -214,9 +300,10 @@ def test_a_file_from_a_machine_with_a_gpu_reads_here(tmp_path: Path) -> None:
 
 
 def test_only_tensors_infer_the_format() -> None:
-    """A dict that also holds something else is not a state dict."""
-    assert OPEN.can_handle_data({"a": torch.ones(1)})
-    for other in ({"a": torch.ones(1), "epoch": 3}, {}, collections.defaultdict(list), (torch.ones(1),), pickle):
+    """Plain values without a tensor, or a tensor beside something else, are no checkpoint."""
+    for value in ({"a": torch.ones(1)}, {"a": torch.ones(1), "epoch": 3}, (torch.ones(1),)):
+        assert OPEN.can_handle_data(value)
+    for other in ({}, {"a": {"b": [1]}}, collections.defaultdict(list), [torch.ones(1), object()], pickle):
         assert not OPEN.can_handle_data(other)
 
 
