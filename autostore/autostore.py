@@ -69,22 +69,26 @@ class AutoStore(DictInterface):
         """Keep `data` under `key`: a bare key gets the extension of its type's format.
 
         `store["a/b"] = df` puts the bytes at `a/b.parquet` below the URI; a key that ends in
-        a registered extension (`a/b.csv`) names file and format itself.
+        a registered extension (`a/b.csv`) names file and format itself. Costs as `write`.
         """
         self.write(key, data)
 
     def __getitem__(self, key: str) -> Any:
-        """The object as it was written, of the same type."""
+        """The object as it was written, of the same type. Costs as `read`."""
         return self.read(key)
 
     def __delitem__(self, key: str) -> None:
-        """Remove exactly this object."""
+        """Remove exactly this object. On S3 2 requests: one finds the file, one removes it."""
         self._publisher.remove(self._writable(key))
 
     def write(
         self, key: str, data: Any, *, format: str | None = None, if_etag: str | None = None, if_absent: bool = False
     ) -> FileMetadata:
         """Keep `data` under `key`; all or nothing.
+
+        On S3 1 request where the key names its file, 2 where it is bare (a look for other formats), a
+        few more where its format changes; from `multipart_threshold` on one per part and two more.
+        The file is encoded to disk first, so memory holds the object and little else.
 
         Args:
             key: where; see `__setitem__`.
@@ -107,6 +111,9 @@ class AutoStore(DictInterface):
     def read(self, key: str, *, as_type: Any = None) -> Any:
         """The object under `key`.
 
+        On S3 1 request where its file is known (the key names it, or was used within a minute), which
+        moves no bytes where the cache holds them; else 2. Large local arrays are mapped, not loaded.
+
         Args:
             key: which.
             as_type: None for the type that was recorded; a type that the format can be read
@@ -128,38 +135,48 @@ class AutoStore(DictInterface):
     def modify(self, key: str, fn: Callable[[Any], object], *, as_type: Any = None) -> FileMetadata:
         """Replace the object by `fn(object)`, again and again until nobody else wrote meanwhile.
 
-        The format stays, so it must hold what `fn` returns. `as_type`: see `read`.
+        The format stays, so it must hold what `fn` returns. `as_type`: see `read`. A round costs a read
+        and a write; nothing is locked while `fn` runs.
         """
         return self._changer.modify(self._writable(key), fn, as_type)
 
     def exists(self, key: str) -> bool:
-        """Whether something is stored under `key`; one request, and every failure but absence raises."""
+        """Whether something is stored under `key`; 1 request, and every failure but absence raises."""
         return self._resolver.exists(self._key(key))
 
     def get_metadata(self, key: str) -> FileMetadata:
-        """Path, size in bytes, ETag and time of the file that holds the object."""
+        """Path, size in bytes, ETag and time of the file that holds the object; 1 request."""
         return self._resolver.locate(self._key(key))
 
     def get_size(self, key: str) -> int:
-        """Size of the stored file, bytes."""
+        """Size of the stored file, bytes; 1 request."""
         return self.get_metadata(key).size
 
     def list_files(self, pattern: str = "*") -> Iterator[str]:
-        """Paths below the URI that match `pattern` as a whole (`*` crosses `/`), whatever their extension."""
+        """Paths below the URI that match `pattern` as a whole (`*` crosses `/`), whatever their extension.
+
+        1 request per 1,000 files that begin as the pattern does before its first wildcard; flat memory.
+        """
         wild = min((pattern.find(c) for c in "*?[" if c in pattern), default=len(pattern))
         listed = self._backend.list_files(pattern[:wild])
         return (file.path for file in listed if fnmatchcase(file.path, pattern))
 
     def copy(self, source: str, target: str) -> FileMetadata:
-        """Copy an object without reading it; onto itself nothing happens."""
+        """Copy an object without reading it; onto itself nothing happens.
+
+        On S3 1 request for the copy, which moves no bytes here, after 1 for each bare key.
+        """
         return self._publisher.copy(self._key(source), self._writable(target))
 
     def move(self, source: str, target: str) -> FileMetadata:
-        """Rename an object; a crash leaves it under one key or both, onto itself nothing happens."""
+        """Rename an object; a crash leaves it under one key or both, onto itself nothing happens.
+
+        Locally one rename, on S3 as `copy` and 1 request more.
+        """
         return self._publisher.move(self._writable(source), self._writable(target))
 
     def register_handler(self, handler: DataHandler) -> None:
-        """Add a format to this store."""
+        """Add a format to this store; no request."""
         self._registry.register(handler)
         self._resolver.forget_all()
 
@@ -173,7 +190,10 @@ class AutoStore(DictInterface):
     get_supported_backends = staticmethod(schemes.supported)
 
     def cleanup_cache(self) -> None:
-        """Drop cached copies that expired or exceed the limit, and what killed writers left a day ago."""
+        """Drop cached copies that expired or exceed the limit, and what killed writers left a day ago.
+
+        A look through the cache's folder, and on S3 1 request per 1,000 unfinished uploads.
+        """
         self._copies.cleanup()
         if not self.config.read_only:
             self._backend.sweep()
