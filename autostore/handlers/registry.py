@@ -25,6 +25,8 @@ from autostore.handler import DataHandler
 from autostore.handlers import builtin_handlers, introduce
 from autostore.keys import Key, check_key, split_extension
 from autostore.optional import require
+from autostore.preview import Preview
+from autostore.previews.bounds import bounded
 
 __all__ = ["HandlerRegistry"]
 
@@ -157,14 +159,19 @@ class HandlerRegistry:
             else:
                 return file, chosen
         if not refusals:
-            problem = f"{extension or 'no registered format'} does not hold {type(data).__qualname__} objects"
-            refusals = [f"{problem}. Choose another format, or leave it to the value: a new key without an extension"]
+            refusals = [_holds_none(data, extension)]
         raise UnsupportedFormatError(f"{where}: {'; '.join(map(_without_stop, refusals))}.") from cause
 
     def _writers(self, data: Any, extension: str) -> Iterable[tuple[DataHandler, str]]:
         if extension:
             return [(h, extension) for h in self._by_extension.get(extension, ()) if h.can_handle_data(data)]
         return ((h, h.extension_for(data)) for h in self._handlers if not h.explicit_only and h.can_handle_data(data))
+
+    def preview(self, data: Any, extension: str) -> Preview:
+        """What the first handler that would be asked to write `data` shows of it."""
+        for handler, _ in self._writers(data, extension):
+            return bounded(handler.preview(data), type(handler).__qualname__)
+        raise UnsupportedFormatError(f"{_holds_none(data, extension)}.")
 
     def decode(self, file: Path, extension: str, as_type: Any, where: str) -> Any:
         """The object in `file`; `as_type` None gives the recorded type, bytes the raw file."""
@@ -185,6 +192,12 @@ class HandlerRegistry:
 def _require_libraries(handler: DataHandler) -> None:
     for library in handler.requires:
         require(library)
+
+
+def _holds_none(data: Any, extension: str) -> str:
+    what = f"{type(data).__qualname__} objects"
+    problem = f"{extension} does not hold {what}" if extension else f"no registered format holds {what}"
+    return f"{problem}. Choose another format, or leave it to the value: a new key without an extension"
 
 
 def _without_stop(sentence: str) -> str:

@@ -1,0 +1,87 @@
+"""Tables of polars, pandas and arrow: rows, columns, head, and statistics that plot over time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from autostore.optional import require
+from autostore.preview import Columns, Fact, Preview
+from autostore.previews.bounds import CELL, COLUMNS, ROWS, SCHEMA, cell, clip, first_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+__all__ = ["TABLES", "arrow_table", "pandas_frame", "polars_frame", "polars_lazy"]
+
+PLOTTED = 8
+"""Numeric columns whose mean and nulls become plots."""
+
+
+def polars_frame(table: pl.DataFrame) -> Preview:
+    """Rows, schema, head, and statistics of the first numeric columns."""
+    numeric = table.select(require("polars.selectors").numeric()).columns[:PLOTTED]
+    means = {name: table[name].mean() for name in numeric}
+    nulls = {name: table[name].null_count() for name in numeric}
+    return {
+        **_common(table.height, table.schema.items(), table.head(ROWS)[:, :COLUMNS].to_dicts()),
+        **_plots(means, nulls),
+    }
+
+
+def polars_lazy(table: pl.LazyFrame) -> Preview:
+    """Rows, schema and head; the query runs once for the rows, and once for the head."""
+    schema = table.collect_schema()
+    rows = table.select(require("polars").len()).collect().item()
+    return _common(rows, schema.items(), table.head(ROWS).select(schema.names()[:COLUMNS]).collect().to_dicts())
+
+
+def pandas_frame(table: pd.DataFrame) -> Preview:
+    """Rows, schema, head, and statistics of the first numeric columns."""
+    # Numpy takes spans of time and complex numbers for numbers; neither has a mean that plots.
+    numeric = table.select_dtypes("number", exclude=["timedelta", "complexfloating"]).iloc[:, :PLOTTED]
+    head = table.iloc[:ROWS, :COLUMNS]
+    rows = [{str(name): value for name, value in row.items()} for row in head.to_dict("records")]
+    schema = ((str(name), dtype) for name, dtype in table.dtypes.items())
+    means = numeric.mean().dropna()
+    return {**_common(len(table), schema, rows), **_plots(means.to_dict(), numeric.isna().sum().to_dict())}
+
+
+def arrow_table(table: pa.Table) -> Preview:
+    """Rows, schema and head."""
+    schema = ((field.name, field.type) for field in table.schema)
+    return _common(
+        table.num_rows, schema, table.slice(0, ROWS).select(range(min(COLUMNS, table.num_columns))).to_pylist()
+    )
+
+
+def _common(rows: int, schema: Iterable[tuple[str, Any]], head: list[dict[str, Any]]) -> dict[str, Fact]:
+    columns = list(schema)
+    found: dict[str, Fact] = {
+        "row_count": rows,
+        "column_schema": Columns([(clip(name, CELL), clip(str(dtype), CELL)) for name, dtype in columns[:SCHEMA]]),
+        "columns": len(columns),
+    }
+    return {**found, "head": first_rows(head)} if head else found
+
+
+def _plots(means: Mapping[Any, Any], nulls: Mapping[Any, Any]) -> dict[str, Fact]:
+    plots: dict[str, Fact] = {}
+    for name, count in nulls.items():
+        label, mean = clip(str(name), CELL), means.get(name)
+        value = cell(mean if mean is None else float(mean))
+        if isinstance(value, float):
+            plots[f"mean/{label}"] = value
+        plots[f"nulls/{label}"] = int(count)
+    return plots
+
+
+TABLES: Mapping[str, Callable[[Any], Preview]] = {
+    "polars.DataFrame": polars_frame,
+    "polars.LazyFrame": polars_lazy,
+    "pandas.DataFrame": pandas_frame,
+    "pyarrow.Table": arrow_table,
+}
+"""Package and class of each kind of table -> what it shows."""
