@@ -143,6 +143,36 @@ def test_several_arrays_or_tensors_show_as_a_dict(store):
         assert [row["field"] for row in preview["fields"].rows] == ["a", "b"]
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # PyTorch calls some of them new, others old
+def test_every_tensor_shows_its_shape(store):
+    """Whatever its dtype, layout and device, and its range where PyTorch can tell it."""
+    ones = torch.ones(2, 2)
+    tensors = [
+        ones.to(dtype) for dtype in vars(torch).values() if type(dtype) is torch.dtype and _can_hold(ones, dtype)
+    ]
+    tensors += [
+        ones.to_sparse(),
+        ones.to_sparse_csr(),
+        ones.to("meta"),
+        torch.quantize_per_tensor(ones, 1, 0, torch.qint8),
+    ]
+    assert len(tensors) > 20
+    for value in tensors:
+        shown = store.preview(value)
+        assert shown["shape"] == "(2, 2)"
+        assert shown.get("max", 1.0) == 1.0
+    for dtype in (torch.float8_e5m2, torch.bfloat16, torch.uint8, torch.int64, torch.bool):
+        assert store.preview(ones.to(dtype))["max"] == 1.0
+
+
+def _can_hold(value, dtype):
+    try:
+        value.to(dtype)
+    except (RuntimeError, NotImplementedError):
+        return False
+    return True
+
+
 def test_lazy_tables_show_their_result(store):
     """A LazyFrame that was never stored shows rows, columns and head of what it computes."""
     preview = store.preview(pl.LazyFrame({"x": [1, 2, 3]}).filter(pl.col("x") > 1))
