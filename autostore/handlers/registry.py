@@ -150,17 +150,16 @@ class HandlerRegistry:
                 _discard(file)
                 failure, cause = _refusal(error, data, chosen, where), error
                 if not isinstance(failure, UnsupportedFormatError):
-                    reasons = f" (also tried: {'; '.join(map(_without_stop, refusals))})" if refusals else ""
+                    reasons = f" (also tried: {'; '.join(refusals)})" if refusals else ""
                     raise type(failure)(f"{failure}{reasons}") from error
-                refusals.append(str(failure))
+                refusals.append(str(failure).rstrip().removesuffix("."))
             except BaseException:  # Ctrl-C leaves no file behind
                 _discard(file)
                 raise
             else:
                 return file, chosen
-        if not refusals:
-            refusals = [_holds_none(data, extension)]
-        raise UnsupportedFormatError(f"{where}: {'; '.join(map(_without_stop, refusals))}.") from cause
+        refusals = refusals or [_holds_none(data, extension)]
+        raise UnsupportedFormatError(f"{where}: {'; '.join(refusals)}.") from cause
 
     def _writers(self, data: Any, extension: str) -> Iterable[tuple[DataHandler, str]]:
         if extension:
@@ -198,10 +197,6 @@ def _holds_none(data: Any, extension: str) -> str:
     what = f"{type(data).__qualname__} objects"
     problem = f"{extension} does not hold {what}" if extension else f"no registered format holds {what}"
     return f"{problem}. Choose another format, or leave it to the value: a new key without an extension"
-
-
-def _without_stop(sentence: str) -> str:
-    return sentence.rstrip().removesuffix(".")
 
 
 def _discard(file: Path) -> None:
