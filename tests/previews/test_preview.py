@@ -130,7 +130,7 @@ def test_the_format_chooses_the_handler(store):
     assert store.preview(Track()) == {}
     assert store.preview(Track(), format="trk") == store.preview(Track(), format=".trk") == {"by": "name"}
     assert store.preview({"a": 1}, format="yaml") == store.preview({"a": 1})
-    for unfit in ("csv", "nonsense"):
+    for unfit in ("csv", "nonsense", ""):
         with pytest.raises(UnsupportedFormatError, match=rf"\.{unfit}.*Track"):
             store.preview(Track(), format=unfit)
 
