@@ -21,8 +21,6 @@ from autostore.handler import DataHandler
 from autostore.handlers.checkpoints import compact, holds_tensors
 from autostore.handlers.signing import SigningKey, sign_file, strip_signature, verified
 from autostore.optional import loaded_type, require
-from autostore.preview import Preview
-from autostore.previews import records, tensors
 
 __all__ = ["TorchHandler"]
 
@@ -101,12 +99,6 @@ class TorchHandler(DataHandler):
             ) from error
         if self._key is not None:
             sign_file(file_path, file_extension, self._key)
-
-    def preview(self, data: Any) -> Preview:
-        """Shape, dtype and range of a tensor, parameters and layers of a module, entries of a dict."""
-        if _is_module(data):
-            return tensors.module(data)
-        return tensors.tensor(data) if _is_tensor(data) else records.mapping(data)
 
 
 def _name_of_open(file: Any) -> str | None:

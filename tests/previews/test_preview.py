@@ -143,6 +143,15 @@ def test_several_arrays_or_tensors_show_as_a_dict(store):
         assert [row["field"] for row in preview["fields"].rows] == ["a", "b"]
 
 
+def test_a_checkpoint_shows_as_what_it_is_made_of(store):
+    """A nesting of tensors and plain values: entries, and the numbers among them as plots."""
+    shown = store.preview({"epoch": 3, "model": {"w": torch.ones(2)}})
+    assert (shown["entries"], shown["value/epoch"]) == (2, 3)
+    assert store.preview([torch.ones(2), 1])["entries"] == 2
+    assert store.preview(torch.nn.Parameter(torch.ones(2)))["max"] == 1.0
+    assert store.preview(torch.nn.Linear(3, 2))["parameters"] == 8
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")  # PyTorch calls some of them new, others old
 def test_every_tensor_shows_its_shape(store):
     """Whatever its dtype, layout and device, and its range where PyTorch can tell it."""
