@@ -24,6 +24,7 @@ from autostore.handlers.registry import HandlerRegistry
 from autostore.keys import Key, parse_uri
 from autostore.naming.publishing import Publisher
 from autostore.naming.resolution import Listed, Resolver
+from autostore.preview import Preview
 from autostore.store.changing import Changer
 from autostore.store.loading import Loader
 from autostore.store.mapping import DictInterface
@@ -174,6 +175,19 @@ class AutoStore(DictInterface):
         Locally one rename, on S3 as `copy` and 1 request more.
         """
         return self._publisher.move(self._writable(source), self._writable(target))
+
+    def preview(self, data: Any, *, format: str | None = None) -> Preview:
+        """What a person would look at first in a value, such as a table's head; at most 200,000 characters.
+
+        The first handler that handles it is asked, so a plugin's value shows what the plugin says. No request is
+        made and no file read; frames, arrays and tensors are looked through once in memory, and a LazyFrame is
+        computed twice. Errors of the value's own code are raised as they are.
+
+        Args:
+            data: any value, stored or not.
+            format: what `write` was given; None: by type.
+        """
+        return self._registry.preview(data, "" if format is None else f".{format.removeprefix('.')}")
 
     def register_handler(self, handler: DataHandler) -> None:
         """Add a format to this store; no request."""

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from autostore.equality import Comparer
 from autostore.errors import UnsupportedFormatError
 from autostore.preview import Preview
+from autostore.previews.families import inherited
 
 __all__ = ["DataHandler"]
 
@@ -96,5 +97,11 @@ class DataHandler(ABC):
         """
 
     def preview(self, data: Any) -> Preview:
-        """What a person would look at first; bounded, and free of secrets, as it is shown in logs and pages."""
-        return {}
+        """What a person would look at first; small, and free of secrets, as it is shown in logs and pages.
+
+        Called for each output in Dagster with the value in memory, so it should cost no more than a look at
+        every cell. `AutoStore.preview` cuts what is too large: texts at 4,000 characters, tables at 50 rows and
+        columns, and whatever would make the whole longer than 200,000. Without it a value shows what its bases
+        show, such as the entries of a dict or the fields of a dataclass; `{}` shows nothing.
+        """
+        return inherited(data)

@@ -86,7 +86,7 @@ def _write_one(
     began = time.perf_counter()
     chosen = options.format if value is not None else None  # a None has a format of its own
     file = retrying(partial(store.write, key, value, format=chosen))
-    stored = Stored(key=key, store_uri=store.uri, file=file, seconds=time.perf_counter() - began)
+    stored = Stored(key, store.uri, file, seconds=time.perf_counter() - began, format=chosen)
     metadata = describe(store, value, stored, partitioned=partition is not None, previews=options.previews)
     if PREVIEW_ERROR in metadata:
         context.log.warning("No preview of %s: %s", key, metadata[PREVIEW_ERROR].value)

@@ -17,6 +17,8 @@ from autostore.equality.arrays import ARRAYS
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handler import DataHandler
 from autostore.optional import loaded_type, require
+from autostore.preview import Preview
+from autostore.previews import arrays, records
 
 __all__ = ["NpyHandler", "NpzHandler", "check_members"]
 
@@ -76,6 +78,10 @@ class NpyHandler(DataHandler):
             if os.fstat(file.fileno()).st_size != file.tell():
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
 
+    def preview(self, data: Any) -> Preview:
+        """Shape, dtype and range."""
+        return arrays.array(data)
+
 
 class NpzHandler(DataHandler):
     """A non-empty dict of exact str to exact arrays, as .npz; it comes back a plain dict."""
@@ -116,6 +122,10 @@ class NpzHandler(DataHandler):
             for name, array in data.items():
                 with archive.open(zipfile.ZipInfo(name + ".npy"), "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, array, allow_pickle=False)
+
+    def preview(self, data: Any) -> Preview:
+        """The number of arrays, and the first of them."""
+        return records.mapping(data)
 
 
 def check_dtype(array: Any) -> None:

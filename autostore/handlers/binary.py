@@ -7,6 +7,8 @@ from typing import Any
 
 from autostore.handler import DataHandler
 from autostore.handlers.well_known import BINARY
+from autostore.preview import Preview
+from autostore.previews.text import binary
 
 __all__ = ["BytesHandler"]
 
@@ -41,3 +43,7 @@ class BytesHandler(DataHandler):
         """Write the bytes and nothing else."""
         with open(file_path, "wb") as file:
             file.write(data)
+
+    def preview(self, data: Any) -> Preview:
+        """How they begin."""
+        return binary(data)

@@ -13,6 +13,8 @@ from autostore.equality.images import IMAGES
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handler import DataHandler
 from autostore.optional import loaded_type, require
+from autostore.preview import Preview
+from autostore.previews.images import image
 
 __all__ = ["ImageHandler"]
 
@@ -81,6 +83,10 @@ class ImageHandler(DataHandler):
             ) from error
         if name != "JPEG" and data.mode not in _TRUSTED.get(name, ()) and not same(_read(file_path, name), data):
             raise UnsupportedFormatError(f"{name} would change this image of mode {data.mode}. Use a bare key.")
+
+    def preview(self, data: Any) -> Preview:
+        """Size, mode and thumbnail."""
+        return image(data)
 
 
 def _check(image: Any, name: str) -> None:

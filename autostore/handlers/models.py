@@ -20,6 +20,8 @@ from autostore.errors import CorruptDataError, StorageError, UnsupportedFormatEr
 from autostore.handler import DataHandler
 from autostore.handlers.envelope import find_class, name_class, open_envelope, seal_envelope
 from autostore.optional import loaded_type, require
+from autostore.preview import Preview
+from autostore.previews.records import model, record
 
 __all__ = ["DataclassHandler", "PydanticHandler"]
 
@@ -118,6 +120,10 @@ class PydanticHandler(_ModelHandler):
         base = loaded_type("pydantic", "BaseModel")
         return base is not None and isinstance(data, base)
 
+    def preview(self, data: Any) -> Preview:
+        """The fields that its repr shows."""
+        return model(data)
+
     def _is_family(self, cls: type) -> bool:
         return issubclass(cls, require("pydantic").BaseModel)
 
@@ -133,6 +139,10 @@ class DataclassHandler(_ModelHandler):
     def can_handle_data(self, data: Any) -> bool:
         """Any instance of a dataclass."""
         return dataclasses.is_dataclass(data) and not isinstance(data, type)
+
+    def preview(self, data: Any) -> Preview:
+        """The fields that its repr shows."""
+        return record(data)
 
     def _is_family(self, cls: type) -> bool:
         return dataclasses.is_dataclass(cls)

@@ -25,6 +25,8 @@ from autostore.handler import DataHandler
 from autostore.handlers import builtin_handlers, introduce
 from autostore.keys import Key, check_key, split_extension
 from autostore.optional import require
+from autostore.preview import Preview
+from autostore.previews.bounds import bounded
 
 __all__ = ["HandlerRegistry"]
 
@@ -148,23 +150,27 @@ class HandlerRegistry:
                 _discard(file)
                 failure, cause = _refusal(error, data, chosen, where), error
                 if not isinstance(failure, UnsupportedFormatError):
-                    reasons = f" (also tried: {'; '.join(map(_without_stop, refusals))})" if refusals else ""
+                    reasons = f" (also tried: {'; '.join(refusals)})" if refusals else ""
                     raise type(failure)(f"{failure}{reasons}") from error
-                refusals.append(str(failure))
+                refusals.append(str(failure).rstrip().removesuffix("."))
             except BaseException:  # Ctrl-C leaves no file behind
                 _discard(file)
                 raise
             else:
                 return file, chosen
-        if not refusals:
-            problem = f"{extension or 'no registered format'} does not hold {type(data).__qualname__} objects"
-            refusals = [f"{problem}. Choose another format, or leave it to the value: a new key without an extension"]
-        raise UnsupportedFormatError(f"{where}: {'; '.join(map(_without_stop, refusals))}.") from cause
+        refusals = refusals or [_holds_none(data, extension)]
+        raise UnsupportedFormatError(f"{where}: {'; '.join(refusals)}.") from cause
 
     def _writers(self, data: Any, extension: str) -> Iterable[tuple[DataHandler, str]]:
         if extension:
             return [(h, extension) for h in self._by_extension.get(extension, ()) if h.can_handle_data(data)]
         return ((h, h.extension_for(data)) for h in self._handlers if not h.explicit_only and h.can_handle_data(data))
+
+    def preview(self, data: Any, extension: str) -> Preview:
+        """What the first handler that would be asked to write `data` shows of it."""
+        for handler, _ in self._writers(data, extension):
+            return bounded(handler.preview(data), type(handler).__qualname__)
+        raise UnsupportedFormatError(f"{_holds_none(data, extension)}.")
 
     def decode(self, file: Path, extension: str, as_type: Any, where: str) -> Any:
         """The object in `file`; `as_type` None gives the recorded type, bytes the raw file."""
@@ -187,8 +193,10 @@ def _require_libraries(handler: DataHandler) -> None:
         require(library)
 
 
-def _without_stop(sentence: str) -> str:
-    return sentence.rstrip().removesuffix(".")
+def _holds_none(data: Any, extension: str) -> str:
+    what = f"{type(data).__qualname__} objects"
+    problem = f"{extension} does not hold {what}" if extension else f"no registered format holds {what}"
+    return f"{problem}. Choose another format, or leave it to the value: a new key without an extension"
 
 
 def _discard(file: Path) -> None:

@@ -16,6 +16,8 @@ from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handler import DataHandler
 from autostore.handlers.arrays import check_dtype, check_members
 from autostore.optional import loaded_type, require
+from autostore.preview import Preview
+from autostore.previews import arrays
 
 __all__ = ["SparseHandler"]
 
@@ -86,6 +88,10 @@ class SparseHandler(DataHandler):
                 archive.writestr(zipfile.ZipInfo(MEMBER), json.dumps({"v": 1, "type": f"scipy.sparse.{name}"}))
         if data.ndim != 2 and not same(self.read_from_file(file_path, file_extension), data):
             raise UnsupportedFormatError(f"This {data.ndim}-dimensional {name} would not come back as it is.")
+
+    def preview(self, data: Any) -> Preview:
+        """Shape, dtype, and how full it is."""
+        return arrays.sparse(data)
 
 
 def _recorded_class(archive: zipfile.ZipFile) -> str | None:

@@ -8,6 +8,8 @@ from typing import Any
 from autostore.errors import UnsupportedFormatError
 from autostore.handler import DataHandler
 from autostore.handlers.well_known import TEXT
+from autostore.preview import Preview
+from autostore.previews.text import text
 
 __all__ = ["TextHandler"]
 
@@ -47,3 +49,7 @@ class TextHandler(DataHandler):
             ) from error
         with open(file_path, "wb") as file:
             file.write(content)
+
+    def preview(self, data: Any) -> Preview:
+        """How long it is, and how it begins."""
+        return text(data)

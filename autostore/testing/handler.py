@@ -21,6 +21,7 @@ from autostore.equality import same
 from autostore.errors import UnsupportedFormatError
 from autostore.handler import DataHandler
 from autostore.handlers import introduce
+from autostore.previews.bounds import TOTAL, bounded, characters
 
 __all__ = ["HandlerContract"]
 
@@ -181,6 +182,14 @@ class HandlerContract:
             assert file.read_bytes() == before, f"reading sample {number} changed its file"
             assert list(tmp_path.iterdir()) == [file], f"sample {number} left {list(tmp_path.iterdir())}"
             file.unlink()
+
+    def test_a_preview_is_small_and_of_the_known_kinds(self) -> None:
+        """Every sample has a preview that any screen can show, without anything of it cut away."""
+        for number, value in enumerate(self.samples):
+            preview = self.handler.preview(value)
+            kept = bounded(preview, type(self.handler).__qualname__)
+            assert characters(preview) <= TOTAL, f"sample {number}: the preview shows {characters(preview)} characters"
+            assert kept.keys() == preview.keys(), f"sample {number}: {preview.keys() - kept.keys()} cannot be shown"
 
     def test_no_descriptor_is_left_open(self, tmp_path: Path) -> None:
         """Values that are dropped give back what they hold."""

@@ -1,7 +1,13 @@
 """What the UI shows: facts and previews of every type, bounded, and never over what the user says."""
 
+import enum
+import json
+import os
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -249,6 +255,113 @@ def test_a_preview_that_fails_fails_nothing(local_rig):
     found = local_rig.metadata(local_rig.run(thing), "thing")[None]
     assert found["preview_error"] == "RuntimeError: no preview of me"
     assert local_rig.stored() == ["thing"]
+
+
+class Level(enum.IntEnum):
+    """A number with a name."""
+
+    HIGH = 3
+
+
+class Color(enum.StrEnum):
+    """A text with a name."""
+
+    RED = "red"
+
+
+def test_enum_members(local_rig):
+    """Members that are numbers or texts show so: Dagster refuses an event that holds the class."""
+    assert shown(local_rig, Level.HIGH)["value"] == 3
+    assert shown(local_rig, Color.RED)["head"] == "red"
+    assert shown(local_rig, {"level": Level.HIGH})["value/level"] == 3
+    assert [record.data for record in shown(local_rig, [{"color": Color.RED}])["head"]] == [{"color": "red"}]
+
+
+PLUGIN = """
+from autostore.plugins import Columns, DataHandler, Markdown, Picture, Rows
+
+
+class Track:
+    pass
+
+
+class TrackHandler(DataHandler):
+    extensions = [".trk"]
+
+    def can_handle_data(self, data):
+        return type(data) is Track
+
+    def read_from_file(self, file_path, file_extension):
+        return Track()
+
+    def write_to_file(self, data, file_path, file_extension):
+        file_path.write_text("track")
+
+    def preview(self, data):
+        return {
+            "row_count": 7, "column_schema": Columns([("title", "String")]), "seconds": 3.5, "codec": "flac",
+            "etag": "a plugin's", "lyrics": Markdown("# La"), "cover": Picture(b"GIF89a", "image/gif"),
+            "chapters": Rows([{"title": "One", "at": 0}, {"title": "Two"}]),
+        }
+
+
+class ScoreHandler(TrackHandler):
+    extensions = [".score"]
+    explicit_only = True
+
+    def preview(self, data):
+        return {"bars": 12, "row_count": "unknown"}
+"""
+
+RUN = """
+import json, sys
+import dagster as dg
+from autostore_dagster import AutoStoreIOManager
+from track_plugin import Track
+
+def thing(): return Track()
+assets = [dg.asset(thing, name="track"), dg.asset(thing, name="score", metadata={"autostore/format": "score"})]
+result = dg.materialize(assets, resources={"io_manager": AutoStoreIOManager(uri=sys.argv[1])})
+for name in ("track", "score"):
+    [event] = result.asset_materializations_for_node(name)
+    print(json.dumps({key: json.loads(dg.serialize_value(value)) for key, value in event.metadata.items()}))
+"""
+
+
+@pytest.fixture
+def plugin_metadata(tmp_path):
+    """What a process in which a plugin is installed writes to the event log: of a track, and of it as a score."""
+    (tmp_path / "track_plugin.py").write_text(PLUGIN)
+    (tmp_path / "track_plugin-1.0.dist-info").mkdir()
+    (tmp_path / "track_plugin-1.0.dist-info" / "METADATA").write_text("Name: track-plugin\nVersion: 1.0\n")
+    (tmp_path / "track_plugin-1.0.dist-info" / "entry_points.txt").write_text(
+        "[autostore.handlers]\ntrack = track_plugin:TrackHandler\nscore = track_plugin:ScoreHandler\n"
+    )
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-c", RUN, str(tmp_path / "store")]
+    done = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def test_an_installed_plugin_shows_its_values(plugin_metadata):
+    """One entry point: what the handler's preview says stands in the UI, in Dagster's own kinds."""
+    track, score = plugin_metadata
+    assert "preview_error" not in track, track["preview_error"]
+    assert list(track)[:3] == ["lyrics", "cover", "chapters"]
+    assert (track["format"]["text"], score["format"]["text"]) == (".trk", ".score")
+    assert (track["dagster/row_count"]["value"], track["seconds"]["value"], track["codec"]["text"]) == (7, 3.5, "flac")
+    assert track["dagster/column_schema"]["schema"]["columns"][0]["name"] == "title"
+    assert track["lyrics"]["md_str"] == "# La"
+    assert track["cover"]["md_str"] == "![cover](data:image/gif;base64,R0lGODlh)"
+    assert [record["data"] for record in track["chapters"]["records"]] == [
+        {"title": "One", "at": 0}, {"title": "Two", "at": None},
+    ]  # fmt: skip
+    assert track["etag"]["text"] != "a plugin's"
+    assert (score["bars"]["value"], score["row_count"]["text"]) == (12, "unknown")
+    assert "dagster/row_count" not in score
 
 
 def test_stamped_definitions():

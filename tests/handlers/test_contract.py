@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from autostore.errors import UnsupportedFormatError
+from autostore.errors import InvalidConfigError, UnsupportedFormatError
 from autostore.handler import DataHandler
+from autostore.preview import Markdown, Preview, Rows
 from autostore.testing import HandlerContract
 
 KEPT: list[Any] = []
@@ -134,6 +135,21 @@ class Lazy(LogHandler):
         return value
 
 
+class Verbose(LogHandler):
+    def preview(self, data: Any) -> Preview:
+        return {f"line {i}": Markdown("x" * 10_000) for i in range(50)}
+
+
+class Blank(LogHandler):
+    def preview(self, data: Any) -> Preview:
+        return {"head": Rows([])}
+
+
+class Strange(LogHandler):
+    def preview(self, data: Any) -> Preview:
+        return {"lines": data.lines}
+
+
 @pytest.mark.parametrize(
     ("broken", "check"),
     [
@@ -150,6 +166,9 @@ class Lazy(LogHandler):
         (Litters, "test_nothing_else_is_written"),
         (Touches, "test_nothing_else_is_written"),
         (Leaks, "test_no_descriptor_is_left_open"),
+        (Verbose, "test_a_preview_is_small_and_of_the_known_kinds"),
+        (Blank, "test_a_preview_is_small_and_of_the_known_kinds"),
+        (Strange, "test_a_preview_is_small_and_of_the_known_kinds"),
     ],
 )
 def test_a_broken_promise_is_noticed(tmp_path: Path, broken: Any, check: str) -> None:
@@ -161,8 +180,8 @@ def test_a_broken_promise_is_noticed(tmp_path: Path, broken: Any, check: str) ->
 
     method = getattr(Suite(), check)
     try:
-        with pytest.raises(Panic if broken is Panics else (AssertionError, FileNotFoundError)):
-            method() if check.startswith("test_ext") else method(tmp_path)
+        with pytest.raises(Panic if broken is Panics else (AssertionError, FileNotFoundError, InvalidConfigError)):
+            method() if check.startswith(("test_ext", "test_a_preview")) else method(tmp_path)
     finally:
         while KEPT:
             os.close(KEPT.pop())

@@ -296,8 +296,8 @@ def test_every_door_of_the_store_is_named_here():
     doors = {name for name in dir(AutoStore) if not name.startswith("_")}
     assert doors == {
         "cleanup", "cleanup_cache", "close", "copy", "exists", "get", "get_metadata", "get_size",
-        "get_supported_backends", "items", "keys", "list_files", "modify", "move", "pop", "read", "register_backend",
-        "register_handler", "setdefault", "unregister_backend", "unregister_handler", "update", "uri", "values",
-        "write",
+        "get_supported_backends", "items", "keys", "list_files", "modify", "move", "pop", "preview", "read",
+        "register_backend", "register_handler", "setdefault", "unregister_backend", "unregister_handler",
+        "update", "uri", "values", "write",
     }  # fmt: skip
     assert autostore.__version__

@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.errors import UnsupportedFormatError
 from autostore.handler import DataHandler
-from autostore.handlers.tables.kinds import failed_query, kind_of, panics_are_errors, requested_kind
+from autostore.handlers.tables.kinds import failed_query, kind_of, panics_are_errors, requested_kind, table_preview
 from autostore.optional import require
+from autostore.preview import Preview
 
 __all__ = ["CSVHandler"]
 
@@ -84,6 +85,10 @@ class CSVHandler(DataHandler):
             with failing_disk_is_an_os_error(file_path), panics_are_errors():
                 frame.write_csv(file_path, quote_style="non_numeric")
         _check_header(pl, file_path, list(schema))
+
+    def preview(self, data: Any) -> Preview:
+        """Rows, columns, head and statistics; a LazyFrame is computed for it."""
+        return table_preview(data)
 
 
 def _check_header(pl: Any, file: Path, names: list[str]) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 
 from autostore.errors import CorruptDataError, StorageError, UnsupportedFormatError
 from autostore.optional import loaded_type
+from autostore.preview import Preview
+from autostore.previews.tables import TABLES
 
-__all__ = ["failed_query", "kind_of", "panics_are_errors", "requested_kind"]
+__all__ = ["failed_query", "kind_of", "panics_are_errors", "requested_kind", "table_preview"]
 
 # What the disk that is written to may raise; any other comes from the files that a query reads.
 _DISK = frozenset({errno.EFBIG, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
@@ -25,6 +27,13 @@ _KINDS = {
 def kind_of(data: Any) -> str | None:
     """The recorded name of a table's exact type, such as `polars.LazyFrame`; None for anything else."""
     return _kind_of_class(type(data))
+
+
+def table_preview(data: Any) -> Preview:
+    """What a table of one of the four kinds shows."""
+    kind = kind_of(data)
+    assert kind is not None
+    return TABLES[kind](data)
 
 
 def requested_kind(as_type: Any) -> str:

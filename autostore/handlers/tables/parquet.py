@@ -17,8 +17,9 @@ from autostore.equality import same
 from autostore.equality.tables import TABLES
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handler import DataHandler
-from autostore.handlers.tables.kinds import failed_query, kind_of, panics_are_errors, requested_kind
+from autostore.handlers.tables.kinds import failed_query, kind_of, panics_are_errors, requested_kind, table_preview
 from autostore.optional import require
+from autostore.preview import Preview
 
 __all__ = ["ParquetHandler"]
 
@@ -65,6 +66,10 @@ class ParquetHandler(DataHandler):
         kind = kind_of(data)
         assert kind is not None
         _WRITERS[kind](data, file_path, json.dumps({"v": 1, "type": kind}))
+
+    def preview(self, data: Any) -> Preview:
+        """Rows, columns, head and statistics; a LazyFrame is computed for it."""
+        return table_preview(data)
 
 
 def _recorded_kind(stream: Any) -> str:

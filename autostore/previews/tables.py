@@ -1,28 +1,28 @@
 """Tables of polars, pandas and arrow: rows, columns, head, and statistics that plot over time."""
 
-from collections.abc import Iterable, Mapping
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import dagster as dg
-
-from autostore_dagster.metadata.bounds import CELL, COLUMNS, ROWS, SCHEMA, cell, clip, records_table
+from autostore.optional import require
+from autostore.preview import Columns, Fact, Preview
+from autostore.previews.bounds import CELL, COLUMNS, ROWS, SCHEMA, cell, clip, first_rows
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
     import pyarrow as pa
 
-__all__ = ["arrow_table", "pandas_frame", "polars_frame", "polars_lazy"]
+__all__ = ["TABLES", "arrow_table", "pandas_frame", "polars_frame", "polars_lazy"]
 
 PLOTTED = 8
 """Numeric columns whose mean and nulls become plots."""
 
 
-def polars_frame(table: "pl.DataFrame") -> Mapping[str, Any]:
+def polars_frame(table: pl.DataFrame) -> Preview:
     """Rows, schema, head, and statistics of the first numeric columns."""
-    import polars.selectors as cs
-
-    numeric = table.select(cs.numeric()).columns[:PLOTTED]
+    numeric = table.select(require("polars.selectors").numeric()).columns[:PLOTTED]
     means = {name: table[name].mean() for name in numeric}
     nulls = {name: table[name].null_count() for name in numeric}
     return {
@@ -31,18 +31,14 @@ def polars_frame(table: "pl.DataFrame") -> Mapping[str, Any]:
     }
 
 
-def polars_lazy(table: "pl.LazyFrame | None") -> Mapping[str, Any]:
-    """Rows, schema and head of a stored lazy table; nothing where it is too large to read back."""
-    import polars as pl
-
-    if table is None:
-        return {}
+def polars_lazy(table: pl.LazyFrame) -> Preview:
+    """Rows, schema and head; the query runs once for the rows, and once for the head."""
     schema = table.collect_schema()
-    rows = table.select(pl.len()).collect().item()
+    rows = table.select(require("polars").len()).collect().item()
     return _common(rows, schema.items(), table.head(ROWS).select(schema.names()[:COLUMNS]).collect().to_dicts())
 
 
-def pandas_frame(table: "pd.DataFrame") -> Mapping[str, Any]:
+def pandas_frame(table: pd.DataFrame) -> Preview:
     """Rows, schema, head, and statistics of the first numeric columns."""
     # Numpy takes spans of time and complex numbers for numbers; neither has a mean that plots.
     numeric = table.select_dtypes("number", exclude=["timedelta", "complexfloating"]).iloc[:, :PLOTTED]
@@ -53,7 +49,7 @@ def pandas_frame(table: "pd.DataFrame") -> Mapping[str, Any]:
     return {**_common(len(table), schema, rows), **_plots(means.to_dict(), numeric.isna().sum().to_dict())}
 
 
-def arrow_table(table: "pa.Table") -> Mapping[str, Any]:
+def arrow_table(table: pa.Table) -> Preview:
     """Rows, schema and head."""
     schema = ((field.name, field.type) for field in table.schema)
     return _common(
@@ -61,24 +57,31 @@ def arrow_table(table: "pa.Table") -> Mapping[str, Any]:
     )
 
 
-def _common(rows: int, schema: Iterable[tuple[str, Any]], head: list[dict[str, Any]]) -> dict[str, Any]:
+def _common(rows: int, schema: Iterable[tuple[str, Any]], head: list[dict[str, Any]]) -> dict[str, Fact]:
     columns = list(schema)
-    listed = [dg.TableColumn(clip(name, CELL), clip(str(dtype), CELL)) for name, dtype in columns[:SCHEMA]]
-    found: dict[str, Any] = {
-        "dagster/row_count": dg.MetadataValue.int(rows),
-        "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns=listed)),
-        "columns": dg.MetadataValue.int(len(columns)),
+    found: dict[str, Fact] = {
+        "row_count": rows,
+        "column_schema": Columns([(clip(name, CELL), clip(str(dtype), CELL)) for name, dtype in columns[:SCHEMA]]),
+        "columns": len(columns),
     }
-    table = records_table(head)
-    return found if table is None else {**found, "head": table}
+    return {**found, "head": first_rows(head)} if head else found
 
 
-def _plots(means: Mapping[Any, Any], nulls: Mapping[Any, Any]) -> dict[str, Any]:
-    plots: dict[str, Any] = {}
+def _plots(means: Mapping[Any, Any], nulls: Mapping[Any, Any]) -> dict[str, Fact]:
+    plots: dict[str, Fact] = {}
     for name, count in nulls.items():
         label, mean = clip(str(name), CELL), means.get(name)
         value = cell(mean if mean is None else float(mean))
         if isinstance(value, float):
-            plots[f"mean/{label}"] = dg.MetadataValue.float(value)
-        plots[f"nulls/{label}"] = dg.MetadataValue.int(int(count))
+            plots[f"mean/{label}"] = value
+        plots[f"nulls/{label}"] = int(count)
     return plots
+
+
+TABLES: Mapping[str, Callable[[Any], Preview]] = {
+    "polars.DataFrame": polars_frame,
+    "polars.LazyFrame": polars_lazy,
+    "pandas.DataFrame": pandas_frame,
+    "pyarrow.Table": arrow_table,
+}
+"""Package and class of each kind of table -> what it shows."""

@@ -1,11 +1,11 @@
-"""Images: size, mode, a thumbnail that the UI shows inline and a larger preview behind a link."""
+"""Images: size, mode, a thumbnail that a page shows inline and a larger preview behind a link."""
 
-import base64
+from __future__ import annotations
+
 import io
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import dagster as dg
+from autostore.preview import Fact, Picture, Preview
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -17,22 +17,17 @@ THUMBNAIL_BYTES = 700
 PREVIEW_BYTES = 60_000
 
 
-def image(value: "Image.Image") -> Mapping[str, Any]:
+def image(value: Image.Image) -> Preview:
     """Size, mode, thumbnail and preview."""
-    found: dict[str, Any] = {
-        "width": dg.MetadataValue.int(value.width),
-        "height": dg.MetadataValue.int(value.height),
-        "mode": dg.MetadataValue.text(value.mode),
-    }
+    found: dict[str, Fact] = {"width": value.width, "height": value.height, "mode": value.mode}
     for name, side, limit in (("thumbnail", 160, THUMBNAIL_BYTES), ("preview", 900, PREVIEW_BYTES)):
         data = _shrunk(value, side, limit)
         if data:
-            encoded = base64.b64encode(data).decode()
-            found[name] = dg.MetadataValue.md(f"![{name}](data:image/webp;base64,{encoded})")
+            found[name] = Picture(data)
     return found
 
 
-def _shrunk(value: "Image.Image", side: int, limit: int) -> bytes:
+def _shrunk(value: Image.Image, side: int, limit: int) -> bytes:
     """The image as WebP of at most `limit` bytes; empty where even a speck is larger."""
     alpha = value.mode in ("RGBA", "LA", "PA")
     plain = value.convert("RGBA" if alpha else "RGB")
