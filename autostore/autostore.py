@@ -1,5 +1,7 @@
 """The store: `AutoStore`, a dict over a folder, a bucket or memory that keeps every type.
 
+A face and no more, long because each public call says here what it does and costs.
+
 write: object -> handler (by type, or by the key's extension) -> a file in scratch -> backend
 read:  key -> path (at most one listing) -> a local file -> handler -> object
 """

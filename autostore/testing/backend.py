@@ -13,16 +13,15 @@ writing.
 
 from __future__ import annotations
 
-import threading
-from abc import abstractmethod
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from autostore.backend import StorageBackend
-from autostore.errors import PreconditionFailedError, StorageFileNotFoundError
+from autostore.errors import StorageFileNotFoundError
 from autostore.mark import Mark
+from autostore.testing.conditions import ConditionsContract
 
 __all__ = ["BackendContract"]
 
@@ -45,33 +44,8 @@ ODD_PATHS = [
 ]
 
 
-class BackendContract:
+class BackendContract(ConditionsContract):
     """The promises of `StorageBackend`; subclass it and fill in the backend and the raw access."""
-
-    @pytest.fixture
-    @abstractmethod
-    def backend(self) -> StorageBackend:
-        """An empty backend."""
-
-    @abstractmethod
-    def raw_write(self, backend: StorageBackend, path: str, data: bytes) -> None:
-        """Put bytes there without the backend."""
-
-    @abstractmethod
-    def raw_read(self, backend: StorageBackend, path: str) -> bytes | None:
-        """The bytes that are there, without the backend; None where there are none."""
-
-    def put(self, backend: StorageBackend, path: str, data: bytes, **options: object) -> str:
-        """Upload bytes through the backend; returns the ETag."""
-        with backend.scratch_file() as file:
-            file.write_bytes(data)
-            return backend.upload(file, path, **options).etag  # type: ignore[arg-type]
-
-    def get(self, backend: StorageBackend, path: str) -> bytes:
-        """Download bytes through the backend."""
-        with backend.scratch_file() as file:
-            assert backend.download(path, file) is not None
-            return file.read_bytes()
 
     @pytest.mark.parametrize("path", ODD_PATHS)
     def test_upload_keeps_bytes_under_odd_names(self, backend: StorageBackend, path: str) -> None:
@@ -145,51 +119,6 @@ class BackendContract:
         backend.delete("exp.bin")
         assert sorted(found.path for found in backend.list_files()) == sorted(names[1:])
 
-    def test_delete_if_etag(self, backend: StorageBackend) -> None:
-        """A conditional delete spares what was changed since it was seen, and removes a version once."""
-        seen = self.put(backend, "x.bin", b"1")
-        self.put(backend, "x.bin", b"2")
-        with pytest.raises(PreconditionFailedError):
-            backend.delete("x.bin", if_etag=seen)
-        assert self.raw_read(backend, "x.bin") == b"2"
-        new = backend.get_metadata("x.bin").etag
-        backend.delete("x.bin", if_etag=new)
-        assert self.raw_read(backend, "x.bin") is None
-        with pytest.raises(PreconditionFailedError):
-            backend.delete("x.bin", if_etag=new)
-
-    def test_conditional_uploads(self, backend: StorageBackend) -> None:
-        """`if_absent` and `if_etag` change nothing where they do not hold."""
-        etag = self.put(backend, "x.bin", b"1", if_absent=True)
-        with pytest.raises(PreconditionFailedError):
-            self.put(backend, "x.bin", b"2", if_absent=True)
-        new = self.put(backend, "x.bin", b"3", if_etag=etag)
-        with pytest.raises(PreconditionFailedError):
-            self.put(backend, "x.bin", b"4", if_etag=etag)
-        with pytest.raises(PreconditionFailedError):
-            self.put(backend, "absent.bin", b"4", if_etag=new)
-        assert self.raw_read(backend, "x.bin") == b"3"
-        assert self.raw_read(backend, "absent.bin") is None
-
-    def test_one_of_many_creators_wins(self, backend: StorageBackend) -> None:
-        """Of many threads that upload `if_absent` at once exactly one succeeds."""
-        won: list[int] = []
-
-        def create(number: int) -> None:
-            try:
-                self.put(backend, "x.bin", bytes([number]), if_absent=True)
-                won.append(number)
-            except PreconditionFailedError:
-                pass
-
-        threads = [threading.Thread(target=create, args=(number,)) for number in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(won) == 1
-        assert self.raw_read(backend, "x.bin") == bytes(won)
-
     def test_list_is_sorted_and_by_plain_prefix(self, backend: StorageBackend) -> None:
         """Listing is in the order of UTF-8 bytes and takes the prefix as a plain string."""
         names = ["a.bin", "a/b.bin", "a/b/c.bin", "a0.bin", "ab.bin", "a-b.bin", "é.bin", "z/y.bin"]
@@ -222,37 +151,6 @@ class BackendContract:
         assert backend.get_metadata("c/z.bin").mark is not None
         assert self.raw_read(backend, "a/x.bin") is None
         assert self.raw_read(backend, "c/z.bin") == self.raw_read(backend, "b/y.bin") == b"1"
-
-    def test_move_of_what_changed_is_refused(self, backend: StorageBackend) -> None:
-        """A move only takes the version that was seen."""
-        seen = self.put(backend, "x.bin", b"1")
-        self.put(backend, "x.bin", b"2")
-        with pytest.raises(PreconditionFailedError):
-            backend.move("x.bin", "y.bin", if_etag=seen)
-        assert self.raw_read(backend, "x.bin") == b"2"
-        assert self.raw_read(backend, "y.bin") is None
-
-    def test_readers_never_see_a_part(self, backend: StorageBackend, tmp_path: Path) -> None:
-        """A reader beside a writer gets one whole version or the other."""
-        versions = {bytes([i]) * 300_000 for i in range(2)}
-        for data in versions:
-            self.put(backend, "x.bin", data)
-        stop = threading.Event()
-
-        def write() -> None:
-            while not stop.is_set():
-                for data in versions:
-                    self.put(backend, "x.bin", data)
-
-        writer = threading.Thread(target=write)
-        writer.start()
-        try:
-            for _ in range(50):
-                assert backend.download("x.bin", tmp_path / "x") is not None
-                assert (tmp_path / "x").read_bytes() in versions
-        finally:
-            stop.set()
-            writer.join()
 
     def test_close_leaves_no_temporary_file(self, backend: StorageBackend) -> None:
         """After `close()` the scratch folder is gone, and the backend still works."""
