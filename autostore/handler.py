@@ -2,7 +2,7 @@
 
 A new format implements four members, may bring its equality, media types, library and
 preview, and is registered once: with `store.register_handler(h)`, or under the entry point
-group `autostore.handlers`. `handlers/text.py` is the shortest example, `docs/extending.md`
+group `autostore.handlers`. `handlers/binary.py` is the shortest example, `docs/extending.md`
 goes step by step, and `autostore.testing.HandlerContract` tests any of them.
 """
 

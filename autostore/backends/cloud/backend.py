@@ -1,7 +1,7 @@
 """A store on S3 or a compatible server: `S3Backend`, each duty in as few requests as S3 allows.
 
-How bytes move stands in `s3_upload.py`, `s3_download.py` and `s3_copy.py`, what errors mean
-in `s3_errors.py`. boto3 is imported by the first request.
+How bytes move stands in `boto3/uploads.py`, `downloads.py` and `copies.py`, what errors mean in
+`boto3/errors.py`. boto3 is imported by the first request.
 """
 
 from __future__ import annotations
