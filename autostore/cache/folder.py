@@ -43,7 +43,7 @@ class CacheFolder:
         self._parent = config.cache_dir
         self._limit = config.cache_max_bytes
         self._expiry = config.cache_expiry_hours * 3600
-        self._locks = FolderLocks()
+        self._locks = FolderLocks(config.timeout)
 
     def folder(self, identity: str) -> Path:
         """The folder of one file's copy, in a private root; it need not exist."""
