@@ -150,8 +150,10 @@ class FolderLock:
         self._frame, self.frame, self.excludes = None, None, False
 
     def close(self) -> None:
-        """Close without unlocking: that would unlock a forked child's parent, and one number may name two files
-        where two threads close."""
+        """Close without unlocking.
+
+        That would unlock the parent of a forked child; and where two threads close, one number may name two files.
+        """
         if self._descriptor is not None:
             self._descriptor.close()
         self.excludes = False
