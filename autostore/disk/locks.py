@@ -15,7 +15,6 @@ import errno
 import fcntl
 import os
 import random
-import sys
 import threading
 import time
 import weakref
@@ -24,8 +23,8 @@ from contextlib import AbstractContextManager
 from types import FrameType
 from typing import Self
 
-from autostore.disk.descriptors import Descriptor, opened
-from autostore.disk.frames import has_ended, owning_frame
+from autostore.holding.descriptors import Descriptor, opened
+from autostore.holding.frames import has_ended, owning_frame
 
 __all__ = ["FolderLock", "FolderLockSet", "FolderLocks", "make_folders"]
 
@@ -107,7 +106,7 @@ class FolderLock:
         if outer is not None and outer.taken and outer.is_held():
             self.excludes = outer.excludes
             return self
-        self._frame = self.frame or owning_frame(sys._getframe(1))
+        self._frame = self.frame or owning_frame()
         # Known before anything is open, so that whoever waits finds it however this ends.
         _taken[name] = self
         try:
@@ -116,8 +115,10 @@ class FolderLock:
             self._acquire()
             self.taken = True
             return self
-        except BaseException:
+        except BaseException as error:
             self.release()
+            if isinstance(error, OSError) and not self._timeout:
+                return self  # an attempt that failed
             raise
 
     def __exit__(self, *exc_info: object) -> None:
@@ -241,7 +242,7 @@ class FolderLockSet:
         self._translated = translated
 
     def __enter__(self) -> None:
-        frame = owning_frame(sys._getframe(1))
+        frame = owning_frame()
         try:
             with self._translated:
                 for lock in self._locks:

@@ -19,7 +19,7 @@ import weakref
 from pathlib import Path
 from typing import Self
 
-from autostore.disk.descriptors import Descriptor, opened
+from autostore.holding.descriptors import Descriptor, opened
 
 __all__ = ["Scratch", "ScratchFile", "ScratchFiles"]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 
 from autostore.backend import FileMetadata
-from autostore.disk.descriptors import opened
+from autostore.holding.descriptors import opened
 from autostore.keys import RESERVED
 from autostore.mark import Mark
 from autostore.media import content_type
@@ -97,7 +97,7 @@ def _moment(status: os.stat_result) -> datetime:
     try:
         return datetime.fromtimestamp(status.st_mtime, UTC)
     except (OverflowError, ValueError, OSError):
-        return (datetime.max if status.st_mtime > 0 else datetime.min).replace(tzinfo=UTC)
+        return datetime.max.replace(tzinfo=UTC) if status.st_mtime > 0 else datetime.min.replace(tzinfo=UTC)
 
 
 def walk(root: str, prefix: str, folder: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:

@@ -14,7 +14,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 
-from autostore.disk.descriptors import opened
+from autostore.holding.descriptors import opened
 
 __all__ = ["LocalMarks"]
 

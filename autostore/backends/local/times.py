@@ -14,8 +14,8 @@ import os
 import time
 
 from autostore.backends.local import files
-from autostore.disk.descriptors import opened
 from autostore.disk.locks import FolderLocks
+from autostore.holding.descriptors import opened
 
 __all__ = ["Times"]
 

@@ -14,12 +14,16 @@ __all__ = ["has_ended", "owning_frame"]
 _SUSPENDED = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
-def owning_frame(frame: FrameType) -> FrameType | None:
-    """The frame itself if what it takes in a `with` block is held while it runs; None where nobody can know.
+def owning_frame() -> FrameType | None:
+    """For an `__enter__`: the frame of its `with` block, if that holds while it runs; None where nobody can know.
 
     A generator holds while it is suspended, `__enter__` after it returned, and code outside this
     package may hold what it takes for longer than one call, as `contextlib.ExitStack` does.
     """
+    own_frame = inspect.currentframe()
+    frame = own_frame and own_frame.f_back and own_frame.f_back.f_back
+    if frame is None:
+        return None
     own = frame.f_globals.get("__name__", "").startswith("autostore.")
     code = frame.f_code
     return frame if own and code.co_name != "__enter__" and not code.co_flags & _SUSPENDED else None

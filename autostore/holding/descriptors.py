@@ -10,7 +10,7 @@ import os
 import select
 import sys
 from collections.abc import Callable
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, cast
 
 __all__ = ["Descriptor", "opened"]
 
@@ -30,7 +30,7 @@ class Descriptor(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(self, *exc_info: Any) -> None: ...
+    def __exit__(self, *exc_info: object) -> None: ...
 
 
 def opened(path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> Descriptor:
@@ -71,4 +71,4 @@ class _Owner:
 
 # Nothing of epoll is used but that its object, written in C, owns any descriptor and closes it when it is
 # freed: even its release cannot be interrupted.
-_owner: Callable[[int], Descriptor] = select.epoll.fromfd if sys.platform == "linux" else _Owner
+_owner: Callable[[int], Descriptor] = cast("Any", select).epoll.fromfd if sys.platform == "linux" else _Owner
