@@ -63,7 +63,9 @@ class Scratch:
 
     def close(self) -> None:
         """Remove the folder and everything in it once nobody works there; another process's is left alone."""
-        self._rooms.pop(os.getpid(), None)
+        room = self._rooms.pop(os.getpid(), None)
+        if room is not None and not room.is_used():
+            _remove(room.name)
         _remove_dropped()
 
     def _current(self) -> _Room:
@@ -88,6 +90,7 @@ class _Room:
         _sweep(parent)
         self.folder = parent / f"{_PREFIX}{uuid.uuid4().hex}"
         self.name = str(self.folder)
+        self.users: dict[int, weakref.ref[ScratchFiles]] = {}
         # Known before it is there, so that no interrupt can leave it behind.
         _rooms[self.name] = weakref.ref(self)
         _at_exit_of_children()
@@ -96,6 +99,10 @@ class _Room:
 
     def __del__(self) -> None:
         _remove(self.name)
+
+    def is_used(self) -> bool:
+        """Whether some call has files here."""
+        return any(user() is not None for user in list(self.users.values()))
 
     def let_go(self) -> None:
         """Close the lock that a fork inherited."""
@@ -108,8 +115,9 @@ class ScratchFiles:
     """A scratch folder during one call: the files that it named are removed at its end, if they are still there."""
 
     def __init__(self, room: _Room) -> None:
-        self._room = room
         self._names: list[str] = []
+        self._room = room
+        room.users[id(self)] = weakref.ref(self)
 
     def __truediv__(self, name: str) -> Path:
         """The file of this name, as with the folder's path; from now on it is one to be removed."""
@@ -135,7 +143,10 @@ class ScratchFiles:
         self.remove()
 
     def __del__(self) -> None:
-        self.remove()
+        room = getattr(self, "_room", None)  # None where an interrupt came first
+        if room is not None:
+            self.remove()
+            room.users.pop(id(self), None)
 
 
 class ScratchFile:
@@ -158,7 +169,14 @@ _rooms: dict[str, weakref.ref[_Room]] = {}
 
 def _remove(name: str) -> None:
     if name in _rooms:
-        shutil.rmtree(name, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            # `shutil.rmtree` keeps descriptors that an interrupt would lose; there are hardly ever folders here.
+            for entry in os.scandir(name):
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                else:
+                    os.unlink(entry.path)
+            os.rmdir(name)
         _rooms.pop(name, None)
 
 

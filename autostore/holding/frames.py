@@ -7,6 +7,7 @@ before the block begins, or before `__exit__` runs. What a frame holds is free w
 from __future__ import annotations
 
 import inspect
+import sys
 from types import FrameType
 
 __all__ = ["has_ended", "owning_frame"]
@@ -20,10 +21,8 @@ def owning_frame() -> FrameType | None:
     A generator holds while it is suspended, `__enter__` after it returned, and code outside this
     package may hold what it takes for longer than one call, as `contextlib.ExitStack` does.
     """
-    own_frame = inspect.currentframe()
-    frame = own_frame and own_frame.f_back and own_frame.f_back.f_back
-    if frame is None:
-        return None
+    # Not by way of `inspect.currentframe()`: a frame that refers to itself would keep all that it should free.
+    frame = sys._getframe(2)  # noqa: SLF001 - the documented way
     own = frame.f_globals.get("__name__", "").startswith("autostore.")
     code = frame.f_code
     return frame if own and code.co_name != "__enter__" and not code.co_flags & _SUSPENDED else None
