@@ -84,7 +84,7 @@ class FolderLock:
     Attributes:
         excludes: it is held, and keeps others out.
         busy: somebody else held it, and it was not waited for.
-        taken: its block has begun.
+        taken: its block runs.
         frame: whose `with` block it protects; None: of the one that enters it.
     """
 
@@ -113,7 +113,7 @@ class FolderLock:
             if outer is not None and not outer.is_held():
                 outer.close()
             self._acquire()
-            self.taken = True
+            self.taken = not self.busy
             return self
         except BaseException as error:
             self.release()
@@ -148,7 +148,8 @@ class FolderLock:
             with contextlib.suppress(OSError, ValueError):
                 fcntl.flock(descriptor.fileno(), fcntl.LOCK_UN)
             descriptor.close()
-        self._frame, self.frame, self.excludes = None, None, False
+        self._frame, self.frame = None, None
+        self.excludes = self.taken = False
 
     def close(self) -> None:
         """Close without unlocking.

@@ -26,6 +26,8 @@ class At:
 
     def run(self, call: Callable[[], Any]) -> BaseException | None:
         """Run the call; the exception that came out, None where it was not interrupted."""
+        # Python reports what is raised where objects are freed, and pytest would keep those for its own report.
+        hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
         sys.settrace(self._called)
         try:
             call()
@@ -33,6 +35,7 @@ class At:
             return error
         finally:
             sys.settrace(None)
+            sys.unraisablehook = hook
         return None
 
     def _called(self, frame: FrameType, event: str, _: Any) -> Any:
