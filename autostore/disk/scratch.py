@@ -49,11 +49,16 @@ class Scratch:
 
     def files(self) -> ScratchFiles:
         """Names for the files of one call."""
-        return ScratchFiles(self._current())
+        while True:
+            room = self._current()
+            files = ScratchFiles(room)
+            # Who closes lets go of the room first, and then asks for its users.
+            if self._rooms.get(os.getpid()) is room:
+                return files
 
     def file(self, suffix: str = "") -> ScratchFile:
         """A fresh name, removed at the end if it is still there."""
-        return ScratchFile(self._current(), suffix)
+        return ScratchFile(self.files(), suffix)
 
     def holds(self, file: Path) -> bool:
         """Whether a file lies directly in the folder of this process."""
@@ -152,8 +157,8 @@ class ScratchFiles:
 class ScratchFile:
     """One temporary file, as a context manager."""
 
-    def __init__(self, room: _Room, suffix: str) -> None:
-        self._files = ScratchFiles(room)
+    def __init__(self, files: ScratchFiles, suffix: str) -> None:
+        self._files = files
         self._suffix = suffix
 
     def __enter__(self) -> Path:
