@@ -28,6 +28,7 @@ from autostore.errors import (
     from_os_error,
 )
 from autostore.handler import DataHandler
+from autostore.holding.turns import Turns
 from autostore.keys import ParsedUri
 from autostore.mark import Mark
 from autostore.media import content_type
@@ -59,6 +60,7 @@ __all__ = [
     "StorageFileNotFoundError",
     "StorageIOError",
     "StoragePermissionError",
+    "Turns",
     "UnsupportedFormatError",
     "UntrustedDataError",
     "changed",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from autostore.config import StorageConfig
+from autostore.disk.scratch import ScratchFiles
 from autostore.errors import (
     CorruptDataError,
     InvalidConfigError,
@@ -134,7 +135,7 @@ class HandlerRegistry:
             raise UnsupportedFormatError(compose(problem, key=key, uri=uri, remedy=remedy))
         return wanted
 
-    def encode(self, data: Any, folder: Path, extension: str, where: str) -> tuple[Path, str]:
+    def encode(self, data: Any, folder: Path | ScratchFiles, extension: str, where: str) -> tuple[Path, str]:
         """Write `data` to a new file in `folder`; return it and the extension it got.
 
         With `extension` only handlers of that format are asked, with "" those of the value's type.

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -19,6 +18,7 @@ from typing import Any
 from autostore.backends.cloud.boto3.errors import code_of
 from autostore.config import SMALLEST_PART, S3StorageConfig
 from autostore.errors import StorageConnectionError
+from autostore.holding.turns import Turns
 from autostore.optional import require
 
 __all__ = ["S3Connection"]
@@ -32,9 +32,8 @@ CONTINUE_FROM = 2 << 20
 """Bodies below this many bytes are sent without asking for a 100-continue first, which takes a round trip; Go's
 SDK draws the line there too: https://pkg.go.dev/github.com/aws/aws-sdk-go-v2/service/s3#Options."""
 
-_guards: dict[int, threading.Lock] = {}
-"""One for each process: a thread that a fork left behind may hold its parent's."""
-
+_opening = Turns()
+os.register_at_fork(after_in_child=_opening.forget)
 
 _loaders: dict[int, Any] = {}
 """One for each process: botocore's parsed service models."""
@@ -145,20 +144,18 @@ class S3Connection:
 
     def close(self) -> None:
         """End the threads and drop the connections of this process."""
-        opened, self._open = self._open, None
-        if opened is not None and opened.pid == os.getpid():
-            opened.threads.shutdown(wait=False)
-            opened.client.close()
+        self._open = None  # whoever is in the middle of a request still has it, and closes it at the end
 
     def _opened(self) -> _Opened:
         # A client shared over fork mixes up two processes' answers: https://github.com/boto/boto3/issues/1592
         opened = self._open
         if opened is not None and opened.pid == os.getpid():
             return opened
-        with _guards.setdefault(os.getpid(), threading.Lock()):
-            if self._open is None or self._open.pid != os.getpid():
-                self._open = _Opened(self.config)
-            return self._open
+        with _opening.take():
+            opened = self._open  # `close()` may come at any time
+            if opened is None or opened.pid != os.getpid():
+                self._open = opened = _Opened(self.config)
+            return opened
 
 
 class _Opened:
@@ -170,6 +167,12 @@ class _Opened:
         self.refused = require("botocore.exceptions").ClientError
         self.threads = ThreadPoolExecutor(config.max_concurrency, thread_name_prefix="autostore-s3")
         self._members: dict[str, frozenset[str]] = {}
+
+    def __del__(self) -> None:
+        threads = getattr(self, "threads", None)  # None where making it failed
+        if threads is not None and self.pid == os.getpid():
+            threads.shutdown(wait=False)
+            self.client.close()
 
     def members(self, operation: str) -> frozenset[str]:
         """The names of the arguments that this operation takes."""
@@ -208,7 +211,7 @@ def _session(config: S3StorageConfig) -> Any:
     core = require("botocore.session").get_session()
     if config.profile_name is not None:
         core.set_config_variable("profile", config.profile_name)
-    with _guards.setdefault(-os.getpid(), threading.Lock()):
+    with _opening.take():
         loader = _loaders.setdefault(os.getpid(), core.get_component("data_loader"))
         core.register_component("data_loader", loader)
         core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
