@@ -16,6 +16,7 @@ from autostore.handlers.tables.csv import CSVHandler
 from autostore.handlers.tables.parquet import ParquetHandler
 from autostore.handlers.tensors import TorchHandler
 from autostore.handlers.text import TextHandler
+from autostore.handlers.typed.handler import TypedHandler
 from autostore.handlers.yaml import YAMLHandler
 from autostore.media import add_types
 
@@ -45,6 +46,7 @@ def builtin_handlers(config: StorageConfig) -> list[DataHandler]:
         JSONLinesHandler(),
         JSONHandler(),
         YAMLHandler(),
+        TypedHandler(config),
         PickleHandler(config),
     ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 from autostore.equality import same
@@ -22,7 +22,7 @@ __all__ = ["data_of", "reasons", "validate", "value_of"]
 def data_of(value: Any) -> tuple[str, list[str]]:
     """The JSON text of a model or dataclass, and JSON pointers to the fields of models that were never set."""
     cls = type(value)
-    adapter = _adapter(cls)
+    adapter: Any = _adapter(cls)  # type: ignore[arg-type]  # a class is hashable, whatever its instances are
     if isinstance(adapter, Exception):
         raise UnsupportedFormatError(f"{cls.__qualname__} has no JSON: {adapter}. Use a bare key.") from adapter
     try:
@@ -69,7 +69,7 @@ def validate(as_type: Any, data: Any) -> Any:
 
 
 @functools.lru_cache(maxsize=256)
-def _adapter(cls: type) -> Any:
+def _adapter(cls: Hashable) -> Any:
     """Building one takes milliseconds for a dataclass; so does finding that there is none, which is kept too."""
     try:
         return require("pydantic").TypeAdapter(cls)
