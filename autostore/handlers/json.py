@@ -107,6 +107,9 @@ class JSONHandler(DataHandler):
         """Below text, bytes and JSON lines."""
         return 6
 
+    def in_bundle(self) -> None:
+        """Never: it stands in the bundle's own JSON."""
+
     def can_handle_data(self, data: Any) -> bool:
         """Exactly the types that JSON has."""
         return type(data) in _LEAVES or type(data) in (dict, list)

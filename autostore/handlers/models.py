@@ -38,6 +38,9 @@ class _ModelHandler(DataHandler):
         """Above JSON; a model may also be a mapping."""
         return 9
 
+    def in_bundle(self) -> None:
+        """Never: it stands in the bundle's own JSON."""
+
     @abstractmethod
     def _is_family(self, cls: type) -> bool:
         """Whether a class that a file names may be instantiated by this handler."""

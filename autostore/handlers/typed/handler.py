@@ -46,6 +46,9 @@ class TypedHandler(DataHandler):
         """After every plain format and every plugin of ordinary priority."""
         return -10
 
+    def in_bundle(self) -> None:
+        """Never: it stands in the bundle's own JSON."""
+
     def can_handle_data(self, data: Any) -> bool:
         """By the class of the value itself; what it holds is seen when it is written."""
         return is_typed(type(data))
