@@ -42,10 +42,11 @@ class MemberWriter:
         """What stands in the tree for a part; its name is known after `write`. None where it has no member."""
         known = self._pending.get(id(value))
         if known is None:
-            writers = list(self._writers(value))
+            part = bytes(value) if type(value) is bytearray else value
+            writers = list(self._writers(part))
             if not writers:
                 return None
-            known = self._pending[id(value)] = _Pending(value, list(path), writers, {"$file": ""})
+            known = self._pending[id(value)] = _Pending(part, list(path), writers, {"$file": ""})
         return known.reference
 
     def _writers(self, value: Any) -> Iterator[DataHandler]:

@@ -128,11 +128,10 @@ def rebuilt(cls: type, fields: Mapping[str, Any], unset: Sequence[str] = ()) -> 
 def _named_tuple(cls: Any, fields: Mapping[str, Any]) -> Any:
     _check_known(cls, fields, cls._fields)
     defaults = getattr(cls, "_field_defaults", {})
-    parts = (fields[name] if name in fields else defaults.get(name, _ABSENT) for name in cls._fields)
-    whole = list(parts)
-    if _ABSENT in whole:
-        raise _needs(cls, cls._fields[whole.index(_ABSENT)])
-    return tuple.__new__(cls, whole)
+    for name in cls._fields:
+        if name not in fields and name not in defaults:
+            raise _needs(cls, name)
+    return tuple.__new__(cls, [fields[name] if name in fields else defaults[name] for name in cls._fields])
 
 
 def _dataclass(cls: Any, fields: Mapping[str, Any]) -> Any:
