@@ -50,10 +50,8 @@ class OtherProcess:
 @pytest.fixture(scope="module")
 def other() -> Iterator[OtherProcess]:
     reader = OtherProcess()
-    yield reader
-    assert reader.process.stdin is not None
-    reader.process.stdin.close()
-    reader.process.wait(timeout=60)
+    with reader.process:  # at whose end its input is closed, so that it ends too
+        yield reader
 
 
 def check(folder: Path, value: Any, other: OtherProcess, *, trusting: bool) -> Path:

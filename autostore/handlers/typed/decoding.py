@@ -47,9 +47,7 @@ class Decoder:
         self._lenient = lenient
         self._value: Any = _PLAIN
         self._fields: tuple[Any, Any] = (_PLAIN, None)
-        self._decoders: dict[str, Callable[[Any], Any]] = {**DECODERS, "$enum": self._enum, "$object": self._object}
-        if member is not None:
-            self._decoders["$file"] = lambda payload: member(typed(payload, str))
+        self._member = member
 
     def decode(self, content: bytes) -> Any:
         """The value; of a file without an envelope what its plain JSON says."""
@@ -92,7 +90,7 @@ class Decoder:
         raise CorruptDataError(f"The key {key!r:.40} stands beside others, or inside. Restore the file.")
 
     def _tagged(self, tag: str, payload: Any) -> Any:
-        decode = self._decoders.get(tag)
+        decode = DECODERS.get(tag) or self._own(tag)
         if decode is None:
             where = " outside of a bundle" if tag == "$file" else ", which this autostore does not know"
             raise CorruptDataError(f"The file uses the tag {tag!r:.40}{where}. Upgrade autostore.")
@@ -104,6 +102,18 @@ class Decoder:
             raise CorruptDataError(
                 f"{tag} does not hold what it should: {type(error).__name__}: {error!s:.200}. Restore the file."
             ) from error
+
+    def _own(self, tag: str) -> Callable[[Any], Any] | None:
+        # Not kept: a cycle would keep every value that was read alive until the next collection.
+        if tag == "$object":
+            return self._object
+        if tag == "$enum":
+            return self._enum
+        return self._file if tag == "$file" and self._member is not None else None
+
+    def _file(self, payload: Any) -> Any:
+        assert self._member is not None
+        return self._member(typed(payload, str))
 
     def _class(self, name: Any) -> type | None:
         try:

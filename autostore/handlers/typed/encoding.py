@@ -8,7 +8,7 @@ from __future__ import annotations
 import collections
 import enum
 import json
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any
 
 from autostore.errors import UnsupportedFormatError
@@ -49,21 +49,7 @@ class Encoder:
         # By id; the value is held, so that its id stays its own. What it became, nodes, and levels.
         self._done: dict[int, tuple[Any, Any, int, int]] = {}
         self._nodes = self._repeated = self._deepest = 0
-        self._leaves: dict[type, Callable[[Any], Any] | None] = {
-            str: text_tree,
-            int: int_tree,
-            float: float_tree,
-            bool: lambda value: value,
-            type(None): lambda value: value,
-            bytes: self._bytes,
-            bytearray: self._bytes,
-        }
-        self._ways: dict[type, Callable[[Any, int], _Asking]] = {
-            dict: self._mapping,
-            list: self._list,
-            **dict.fromkeys((tuple, set, frozenset, slice, collections.deque), self._container),
-            **dict.fromkeys((collections.OrderedDict, collections.Counter, collections.defaultdict), self._dict),
-        }
+        self._leaves: dict[type, Callable[[Any], Any] | None] = dict(_LEAVES)
 
     @property
     def levels(self) -> int:
@@ -108,7 +94,8 @@ class Encoder:
             return lambda value: {"$enum": encode_enum(value)}
         return None
 
-    def _bytes(self, value: Any) -> Any:
+    def _bytes(self, value: Any, depth: int) -> _Asking:
+        yield from ()  # they have no parts
         name, encode = ENCODERS[type(value)]
         if len(value) <= INLINE_BYTES:
             return {name: encode(value)}
@@ -129,10 +116,11 @@ class Encoder:
         before, outer = self._nodes, self._deepest
         self._deepest = depth + 1
         self._open.add(key)
-        tree = self._member(value, self._path) if self._member is not None else None
+        kind = type(value)
+        asked = self._member is not None and kind is not bytes and kind is not bytearray
+        tree = self._member(value, self._path) if asked and self._member is not None else None
         if tree is None:
-            kind = type(value)
-            tree = yield from (self._ways.get(kind) or self._find_way(kind))(value, depth)
+            tree = yield from (_WAYS.get(kind) or self._way(kind))(self, value, depth)
         self._open.discard(key)
         self._nodes += 1
         self._done[key] = value, tree, self._nodes - before, self._deepest - depth
@@ -150,10 +138,9 @@ class Encoder:
         self._deepest = max(self._deepest, depth + levels)
         return tree
 
-    def _find_way(self, kind: type) -> Callable[[Any, int], _Asking]:
+    def _way(self, kind: type) -> _Way:
         if is_described(kind):
-            self._ways[kind] = self._object
-            return self._object
+            return Encoder._object
         library = kind.__module__.partition(".")[0]
         reason = "says not what it is made of: make it a dataclass, or register a handler"
         if self._member is None and library in _LIBRARIES:
@@ -267,6 +254,25 @@ class Encoder:
             self._nodes, self._deepest = marks[1:]
             return None
         return {"data": tree, **({"unset": list(map(text_tree, unset))} if unset else {})}
+
+
+_Way = Callable[[Encoder, Any, int], _Asking]
+_WAYS: Mapping[type, _Way] = {
+    dict: Encoder._mapping,
+    list: Encoder._list,
+    **dict.fromkeys((bytes, bytearray), Encoder._bytes),
+    **dict.fromkeys((tuple, set, frozenset, slice, collections.deque), Encoder._container),
+    **dict.fromkeys((collections.OrderedDict, collections.Counter, collections.defaultdict), Encoder._dict),
+}
+# Not bound to an encoder: a cycle would keep every value that was written alive until the next collection.
+_LEAVES: Mapping[type, Callable[[Any], Any] | None] = {
+    str: text_tree,
+    int: int_tree,
+    float: float_tree,
+    bool: lambda value: value,
+    type(None): lambda value: value,
+    **dict.fromkeys(_WAYS),
+}
 
 
 def _canonical(tree: Any) -> tuple[Any, ...]:
