@@ -20,7 +20,7 @@ from autostore.handlers.archive import CheckedArchive, write_archive
 from autostore.handlers.members import Handlers, MemberReader, MemberWriter
 from autostore.handlers.typed.asked import classes_in, read_into
 from autostore.handlers.typed.decoding import Decoder
-from autostore.handlers.typed.encoding import Encoder
+from autostore.handlers.typed.encoding import encode
 from autostore.handlers.typed.handler import is_typed
 from autostore.handlers.typed.text import seal
 
@@ -83,11 +83,10 @@ class BundleHandler(DataHandler):
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write the members beside the bundle first, then copy them into it in parts: none is held in memory twice."""
         members = MemberWriter(self._handlers())
-        encoder = Encoder(members.reference)
-        tree = encoder.encode(data)
+        encoded = encode(data, members.reference)
         with tempfile.TemporaryDirectory(dir=file_path.parent) as folder:
             files = list(members.write(Path(folder), VALUE))
-            content = seal(encoder, tree)  # after the members have their names
+            content = seal(encoded)  # after the members have their names
             write_archive(file_path, _contents(content, files))
 
 

@@ -11,7 +11,7 @@ from autostore.handler import DataHandler
 from autostore.handlers.names import is_described
 from autostore.handlers.typed.asked import classes_in, read_into
 from autostore.handlers.typed.decoding import Decoder
-from autostore.handlers.typed.encoding import Encoder
+from autostore.handlers.typed.encoding import encode
 from autostore.handlers.typed.scalars import scalar_tag
 from autostore.handlers.typed.table import CONTAINERS, ENCODERS
 from autostore.handlers.typed.text import seal
@@ -66,7 +66,6 @@ class TypedHandler(DataHandler):
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write the value, each part under its tag; parts with files of their own are refused."""
-        encoder = Encoder()
-        content = seal(encoder, encoder.encode(data))
+        content = seal(encode(data))
         with open(file_path, "wb") as file:
             file.write(content)

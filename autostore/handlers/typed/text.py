@@ -10,7 +10,8 @@ from math import isfinite
 from typing import Any, NoReturn
 
 from autostore.errors import CorruptDataError, UnsupportedFormatError
-from autostore.handlers.typed.encoding import MOST_LEVELS, Encoder
+from autostore.handlers.typed.encoding import Encoded
+from autostore.handlers.typed.walk import MOST_LEVELS
 
 __all__ = ["VERSION", "parse", "seal"]
 
@@ -26,10 +27,10 @@ _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 _LARGE_NUMBER = re.compile(rb"[eE]\+?\d{3}|\d{300}")
 
 
-def seal(encoder: Encoder, tree: Any) -> bytes:
-    """The file around a tree that `encoder` made."""
-    content = _encode({"$autostore": VERSION, "value": tree}).encode("utf-8")
-    if encoder.levels > _SAFE_LEVELS and _levels(_STRINGS.sub(b"", content)) > MOST_LEVELS + _ENVELOPE_LEVELS:
+def seal(encoded: Encoded) -> bytes:
+    """The file around the tree of a value."""
+    content = _encode({"$autostore": VERSION, "value": encoded.tree}).encode("utf-8")
+    if encoded.levels > _SAFE_LEVELS and _levels(_STRINGS.sub(b"", content)) > MOST_LEVELS + _ENVELOPE_LEVELS:
         raise UnsupportedFormatError(
             f"The value is nested more than {MOST_LEVELS} levels of JSON deep. Store its parts under keys of their own."
         )
