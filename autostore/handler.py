@@ -53,9 +53,10 @@ class DataHandler(ABC):
 
     @property
     def priority(self) -> int:
-        """Where several handlers fit, the highest is asked first; the built-in ones use 5 to 10, pickle -100.
+        """Where several handlers fit, the highest is asked first.
 
-        So a handler for dicts or lists needs more than 10 to be chosen before JSON.
+        The built-in ones use 5 to 10, typed JSON -10, bundles -20, pickle -100. So a handler
+        for dicts or lists needs more than 10 to be chosen before JSON.
         """
         return 0
 
@@ -73,6 +74,10 @@ class DataHandler(ABC):
     def extension_for(self, data: Any) -> str:
         """The extension that a bare key gets for this value."""
         return self.extensions[0]
+
+    def in_bundle(self) -> DataHandler | None:
+        """Who handles such files as members of a bundle, where no code runs and nothing is signed; None: nobody."""
+        return self
 
     @abstractmethod
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:

@@ -41,7 +41,7 @@ class HandlerRegistry:
     """The handlers of one store, asked in the order of their priority."""
 
     def __init__(self, config: StorageConfig) -> None:
-        own = builtin_handlers(config)
+        own = builtin_handlers(config, lambda: self._handlers)
         self._own_extensions = frozenset(extension for handler in own for extension in handler.extensions)
         self._handlers: tuple[DataHandler, ...] = ()
         self._changes: list[DataHandler | type[DataHandler]] = []

@@ -19,7 +19,14 @@ import traceback
 import warnings
 from pathlib import Path
 
-from autostore import AutoStore, CorruptDataError, StorageConfig, UnsupportedFormatError, UntrustedDataError
+from autostore import (
+    AutoStore,
+    CorruptDataError,
+    MissingDependencyError,
+    StorageConfig,
+    UnsupportedFormatError,
+    UntrustedDataError,
+)
 from tests.reliability.mutations import mutated
 from tests.store import values as values  # the models that good files name, imported as a program would
 
@@ -59,7 +66,8 @@ def outcome(store: AutoStore, name: str, index: int, offences: list[str]) -> str
     """What came of reading: a value, or the name of a typed error."""
     try:
         store[name]
-    except (CorruptDataError, UntrustedDataError, UnsupportedFormatError) as error:
+    except (CorruptDataError, UntrustedDataError, UnsupportedFormatError, MissingDependencyError) as error:
+        # The last of these says that a time zone is not known here, whose name the mutation made.
         if len(str(error)) > 5_000:
             offences.append(f"case {index}: a message of {len(str(error))} characters")
         return type(error).__name__
