@@ -19,6 +19,7 @@ from typing import ClassVar
 from autostore.config import StorageConfig
 from autostore.disk.scratch import Scratch
 from autostore.errors import PreconditionFailedError, StorageFileNotFoundError, compose, from_os_error
+from autostore.guard.foreign import let_pass
 from autostore.keys import ParsedUri
 from autostore.mark import Mark
 
@@ -154,6 +155,7 @@ class StorageBackend(ABC):
         try:
             return self._scratch.folder()
         except OSError as error:
+            let_pass(error)
             raise from_os_error(error, f"temporary files of {self.uri}") from error
 
     def scratch_file(self, suffix: str = "") -> AbstractContextManager[Path]:

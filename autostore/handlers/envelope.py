@@ -14,6 +14,7 @@ import sys
 from typing import Any
 
 from autostore.errors import CorruptDataError, UnsupportedFormatError, UntrustedDataError
+from autostore.guard.foreign import let_pass
 from autostore.handlers.json import parse_json
 
 __all__ = ["VERSION", "find_class", "name_class", "open_envelope", "seal_envelope"]
@@ -72,7 +73,9 @@ def find_class(type_name: str, *, may_import: bool) -> type:
             raise UntrustedDataError(f"The file names {type_name}, which this store may not import. {remedy}")
         try:
             importlib.import_module(module)
-        except Exception as error:  # whatever the module raises
+        except Exception as error:  # the module's own, but that it is not there
+            if not isinstance(error, ImportError):
+                let_pass(error)
             raise CorruptDataError(
                 f"The file names {type_name}, which cannot be imported: {error}. {remedy}"
             ) from error

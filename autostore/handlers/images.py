@@ -11,6 +11,7 @@ from typing import Any
 from autostore.equality import same
 from autostore.equality.images import IMAGES
 from autostore.errors import CorruptDataError, UnsupportedFormatError
+from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.optional import loaded_type, require
 from autostore.preview import Preview
@@ -72,10 +73,12 @@ class ImageHandler(DataHandler):
         try:
             data.save(file_path, format=name, **options)
         except (KeyError, ValueError, SystemError, TypeError) as error:
+            let_pass(error)
             raise UnsupportedFormatError(
                 f"{name} cannot hold an image of mode {data.mode} and size {data.size}: {error}. Use a bare key."
             ) from error
         except OSError as error:
+            let_pass(error)
             if error.errno is not None:
                 raise
             raise UnsupportedFormatError(

@@ -17,6 +17,7 @@ from autostore.config import StorageConfig
 from autostore.equality import same
 from autostore.equality.models import MODELS
 from autostore.errors import CorruptDataError, StorageError, UnsupportedFormatError, UntrustedDataError
+from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.envelope import find_class, name_class, open_envelope, seal_envelope
 from autostore.optional import loaded_type, require
@@ -86,6 +87,7 @@ class _ModelHandler(DataHandler):
         try:
             equal = same(self._decode(text), data)
         except (StorageError, ValueError, RecursionError) as error:
+            let_pass(error)
             raise _changed(data, f": {error}") from error
         if not equal:
             raise _changed(data, ", as secret, private, excluded or converted fields are lost")
@@ -98,7 +100,9 @@ class _ModelHandler(DataHandler):
         try:
             # Field names, not aliases: they are what the class itself calls them.
             content = _adapter(cls).dump_json(data, by_alias=False, round_trip=True, warnings="error")
-        except Exception as error:  # Pydantic's own, and whatever the class's serializers raise
+        except Exception as error:
+            _let_serializers_pass(cls, data)
+            let_pass(error)
             raise UnsupportedFormatError(
                 f"{cls.__qualname__} cannot be written as JSON: {type(error).__name__}: {error}. Use a bare key."
             ) from error
@@ -146,6 +150,14 @@ class DataclassHandler(_ModelHandler):
 
     def _is_family(self, cls: type) -> bool:
         return dataclasses.is_dataclass(cls)
+
+
+def _let_serializers_pass(cls: type, data: Any) -> None:
+    """Raise what a serializer of the class raised: on the way to JSON Pydantic keeps its text only."""
+    try:
+        _adapter(cls).dump_python(data, mode="json", by_alias=False, round_trip=True, warnings=False)
+    except Exception as error:
+        let_pass(error)
 
 
 def _validate(as_type: Any, data: Any) -> Any:

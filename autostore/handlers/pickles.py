@@ -12,6 +12,7 @@ from typing import Any
 from autostore.config import StorageConfig
 from autostore.equality import same
 from autostore.errors import CorruptDataError, UnsupportedFormatError, UntrustedDataError
+from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.signing import SigningKey, sign_file, verified
 from autostore.optional import loaded_type
@@ -52,6 +53,8 @@ class PickleHandler(DataHandler):
             # Checked and loaded from one copy in memory: nobody can change it in between.
             return pickle.loads(verified(file_path.read_bytes(), file_extension, self._key))
         except (ImportError, AttributeError) as error:
+            if isinstance(error, AttributeError):
+                let_pass(error)
             raise CorruptDataError(
                 f"The pickle needs what is not importable here: {error}. Install or import it, under the name it had."
             ) from error
@@ -65,7 +68,8 @@ class PickleHandler(DataHandler):
                 pickle.dump(data, file, protocol=PROTOCOL)
         except OSError:
             raise
-        except Exception as error:  # whatever the value's own code raises
+        except Exception as error:
+            let_pass(error)  # of the value's own code
             raise UnsupportedFormatError(
                 f"This {type(data).__qualname__} does not pickle: {error}. "
                 "Store the data it is made of, or define its class at the top level of a module."

@@ -17,6 +17,7 @@ from autostore.config import StorageConfig
 from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.equality.tensors import TENSORS
 from autostore.errors import UnsupportedFormatError, UntrustedDataError
+from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.checkpoints import compact, holds_tensors
 from autostore.handlers.signing import SigningKey, sign_file, strip_signature, verified
@@ -93,6 +94,7 @@ class TorchHandler(DataHandler):
             with failing_disk_is_an_os_error(file_path), open(file_path, "wb") as file:
                 require("torch").save(compact(data), file)
         except (pickle.PicklingError, AttributeError, TypeError, NotImplementedError, RecursionError) as error:
+            let_pass(error)
             raise UnsupportedFormatError(
                 f"PyTorch cannot save this {type(data).__qualname__}: {error}. "
                 "Define its class at the top level of a module, or store its state_dict()."

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from autostore.equality import same
 from autostore.errors import CorruptDataError, UnsupportedFormatError
+from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.optional import require
 
@@ -57,6 +58,7 @@ class YAMLHandler(DataHandler):
             content = text.encode("utf-8")
             equal = same(_load(text), data)
         except (yaml.YAMLError, CorruptDataError, ValueError, RecursionError) as error:
+            let_pass(error)
             raise UnsupportedFormatError(f"YAML cannot hold this value: {error}. Use a bare key.") from error
         if not equal:
             raise UnsupportedFormatError("YAML would not give this value back equal. Use a bare key.")

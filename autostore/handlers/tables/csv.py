@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.errors import UnsupportedFormatError
+from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.tables.kinds import failed_query, kind_of, panics_are_errors, requested_kind, table_preview
 from autostore.optional import require
@@ -108,6 +109,7 @@ def _as_polars(pl: Any, data: Any) -> Any:
     try:
         frame = pl.from_arrow(data) if kind == "pyarrow.Table" else pl.from_pandas(data)
     except Exception as error:  # either library's, for cells of mixed types and the like
+        let_pass(error)
         raise UnsupportedFormatError(f"CSV cannot hold this table: {error}. Convert the column.") from error
     frame.columns = list(data.column_names if kind == "pyarrow.Table" else data.columns)  # empty names were replaced
     return frame

@@ -16,6 +16,7 @@ from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.equality import same
 from autostore.equality.tables import TABLES
 from autostore.errors import CorruptDataError, UnsupportedFormatError
+from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.tables.kinds import failed_query, kind_of, panics_are_errors, requested_kind, table_preview
 from autostore.optional import require
@@ -175,6 +176,7 @@ def _write_pandas(data: Any, file: Path, mark: str) -> None:
         _write_table(pa.Table.from_pandas(data), file, mark)
         kept = _is_plain(data) or same(_read_back(file), data)
     except (pa.ArrowException, TypeError, ValueError, ArithmeticError, NotImplementedError) as error:
+        let_pass(error)
         raise UnsupportedFormatError(f"Parquet cannot hold this DataFrame: {error}. Convert the column.") from error
     if not kept:
         raise UnsupportedFormatError(
