@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from autostore.errors import InvalidConfigError
 
-__all__ = ["LocalFileConfig", "S3StorageConfig", "StorageConfig"]
+__all__ = ["LocalFileConfig", "S3StorageConfig", "StorageConfig", "misplaced_credentials"]
 
 MIB = 1024 * 1024
 # S3 refuses parts under 5 MiB and objects of more than 10,000 parts:
@@ -157,9 +157,20 @@ class S3StorageConfig(StorageConfig):
         self._at_least("multipart_chunksize", SMALLEST_PART)
         if self.multipart_chunksize > LARGEST_PART:
             raise InvalidConfigError(f"multipart_chunksize is over S3's limit. Pass at most {LARGEST_PART} bytes.")
+        if self.endpoint_url is not None and any(sign in str(self.endpoint_url) for sign in "@?#"):
+            object.__setattr__(self, "endpoint_url", None)  # a crash report shows the settings
+            raise misplaced_credentials("endpoint_url")
         if self.addressing_style not in (None, "path", "virtual", "auto"):
             raise InvalidConfigError(
                 f"addressing_style={self.addressing_style!r} is unknown. Pass 'path', 'virtual' or 'auto'."
             )
         if bool(self.aws_access_key_id) != bool(self.aws_secret_access_key):
             raise InvalidConfigError("aws_access_key_id and aws_secret_access_key go together. Pass both, or neither.")
+
+
+def misplaced_credentials(where: str) -> InvalidConfigError:
+    """The error for an address that carries more than an address."""
+    return InvalidConfigError(
+        f"{where} holds credentials or a query. Pass the address alone, such as 'https://host:9000'; credentials "
+        "belong in aws_access_key_id and aws_secret_access_key, in a profile, or in the environment."
+    )

@@ -7,18 +7,20 @@ handler raises, a failing `__reduce__`, a validator, a plugin) leaves as it is, 
 from __future__ import annotations
 
 import sys
-from types import TracebackType
+from types import CodeType, TracebackType
 
 from autostore.errors import StorageError
 
 __all__ = ["let_pass", "noted", "users_own"]
 
-# Beside the standard library: what the formats are made with, and what that is made with.
+# Beside the standard library: what formats and places are made with, and what that is made with.
 _LIBRARIES = frozenset(
-    ["PIL", "_yaml", "annotated_types", "autostore", "cffi", "dateutil", "defusedxml", "numpy", "packaging", "pandas",
-     "polars", "polars_runtime_32", "pyarrow", "pydantic", "pydantic_core", "pytz", "scipy", "six", "sympy", "torch",
-     "typing_extensions", "typing_inspection", "tzdata", "yaml", "zstandard"]
+    ["PIL", "_yaml", "annotated_types", "autostore", "boto3", "botocore", "certifi", "cffi", "dateutil", "defusedxml",
+     "idna", "jmespath", "numpy", "packaging", "pandas", "polars", "polars_runtime_32", "pyarrow", "pydantic",
+     "pydantic_core", "pytz", "s3transfer", "scipy", "six", "sympy", "torch", "typing_extensions", "typing_inspection",
+     "tzdata", "urllib3", "yaml", "zstandard"]
 )  # fmt: skip
+_SOCKETS = frozenset({"socket", "ssl", "http", "urllib3", "botocore", "selectors"})
 _COMPILED = (".pyx", ".pxi", ".pxd", "<stringsource>")
 
 
@@ -39,9 +41,9 @@ def users_own(error: BaseException, handled: BaseException | None = None) -> Bas
     return None
 
 
-def let_pass(error: BaseException) -> None:
+def let_pass(error: BaseException, handled: BaseException | None = None) -> None:
     """Raise the user's own exception as it is; return where the error is a library's, to be translated."""
-    own = users_own(error)
+    own = users_own(error, handled)
     if own is not None:
         raise own
 
@@ -56,23 +58,26 @@ def noted(error: BaseException, note: str) -> BaseException:
 def _is_users(error: BaseException) -> bool:
     if not _is_library(type(error).__module__):
         return True
-    if isinstance(error, StorageError):
+    if isinstance(error, StorageError) or type(error).__module__.partition(".")[0] in _LIBRARIES:
         return False
-    if isinstance(error, TimeoutError) and error.errno is None:
-        return True  # no file and no library says so; it is what time limits raise
-    return _raised_outside(error.__traceback__)
-
-
-def _raised_outside(trace: TracebackType | None) -> bool:
-    if trace is None:
+    module, code = _innermost(error.__traceback__)
+    if isinstance(error, TimeoutError) and error.errno is None:  # no file says so; time limits do, and sockets
+        return module.partition(".")[0] not in _SOCKETS
+    if code is None:
         return False
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    code = trace.tb_frame.f_code
     evaluated = code.co_name == "<module>" and code.co_filename == "<string>"  # an annotation, by who reads it
     if evaluated or code.co_filename.endswith(_COMPILED):  # those are extension types that do not pickle
         return False
-    return not _is_library(str(trace.tb_frame.f_globals.get("__name__", "")))
+    return not _is_library(module)
+
+
+def _innermost(trace: TracebackType | None) -> tuple[str, CodeType | None]:
+    """The module and the code that raised."""
+    if trace is None:
+        return "", None
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return str(trace.tb_frame.f_globals.get("__name__", "")), trace.tb_frame.f_code
 
 
 def _is_library(module: str) -> bool:

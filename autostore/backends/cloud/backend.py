@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from autostore.backend import FileMetadata, StorageBackend, changed, exists_already
+from autostore.backends.cloud.boto3.answers import pages
 from autostore.backends.cloud.boto3.connection import S3Connection
 from autostore.backends.cloud.boto3.copies import copy_object, copy_parts, is_too_large
 from autostore.backends.cloud.boto3.downloads import download
@@ -71,7 +72,8 @@ class S3Backend(StorageBackend):
         bucket, _, prefix = uri.rest.partition("/")
         if not _BUCKET.fullmatch(bucket):
             remedy = "Pass 's3://bucket/prefix/'."
-            raise InvalidKeyError(compose(f"{bucket!r} is not a bucket's name", uri=f"s3://{uri.rest}", remedy=remedy))
+            shown = "This" if "@" in bucket else repr(bucket)  # before an @ stands what nobody shall read
+            raise InvalidKeyError(compose(f"{shown} is not a bucket's name", remedy=remedy))
         prefix = prefix.rstrip("/") + "/" if prefix.strip("/") else ""
         super().__init__(ParsedUri("s3", f"{bucket}/{prefix}"), config)
         self._prefix = prefix
@@ -99,14 +101,17 @@ class S3Backend(StorageBackend):
 
     def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
         """One request per 1,000 objects; objects that no key can name are skipped."""
-        more: dict[str, str] = {}
+
+        def ask(more: dict[str, str]) -> Mapping[str, Any]:
+            return self._connection.call("list_objects_v2", Prefix=self._prefix + prefix, **more)  # type: ignore[no-any-return]
+
+        listing = pages(ask, {"NextContinuationToken": "ContinuationToken"})
         while True:
             with translated(self.uri):
-                page = self._connection.call("list_objects_v2", Prefix=self._prefix + prefix, **more)
-            yield from self._listed(page)
-            if not page.get("IsTruncated"):
+                page = next(listing, None)
+            if page is None:
                 return
-            more = {"ContinuationToken": page["NextContinuationToken"]}
+            yield from self._listed(page)
 
     def find(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
         """One LIST; where a thousand other names begin alike, a HEAD per extension more."""
@@ -230,10 +235,13 @@ class S3Backend(StorageBackend):
             return None
 
     def _listed(self, page: Mapping[str, Any]) -> Iterator[FileMetadata]:
+        before = None
         for entry in page.get("Contents", ()):
-            path = entry["Key"][len(self._prefix) :]
-            if can_be_key(path):
+            path = entry["Key"].removeprefix(self._prefix)
+            # Not every server filters by prefix, and some say things twice.
+            if entry["Key"].startswith(self._prefix) and path != before and can_be_key(path):
                 yield listed(path, entry)
+            before = path
 
     def _put_if(
         self, key: str, file: Path, size: int, etag: str | None, headers: Mapping[str, Any]

@@ -10,15 +10,18 @@ import io
 import os
 import threading
 import time
-from collections.abc import Callable
+import urllib.request
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from autostore.backends.cloud.boto3.errors import code_of
-from autostore.config import SMALLEST_PART, S3StorageConfig
-from autostore.errors import StorageConnectionError
+from autostore.backends.cloud.boto3.answers import NotQuiteS3Error, check, check_body, is_bare
+from autostore.backends.cloud.boto3.errors import code_of, status_of
+from autostore.config import SMALLEST_PART, S3StorageConfig, misplaced_credentials
+from autostore.guard.foreign import let_pass
+from autostore.guard.secrecy import holds_secret, proxy_secrets, quieted
 from autostore.optional import require
 
 __all__ = ["S3Connection"]
@@ -61,18 +64,21 @@ class S3Connection:
 
     def call(self, operation: str, **arguments: Any) -> Any:
         """One request about the bucket; `upload_args` go with every operation that knows them."""
-        opened = self._opened()
         try:
+            opened = self._opened()
             # Never in a local variable: a crash report may show those, and upload_args may hold a key.
             response = getattr(opened.client, operation)(**self._with_upload_args(opened, operation, arguments))
-        except opened.refused as error:
-            if error.response.get("Error", {}).get("Code") in ("304", "NoSuchKey", "PreconditionFailed"):
+        except Exception as error:
+            quieted(error, _secrets(self.config))
+            if code_of(error) in ("304", "NoSuchKey", "PreconditionFailed"):
                 self.bucket_seen = True
             raise
-        if operation in ("get_object", "head_object") and not response.get("ETag"):
-            with contextlib.suppress(KeyError):
+        try:
+            check(operation, arguments, response)
+        except NotQuiteS3Error:
+            with contextlib.suppress(KeyError, AttributeError):
                 response["Body"].close()
-            raise StorageConnectionError(f"What answers at {self.endpoint} is not S3. Check endpoint_url.")
+            raise
         self.bucket_seen = True
         return response
 
@@ -111,7 +117,13 @@ class S3Connection:
                 with contextlib.closing(answer["Body"]) as body:
                     body.read(1)
                 return answer
-        return self.call("head_object", Key=key)
+        try:
+            return self.call("head_object", Key=key)
+        except Exception as error:
+            if status_of(error) != 404 or not is_bare(getattr(error, "response", {})):
+                raise
+        self.bucket_seen = False  # whatever answered did not say that it is S3: a GET is asked for its words
+        return self.look(key)
 
     def part_size(self, size: int) -> int:
         """Bytes of each part of a file: `multipart_chunksize`, or less where that fills the last turn.
@@ -167,7 +179,6 @@ class _Opened:
     def __init__(self, config: S3StorageConfig) -> None:
         self.pid = os.getpid()
         self.client = _client(config)
-        self.refused = require("botocore.exceptions").ClientError
         self.threads = ThreadPoolExecutor(config.max_concurrency, thread_name_prefix="autostore-s3")
         self._members: dict[str, frozenset[str]] = {}
 
@@ -189,9 +200,20 @@ def _client(config: S3StorageConfig) -> Any:
         config=_botocore_config(config),
         **_credentials(config),
     )
+    if holds_secret(client.meta.endpoint_url) or "@" in client.meta.endpoint_url:
+        client.close()
+        raise misplaced_credentials("The endpoint of the AWS configuration or environment")
+    client.meta.events.register("before-parse.s3", _check_body)
     client.meta.events.register("request-created.s3", _prepare(config.timeout))
     client.meta.events.register_first("needs-retry.s3", _give_up_in_time)
     return client
+
+
+def _secrets(config: S3StorageConfig) -> Iterator[str]:
+    """Every text that no message may show."""
+    yield from filter(None, (config.aws_access_key_id, config.aws_secret_access_key, config.aws_session_token))
+    yield from (value for value in config.upload_args.values() if isinstance(value, str))
+    yield from proxy_secrets(urllib.request.getproxies().values())
 
 
 def _credentials(config: S3StorageConfig) -> dict[str, str]:
@@ -217,14 +239,16 @@ def _session(config: S3StorageConfig) -> Any:
     return session
 
 
-def _timestamp(value: Any) -> datetime:
+def _timestamp(value: Any) -> datetime | None:
     """The two forms that S3 sends; botocore's own parser tries all there are, half of a listing's time."""
     for parse in (datetime.fromisoformat, parsedate_to_datetime) if isinstance(value, str) else ():
         with contextlib.suppress(TypeError, ValueError):
             found = parse(value)
             if found.tzinfo is not None:
                 return found
-    return require("botocore.utils").parse_timestamp(value)  # type: ignore[no-any-return]
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        return require("botocore.utils").parse_timestamp(value)  # type: ignore[no-any-return]
+    return None  # as if there were none
 
 
 def _botocore_config(config: S3StorageConfig) -> Any:
@@ -259,8 +283,21 @@ def _prepare(timeout: float) -> Any:
     return prepare
 
 
-def _give_up_in_time(request_dict: Any, caught_exception: Any, attempts: int, **_: Any) -> None:
+def _check_body(operation_model: Any, response_dict: Any, **_: Any) -> None:
+    if response_dict["status_code"] < 300 and isinstance(response_dict["body"], bytes):
+        check_body(operation_model.name, response_dict["body"])
+
+
+def _give_up_in_time(
+    operation: Any, request_dict: Any, response: Any, caught_exception: Any, attempts: int, **_: Any
+) -> None:
     """Stop retrying a place that cannot be reached where the next try would begin after `timeout`."""
+    if caught_exception is not None:
+        let_pass(caught_exception)  # botocore would take a time limit's exception for a broken connection
+    redirected = response is not None and 300 <= response[0].status_code < 400
+    if operation.name == "HeadBucket" and redirected and "x-amz-bucket-region" not in response[0].headers:
+        # botocore asks so for the bucket's region, and again, and again.
+        raise NotQuiteS3Error(f"The server redirects ({response[0].status_code}), and does not say to which region")
     unreachable = require("botocore.exceptions")
     silent = (unreachable.EndpointConnectionError, unreachable.ConnectTimeoutError, unreachable.ReadTimeoutError)
     deadline = request_dict.get("context", {}).get("autostore_deadline")

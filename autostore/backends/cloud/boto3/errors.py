@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from autostore.backend import changed, not_found
+from autostore.backends.cloud.boto3.answers import NotQuiteS3Error, is_bare
 from autostore.errors import (
     InvalidConfigError,
     StorageConnectionError,
@@ -20,6 +21,7 @@ from autostore.errors import (
     compose,
     from_os_error,
 )
+from autostore.guard.foreign import let_pass
 
 __all__ = ["code_of", "is_broken_body", "status_of", "translated", "was_repeated"]
 
@@ -53,17 +55,21 @@ _CONNECTION = (
     "FlexibleChecksumError",
     "MetadataRetrievalError",
 )
+# What botocore raises over an answer that it cannot parse.
+_NONSENSE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, AssertionError)
 _BROKEN_BODY = ("HTTPClientError", "IncompleteReadError", "ReadTimeoutError")
 
 
 @contextlib.contextmanager
 def translated(uri: str, path: str | None = None) -> Iterator[None]:
     """Raise what goes wrong inside as a `StorageError` about `path` in `uri`."""
+    handled = sys.exc_info()[1]
     try:
         yield
     except StorageError:
         raise
     except Exception as error:
+        let_pass(error, handled)
         found = _translate(error, uri, path)
         if found is None:
             raise
@@ -109,13 +115,20 @@ def _translate(error: Exception, uri: str, path: str | None) -> StorageError | N
     if type(error).__module__ == "botocore.exceptions" or _names_no_place(error):
         remedy = "Check the bucket's name, endpoint_url, region_name and upload_args."
         return InvalidConfigError(compose(f"The request cannot be sent: {error}", key=path, uri=uri, remedy=remedy))
-    if type(error).__name__ == "ResponseParserError":
-        return StorageConnectionError(
-            compose("What answers here is not S3", key=path, uri=uri, remedy="Check endpoint_url.")
-        )
     if isinstance(error, OSError):
         return from_os_error(error, f"key {path!r} in {uri}")
-    return None
+    return _nonsense(error, uri, path)
+
+
+def _nonsense(error: Exception, uri: str, path: str | None) -> StorageError | None:
+    """An answer that is not quite S3's, or cannot be parsed."""
+    if isinstance(error, NotQuiteS3Error):
+        problem, remedy = str(error), "Check endpoint_url, and what stands between here and there."
+    elif type(error).__name__ == "ResponseParserError" or isinstance(error, _NONSENSE):
+        problem, remedy = "What answers here is not S3", "Check endpoint_url."
+    else:
+        return None
+    return StorageConnectionError(compose(problem, key=path, uri=uri, remedy=remedy))
 
 
 def _refused(code: str, status: int, error: Any, uri: str, path: str | None) -> StorageError:
@@ -127,7 +140,10 @@ def _refused(code: str, status: int, error: Any, uri: str, path: str | None) -> 
             compose(f"The bucket {bucket!r} does not exist", key=path, uri=uri, remedy=remedy)
         )
     # A HEAD has no body to hold a code; any other bare 404 comes from something that is not S3.
-    if path is not None and (code in _MISSING or (status == 404 and error.operation_name == "HeadObject")):
+    said_so = code in _MISSING or (
+        status == 404 and error.operation_name == "HeadObject" and not is_bare(error.response)
+    )
+    if path is not None and said_so:
         return not_found(path, uri)
     if status in (409, 412) and path is not None and code != "OperationAborted":
         return changed(path, uri)
