@@ -40,6 +40,8 @@ class StorageConfig:
         allow_pickle: allow formats whose reading may run code (.pkl, whole torch modules),
             and the import of modules that a file names.
         pickle_key: secret that signs pickles; unsigned or tampered ones are then refused.
+        max_read_bytes: memory that one read may take, bytes, judged from the file's header before it is taken
+            (`TooLargeError`); None: half of what this process may have. Lazy and mapped values are exempt.
     """
 
     timeout: float = 30
@@ -52,6 +54,7 @@ class StorageConfig:
     read_only: bool = False
     allow_pickle: bool = True
     pickle_key: str | bytes | None = field(default=None, repr=False)
+    max_read_bytes: int | None = None
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -60,6 +63,8 @@ class StorageConfig:
         self._at_least("cache_expiry_hours", 0)
         if self.cache_max_bytes is not None:
             self._at_least("cache_max_bytes", 0)
+        if self.max_read_bytes is not None:
+            self._at_least("max_read_bytes", 1)
         if self.pickle_key is not None and not self.pickle_key:
             raise InvalidConfigError("pickle_key is empty. Pass a long random secret, or None to sign nothing.")
 

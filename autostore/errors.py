@@ -16,6 +16,8 @@ Each is a `StorageError` and also the builtin that a caller would expect, so tha
      ├─ MissingDependencyError     ImportError                   an optional library is not installed
      ├─ PreconditionFailedError    RuntimeError                  `if_etag` or `if_absent` did not hold
      ├─ CorruptDataError           ValueError                    the stored bytes are not what the format says
+     ├─ TooLargeError              MemoryError                   reading would take more memory than `max_read_bytes`
+     ├─ UnknownTypeError           ImportError                   a class that the file names is not to be found here
      └─ UntrustedDataError         ValueError                    reading would run code that is not allowed
 
 `StorageError` itself says that a LazyFrame could not be computed. Not found, refused and
@@ -36,6 +38,8 @@ __all__ = [
     "StorageFileNotFoundError",
     "StorageIOError",
     "StoragePermissionError",
+    "TooLargeError",
+    "UnknownTypeError",
     "UnsupportedFormatError",
     "UnsupportedSchemeError",
     "UntrustedDataError",
@@ -112,6 +116,14 @@ class PreconditionFailedError(StorageError, RuntimeError):
 
 class CorruptDataError(StorageError, ValueError):
     """The stored bytes are not a valid file of their format."""
+
+
+class TooLargeError(StorageError, MemoryError):
+    """Reading would take more memory than this process may give to one read; nothing is damaged."""
+
+
+class UnknownTypeError(StorageError, ImportError):
+    """The file names a class that cannot be imported here, or is not there any more; nothing is damaged."""
 
 
 class UntrustedDataError(StorageError, ValueError):

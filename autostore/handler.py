@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from autostore.equality import Comparer
 from autostore.errors import UnsupportedFormatError
+from autostore.guard.ceiling import Ceiling
 from autostore.preview import Preview
 from autostore.previews.families import inherited
 
@@ -45,6 +46,9 @@ class DataHandler(ABC):
 
     requires: ClassVar[tuple[str, ...]] = ()
     """Libraries without which no file is read or written; a missing one is named with its installation."""
+
+    ceiling = Ceiling(None)
+    """How much memory a read may take: `self.ceiling.check(bytes, what)` before it is taken."""
 
     @property
     @abstractmethod

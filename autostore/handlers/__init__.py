@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autostore.config import StorageConfig
 from autostore.equality import add_comparers
+from autostore.guard.ceiling import Ceiling
 from autostore.handler import DataHandler
 from autostore.handlers.arrays import NpyHandler, NpzHandler
 from autostore.handlers.binary import BytesHandler
@@ -30,7 +31,7 @@ def introduce(handler: DataHandler | type[DataHandler]) -> None:
 
 def builtin_handlers(config: StorageConfig) -> list[DataHandler]:
     """A new set for one store; those whose files may hold code obey `config`."""
-    return [
+    handlers: list[DataHandler] = [
         ParquetHandler(),
         CSVHandler(),
         NpyHandler(),
@@ -47,6 +48,10 @@ def builtin_handlers(config: StorageConfig) -> list[DataHandler]:
         YAMLHandler(),
         PickleHandler(config),
     ]
+    ceiling = Ceiling(config.max_read_bytes)
+    for handler in handlers:
+        handler.ceiling = ceiling
+    return handlers
 
 
 for _handler in builtin_handlers(StorageConfig()):

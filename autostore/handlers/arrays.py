@@ -15,6 +15,7 @@ from typing import Any, Literal
 from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.equality.arrays import ARRAYS
 from autostore.errors import CorruptDataError, UnsupportedFormatError
+from autostore.guard.ceiling import Ceiling
 from autostore.handler import DataHandler
 from autostore.optional import loaded_type, require
 from autostore.preview import Preview
@@ -59,6 +60,8 @@ class NpyHandler(DataHandler):
             nbytes = math.prod(shape) * dtype.itemsize
             if nbytes > size - offset:
                 raise CorruptDataError(f"The array needs {nbytes} bytes, and the file ends after {size - offset}.")
+            if nbytes < MAP_FROM:
+                self.ceiling.check(nbytes, "The array")
             np = require("numpy")
             order: Literal["F", "C"] = "F" if fortran else "C"
             if nbytes >= MAP_FROM:
@@ -108,7 +111,7 @@ class NpzHandler(DataHandler):
     def read_from_file(self, file_path: Path, file_extension: str) -> dict[str, Any]:
         """Every member, in the order of the archive."""
         with open(file_path, "rb") as file, zipfile.ZipFile(file) as archive:
-            check_members(archive, os.fstat(file.fileno()).st_size)
+            check_members(archive, os.fstat(file.fileno()).st_size, self.ceiling)
             return {info.filename.removesuffix(".npy"): _read_member(archive, info) for info in archive.infolist()}
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
@@ -153,7 +156,7 @@ def _check_name(name: str) -> None:
         raise UnsupportedFormatError(f"A .npz member's name of {size} bytes is too long. Rename it.")
 
 
-def check_members(archive: zipfile.ZipFile, file_size: int) -> None:
+def check_members(archive: zipfile.ZipFile, file_size: int, ceiling: Ceiling) -> None:
     """Refuse archives that claim to be far larger than they are, before anything is read."""
     members = archive.infolist()
     if len({info.filename for info in members}) != len(members):
@@ -163,9 +166,10 @@ def check_members(archive: zipfile.ZipFile, file_size: int) -> None:
     if sum(info.compress_size for info in members) > file_size:
         raise CorruptDataError("The archive's members overlap. Restore it from where it came.")
     total = sum(info.file_size for info in members)
-    if total > max(FREE_EXPANSION, MAX_EXPANSION * file_size):
+    ceiling.check(total, "The archive")
+    if not ceiling.is_set and total > max(FREE_EXPANSION, MAX_EXPANSION * file_size):
         raise CorruptDataError(
-            f"The archive of {file_size} bytes claims to hold {total}. If you trust it, open it with numpy.load."
+            f"The archive of {file_size} bytes claims to hold {total}. If you trust it, pass max_read_bytes."
         )
 
 

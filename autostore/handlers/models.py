@@ -20,6 +20,7 @@ from autostore.errors import CorruptDataError, StorageError, UnsupportedFormatEr
 from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.envelope import find_class, name_class, open_envelope, seal_envelope
+from autostore.handlers.json import read_json
 from autostore.optional import loaded_type, require
 from autostore.preview import Preview
 from autostore.previews.records import model, record
@@ -46,7 +47,7 @@ class _ModelHandler(DataHandler):
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """An instance of the class that the file names."""
-        return self._decode(file_path.read_bytes().decode("utf-8"))
+        return self._decode(read_json(file_path, self.ceiling))
 
     def _decode(self, text: str) -> Any:
         type_name, data = open_envelope(text)
@@ -70,7 +71,7 @@ class _ModelHandler(DataHandler):
         """The data validated into `as_type`, whatever class the file names; dict gives the fields."""
         if as_type in (Any, object):
             return self.read_from_file(file_path, file_extension)
-        _, data = open_envelope(file_path.read_bytes().decode("utf-8"))
+        _, data = open_envelope(read_json(file_path, self.ceiling))
         if as_type is dict and type(data) is dict:
             return data
         pydantic = require("pydantic")

@@ -5,6 +5,7 @@ Reading a pickle may run code, so both ways obey `allow_pickle`, and `pickle_key
 
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from autostore.config import StorageConfig
 from autostore.equality import same
 from autostore.errors import CorruptDataError, UnsupportedFormatError, UntrustedDataError
+from autostore.guard.ceiling import read_whole
 from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.signing import SigningKey, sign_file, verified
@@ -49,9 +51,10 @@ class PickleHandler(DataHandler):
         try:
             if self._key is None:
                 with open(file_path, "rb") as file:
+                    self.ceiling.check(os.fstat(file.fileno()).st_size, "The pickle")
                     return pickle.load(file)
             # Checked and loaded from one copy in memory: nobody can change it in between.
-            return pickle.loads(verified(file_path.read_bytes(), file_extension, self._key))
+            return pickle.loads(verified(read_whole(file_path, self.ceiling), file_extension, self._key))
         except (ImportError, AttributeError) as error:
             if isinstance(error, AttributeError):
                 let_pass(error)

@@ -56,7 +56,7 @@ class SparseHandler(DataHandler):
         sparse = require("scipy.sparse")
         with open(file_path, "rb") as file:
             with zipfile.ZipFile(file) as archive:
-                check_members(archive, os.fstat(file.fileno()).st_size)
+                check_members(archive, os.fstat(file.fileno()).st_size, self.ceiling)
                 name = _recorded_class(archive)
             file.seek(0)
             matrix = sparse.load_npz(file)

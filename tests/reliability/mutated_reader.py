@@ -19,7 +19,15 @@ import traceback
 import warnings
 from pathlib import Path
 
-from autostore import AutoStore, CorruptDataError, StorageConfig, UnsupportedFormatError, UntrustedDataError
+from autostore import (
+    AutoStore,
+    CorruptDataError,
+    StorageConfig,
+    TooLargeError,
+    UnknownTypeError,
+    UnsupportedFormatError,
+    UntrustedDataError,
+)
 from tests.reliability.mutations import mutated
 from tests.store import values as values  # the models that good files name, imported as a program would
 
@@ -27,6 +35,7 @@ MEMORY = 3 << 30
 """Address space, bytes, on top of what the libraries take."""
 
 KEY = "secret of the tests"
+TYPED = (CorruptDataError, TooLargeError, UnknownTypeError, UntrustedDataError, UnsupportedFormatError)
 FORBIDDEN = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "socket.connect", "os.remove")
 IMPORTED_BY_LIBRARIES = ("PIL.", "polars", "numpy", "torch", "scipy", "encodings", "pyarrow", "pydantic")
 
@@ -59,7 +68,7 @@ def outcome(store: AutoStore, name: str, index: int, offences: list[str]) -> str
     """What came of reading: a value, or the name of a typed error."""
     try:
         store[name]
-    except (CorruptDataError, UntrustedDataError, UnsupportedFormatError) as error:
+    except TYPED as error:
         if len(str(error)) > 5_000:
             offences.append(f"case {index}: a message of {len(str(error))} characters")
         return type(error).__name__

@@ -72,7 +72,7 @@ class S3Backend(StorageBackend):
         bucket, _, prefix = uri.rest.partition("/")
         if not _BUCKET.fullmatch(bucket):
             remedy = "Pass 's3://bucket/prefix/'."
-            shown = "This" if "@" in bucket else repr(bucket)  # before an @ stands what nobody shall read
+            shown = "This" if set("@:") & set(bucket) else repr(bucket)  # such are credentials, misplaced
             raise InvalidKeyError(compose(f"{shown} is not a bucket's name", remedy=remedy))
         prefix = prefix.rstrip("/") + "/" if prefix.strip("/") else ""
         super().__init__(ParsedUri("s3", f"{bucket}/{prefix}"), config)

@@ -18,6 +18,7 @@ from autostore.equality.tables import TABLES
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
+from autostore.handlers.tables.footer import unfolded
 from autostore.handlers.tables.kinds import failed_query, kind_of, panics_are_errors, requested_kind, table_preview
 from autostore.optional import require
 from autostore.preview import Preview
@@ -60,7 +61,10 @@ class ParquetHandler(DataHandler):
     def _read(self, file_path: Path, kind: str | None) -> Any:
         # Opened once, because the path may name another version a moment later.
         with open(file_path, "rb") as stream, panics_are_errors():
-            return _READERS[kind or _recorded_kind(stream)](stream)
+            wanted = kind or _recorded_kind(stream)
+            if wanted != "polars.LazyFrame":  # that takes nothing until it is collected
+                self.ceiling.check(unfolded(stream), "The table")
+            return _READERS[wanted](stream)
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write the table; what Parquet would change is refused."""

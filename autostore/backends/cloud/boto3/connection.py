@@ -11,7 +11,7 @@ import os
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -212,7 +212,8 @@ def _client(config: S3StorageConfig) -> Any:
 def _secrets(config: S3StorageConfig) -> Iterator[str]:
     """Every text that no message may show."""
     yield from filter(None, (config.aws_access_key_id, config.aws_secret_access_key, config.aws_session_token))
-    yield from (value for value in config.upload_args.values() if isinstance(value, str))
+    for value in config.upload_args.values():
+        yield from (str(part) for part in (value.values() if isinstance(value, Mapping) else (value,)))
     yield from proxy_secrets(urllib.request.getproxies().values())
 
 
