@@ -45,7 +45,7 @@ class Ceiling:
         most = self._set if self._set is not None else _may_have() // SHARE
         chosen = "max_read_bytes" if self._set is not None else "half of what this process may have (max_read_bytes)"
         raise TooLargeError(
-            f"{what} would take {needed:,} bytes of memory, more than {most:,}, {chosen}. "
+            f"{what} would take {needed:,} bytes of memory, and one read may take {most:,}: {chosen}. "
             "If you trust the file and have the memory, raise max_read_bytes; else read it lazily or in parts."
         )
 

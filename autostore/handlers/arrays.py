@@ -160,11 +160,11 @@ def check_members(archive: zipfile.ZipFile, file_size: int, ceiling: Ceiling) ->
     """Refuse archives that claim to be far larger than they are, before anything is read."""
     members = archive.infolist()
     if len({info.filename for info in members}) != len(members):
-        raise CorruptDataError("The archive names a member twice. Restore it from where it came.")
+        raise CorruptDataError("The archive names a member twice. Look at it with as_type=bytes.")
     if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in members):
         raise CorruptDataError("The archive uses a compression that NumPy never writes. Write it with NumPy.")
     if sum(info.compress_size for info in members) > file_size:
-        raise CorruptDataError("The archive's members overlap. Restore it from where it came.")
+        raise CorruptDataError("The archive's members overlap. Look at it with as_type=bytes.")
     total = sum(info.file_size for info in members)
     ceiling.check(total, "The archive")
     if not ceiling.is_set and total > max(FREE_EXPANSION, MAX_EXPANSION * file_size):

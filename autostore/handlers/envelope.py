@@ -13,7 +13,7 @@ import json
 import sys
 from typing import Any
 
-from autostore.errors import CorruptDataError, UnsupportedFormatError, UntrustedDataError
+from autostore.errors import CorruptDataError, UnknownTypeError, UnsupportedFormatError, UntrustedDataError
 from autostore.guard.foreign import let_pass
 from autostore.handlers.json import parse_json
 
@@ -50,15 +50,15 @@ def open_envelope(text: str) -> tuple[str | None, Any]:
         return None, content
     version = content["$autostore"]
     if type(version) is not int or version < 1:
-        raise CorruptDataError(f'"$autostore" is {version!r:.40}, not a version number. Restore the file.')
+        raise CorruptDataError(f'"$autostore" is {version!r:.40}, not a version number. Look at it with as_type=bytes.')
     if version > VERSION:
         raise CorruptDataError(
             f"The file has version {version}, and this autostore knows {VERSION}. Upgrade autostore."
         )
     if type(content.get("type")) is not str or "data" not in content:
-        raise CorruptDataError('The envelope needs a "type" and "data". Restore the file.')
+        raise CorruptDataError('The envelope needs a "type" and "data". Look at it with as_type=bytes.')
     if len(content["type"]) > LONGEST_NAME:  # it would fill every message and log
-        raise CorruptDataError(f'The "type" is {len(content["type"])} characters long. Restore the file.')
+        raise CorruptDataError(f'The "type" is {len(content["type"])} characters long. Look at it with as_type=bytes.')
     return content["type"], content["data"]
 
 
@@ -76,12 +76,12 @@ def find_class(type_name: str, *, may_import: bool) -> type:
         except Exception as error:  # the module's own, but that it is not there
             if not isinstance(error, ImportError):
                 let_pass(error)
-            raise CorruptDataError(
+            raise UnknownTypeError(
                 f"The file names {type_name}, which cannot be imported: {error}. {remedy}"
             ) from error
     found = _lookup(type_name)
     if found is None:
-        raise CorruptDataError(f"{module} has no class {qualname} (renamed or moved?). {remedy}")
+        raise UnknownTypeError(f"{module} has no class {qualname} (renamed or moved?). {remedy}")
     return found
 
 

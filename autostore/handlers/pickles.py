@@ -12,7 +12,7 @@ from typing import Any
 
 from autostore.config import StorageConfig
 from autostore.equality import same
-from autostore.errors import CorruptDataError, UnsupportedFormatError, UntrustedDataError
+from autostore.errors import UnknownTypeError, UnsupportedFormatError, UntrustedDataError
 from autostore.guard.ceiling import read_whole
 from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
@@ -58,7 +58,7 @@ class PickleHandler(DataHandler):
         except (ImportError, AttributeError) as error:
             if isinstance(error, AttributeError):
                 let_pass(error)
-            raise CorruptDataError(
+            raise UnknownTypeError(
                 f"The pickle needs what is not importable here: {error}. Install or import it, under the name it had."
             ) from error
 

@@ -100,13 +100,13 @@ def _recorded_class(archive: zipfile.ZipFile) -> str | None:
     except KeyError:
         return None
     if info.file_size > 10_000:
-        raise CorruptDataError(f"{MEMBER} is too long. Restore the file from where it came.")
+        raise CorruptDataError(f"{MEMBER} is too long. Look at it with as_type=bytes.")
     mark = json.loads(archive.read(info))
     if mark["v"] != 1:
         raise CorruptDataError(f"The file has version {mark['v']!r:.40}. Upgrade autostore.")
     name = str(mark["type"]).removeprefix("scipy.sparse.")
     if name not in _CLASSES:
-        raise CorruptDataError(f"The file names an unknown class {name!r:.80}. Restore it from where it came.")
+        raise CorruptDataError(f"The file names an unknown class {name!r:.80}. Upgrade autostore.")
     return name
 
 

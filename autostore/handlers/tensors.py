@@ -132,7 +132,7 @@ def _check_archive(file: BinaryIO, ceiling: Ceiling, *, is_mapped: bool) -> None
     taken = (info.file_size for info in members if not is_mapped or info.compress_type != zipfile.ZIP_STORED)
     ceiling.check(sum(taken), "The archive")
     if sum(info.compress_size for info in members) > size:
-        raise CorruptDataError("The archive's members overlap")
+        raise CorruptDataError("The archive's members overlap. Look at it with as_type=bytes.")
 
 
 def _is_module(value: Any) -> bool:

@@ -104,7 +104,8 @@ def after_reading(act: Act, error: Exception, file: Path) -> BaseException:
     ours = isinstance(error, OSError) and str(error.filename or file) == str(file)
     if ours and isinstance(error, OSError) and error.errno not in (None, errno.EINVAL, errno.ENOENT):
         return from_os_error(error, where)
+    said = str(error).replace(str(file), "the file")  # a cached copy has a long name that helps nobody
     return CorruptDataError(
-        f"{where}: this is not a valid {extension} file: {type(error).__name__}: {error!s:.500}. "
-        "Restore it from where it came, or delete the key."
+        f"{where}: this is not a valid {extension} file: {type(error).__name__}: {said:.500}. "
+        "Read it with as_type=bytes to see what is there, and ask what wrote it."
     )

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autostore.config import StorageConfig
-from autostore.errors import CorruptDataError, UnsupportedFormatError, UntrustedDataError
+from autostore.errors import CorruptDataError, UnknownTypeError, UnsupportedFormatError, UntrustedDataError
 from autostore.handlers.models import DataclassHandler, PydanticHandler
 from autostore.testing import HandlerContract, same
 from tests.handlers import shapes
@@ -169,7 +169,7 @@ def test_a_newer_version_says_upgrade(tmp_path: Path) -> None:
 )
 def test_a_broken_envelope_is_an_error_with_a_remedy(tmp_path: Path, content: Any) -> None:
     """Whatever part is wrong, the message says what to do."""
-    with pytest.raises(CorruptDataError, match=r"as_type|Restore"):
+    with pytest.raises(CorruptDataError, match=r"as_type"):
         PydanticHandler(TRUSTING).read_from_file(lay(tmp_path / "f", content), MODEL)
 
 
@@ -187,7 +187,7 @@ def test_what_is_no_model_is_never_made(tmp_path: Path, handler: Any, type_name:
 def test_functions_are_not_classes(tmp_path: Path, type_name: str) -> None:
     """A name that leads to a function leads nowhere."""
     file = lay(tmp_path / "f", {"$autostore": 1, "type": type_name, "data": {}})
-    with pytest.raises(CorruptDataError, match="no class"):
+    with pytest.raises(UnknownTypeError, match="no class"):
         PydanticHandler(TRUSTING).read_from_file(file, MODEL)
 
 

@@ -41,6 +41,7 @@ from autostore.errors import (
 )
 from autostore.keys import ParsedUri, can_be_key
 from autostore.mark import Mark
+from autostore.optional import require_installed
 from autostore.parallel import in_order
 
 __all__ = ["S3Backend", "S3StorageConfig"]
@@ -74,6 +75,7 @@ class S3Backend(StorageBackend):
             remedy = "Pass 's3://bucket/prefix/'."
             shown = "This" if set("@:") & set(bucket) else repr(bucket)  # such are credentials, misplaced
             raise InvalidKeyError(compose(f"{shown} is not a bucket's name", remedy=remedy))
+        require_installed("boto3")  # said now, not at the first read
         prefix = prefix.rstrip("/") + "/" if prefix.strip("/") else ""
         super().__init__(ParsedUri("s3", f"{bucket}/{prefix}"), config)
         self._prefix = prefix

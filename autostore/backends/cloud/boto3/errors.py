@@ -169,7 +169,7 @@ def _denied(code: str, uri: str, path: str | None) -> StoragePermissionError:
     elif code == "RequestTimeTooSkewed":
         remedy = "Set this machine's clock."
     elif code == "InvalidObjectState":
-        remedy = "The object is archived: restore it first."
+        remedy = "The object is archived: ask S3 to bring it back (RestoreObject), and wait until it has."
     else:
         remedy = "Check the credentials, and what the bucket's policy allows them to do."
     return StoragePermissionError(compose(f"S3 refused access ({code})", key=path, uri=uri, remedy=remedy))
@@ -180,7 +180,7 @@ def _failed(code: str, status: int) -> tuple[str, str]:
         return f"S3 asks to slow down ({code})", "Try again later, or raise max_retries."
     if code in _DAMAGED:
         return f"The bytes were damaged on their way ({code})", "Try again."
-    if code in ("404", "405"):
+    if code in ("404", "405") or (not code and status in (404, 405)):
         return "What answers here is not S3", "Check endpoint_url."
     if status >= 500 or code in ("OperationAborted", "RequestTimeout", "NoSuchUpload"):
         return f"S3 failed ({code})", "Try again, or raise max_retries."
