@@ -61,5 +61,6 @@ def proxy_secrets(proxies: Iterable[str]) -> list[str]:
     found = []
     for address in proxies:
         userinfo = address.rpartition("@")[0].rpartition("//")[2]
-        found += [part for part in (userinfo, *userinfo.split(":")) if part]
+        # Where a sign in a password ends the address, what complains of the rest quotes a piece.
+        found += [userinfo, *userinfo.split(":"), *re.split("[#?/]", userinfo)]
     return found
