@@ -99,13 +99,18 @@ def after_reading(act: Act, error: Exception, file: Path) -> BaseException:
         return act.named(error)
     if act.is_foreign:
         return act.left(error, "read")
+    return _damage(act, error, file)
+
+
+def _damage(act: Act, error: Exception, file: Path) -> StorageError:
+    """What a built-in format's library said of the bytes, or the disk of the file."""
     # Another file's trouble is not the store's: what an unpickled object opens may be missing. And
     # only a damaged file sends its reader to places that are none, which is EINVAL.
     ours = isinstance(error, OSError) and str(error.filename or file) == str(file)
     if ours and isinstance(error, OSError) and error.errno not in (None, errno.EINVAL, errno.ENOENT):
-        return from_os_error(error, where)
+        return from_os_error(error, act.where)
     said = str(error).replace(str(file), "the file")  # a cached copy has a long name that helps nobody
     return CorruptDataError(
-        f"{where}: this is not a valid {extension} file: {type(error).__name__}: {said:.500}. "
+        f"{act.where}: this is not a valid {act.extension} file: {type(error).__name__}: {said:.500}. "
         "Read it with as_type=bytes to see what is there, and ask what wrote it."
     )

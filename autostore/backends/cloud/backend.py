@@ -1,7 +1,6 @@
 """A store on S3 or a compatible server: `S3Backend`, each duty in as few requests as S3 allows.
 
-How bytes move stands in `s3_upload.py`, `s3_download.py` and `s3_copy.py`, what errors mean
-in `s3_errors.py`. boto3 is imported by the first request.
+How bytes move, and what errors and answers mean, stands in `boto3/`, which is imported by the first request.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from autostore.backend import FileMetadata, StorageBackend, changed, exists_already
-from autostore.backends.cloud.boto3.answers import pages
 from autostore.backends.cloud.boto3.connection import S3Connection
 from autostore.backends.cloud.boto3.copies import copy_object, copy_parts, is_too_large
 from autostore.backends.cloud.boto3.downloads import download
 from autostore.backends.cloud.boto3.errors import translated, was_repeated
+from autostore.backends.cloud.boto3.listing import below, object_pages
 from autostore.backends.cloud.boto3.uploads import LARGEST_PUT, put, put_if, put_parts, sweep
 from autostore.backends.cloud.objects import (
     WRITE_ID,
@@ -103,11 +102,7 @@ class S3Backend(StorageBackend):
 
     def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
         """One request per 1,000 objects; objects that no key can name are skipped."""
-
-        def ask(more: dict[str, str]) -> Mapping[str, Any]:
-            return self._connection.call("list_objects_v2", Prefix=self._prefix + prefix, **more)  # type: ignore[no-any-return]
-
-        listing = pages(ask, {"NextContinuationToken": "ContinuationToken"})
+        listing = object_pages(self._connection, self._prefix + prefix)
         while True:
             with translated(self.uri):
                 page = next(listing, None)
@@ -237,13 +232,7 @@ class S3Backend(StorageBackend):
             return None
 
     def _listed(self, page: Mapping[str, Any]) -> Iterator[FileMetadata]:
-        before = None
-        for entry in page.get("Contents", ()):
-            path = entry["Key"].removeprefix(self._prefix)
-            # Not every server filters by prefix, and some say things twice.
-            if entry["Key"].startswith(self._prefix) and path != before and can_be_key(path):
-                yield listed(path, entry)
-            before = path
+        return (listed(path, entry) for path, entry in below(page, self._prefix) if can_be_key(path))
 
     def _put_if(
         self, key: str, file: Path, size: int, etag: str | None, headers: Mapping[str, Any]

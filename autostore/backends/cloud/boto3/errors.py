@@ -139,11 +139,7 @@ def _refused(code: str, status: int, error: Any, uri: str, path: str | None) -> 
         return StorageConnectionError(
             compose(f"The bucket {bucket!r} does not exist", key=path, uri=uri, remedy=remedy)
         )
-    # A HEAD has no body to hold a code; any other bare 404 comes from something that is not S3.
-    said_so = code in _MISSING or (
-        status == 404 and error.operation_name == "HeadObject" and not is_bare(error.response)
-    )
-    if path is not None and said_so:
+    if path is not None and _is_absent(code, status, error):
         return not_found(path, uri)
     if status in (409, 412) and path is not None and code != "OperationAborted":
         return changed(path, uri)
@@ -160,6 +156,12 @@ def _refused(code: str, status: int, error: Any, uri: str, path: str | None) -> 
     return StorageIOError(
         compose(f"S3 refused the request: {code}, {message}", key=path, uri=uri, remedy="Check upload_args.")
     )
+
+
+def _is_absent(code: str, status: int, error: Any) -> bool:
+    """Whether S3 itself said so: a HEAD has no body to hold a code, any other bare 404 comes from a stranger."""
+    by_head = status == 404 and error.operation_name == "HeadObject" and not is_bare(error.response)
+    return code in _MISSING or by_head
 
 
 def _denied(code: str, uri: str, path: str | None) -> StoragePermissionError:
