@@ -7,7 +7,6 @@ shortest example, and `autostore.testing.BackendContract` tests any of them.
 from __future__ import annotations
 
 import contextlib
-import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -17,9 +16,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from autostore.config import StorageConfig
-from autostore.disk.scratch import Scratch
+from autostore.disk.scratch import Scratch, ScratchFiles
 from autostore.errors import PreconditionFailedError, StorageFileNotFoundError, compose, from_os_error
-from autostore.guard.foreign import let_pass
 from autostore.keys import ParsedUri
 from autostore.mark import Mark
 
@@ -152,27 +150,30 @@ class StorageBackend(ABC):
 
     def scratch(self) -> Path:
         """A private folder for temporary files, on the file system where publishing is a rename."""
-        try:
+        with self._scratch_translated():
             return self._scratch.folder()
+
+    def scratch_file(self, suffix: str = "") -> AbstractContextManager[Path]:
+        """A fresh name in `scratch()`, removed at the end if it is still there."""
+        with self._scratch_translated():
+            return self._scratch.file(suffix)
+
+    def scratch_files(self) -> ScratchFiles:
+        """Names for the temporary files of one call, which `close()` leaves in peace until it ends."""
+        with self._scratch_translated():
+            return self._scratch.files()
+
+    @contextlib.contextmanager
+    def _scratch_translated(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             let_pass(error)
             raise from_os_error(error, f"temporary files of {self.uri}") from error
 
-    def scratch_file(self, suffix: str = "") -> AbstractContextManager[Path]:
-        """A fresh name in `scratch()`, removed at the end if it is still there."""
-        return _removed(self.scratch() / (uuid.uuid4().hex + suffix))
-
     def close(self) -> None:
         """Release connections and temporary files; the next use opens them again."""
         self._scratch.close()
-
-
-@contextlib.contextmanager
-def _removed(file: Path) -> Iterator[Path]:
-    try:
-        yield file
-    finally:
-        file.unlink(missing_ok=True)
 
 
 def not_found(path: str, uri: str) -> StorageFileNotFoundError:

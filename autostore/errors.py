@@ -161,6 +161,8 @@ def from_os_error(error: OSError, where: str) -> StorageError:
         return StorageFileNotFoundError(f"{where}: nothing is stored here. store.keys() lists what is.")
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return StoragePermissionError(f"{where}: {reason}. Check the permissions of the store's folder.")
+    if error.errno == errno.ETIMEDOUT:
+        return StorageConnectionError(f"{where}: {reason}. Try again, or pass a larger timeout.")
     blocked = isinstance(error, NotADirectoryError | IsADirectoryError | FileExistsError)
     if blocked or error.errno == errno.ENOTEMPTY:
         return InvalidKeyError(

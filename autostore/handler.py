@@ -2,7 +2,7 @@
 
 A new format implements four members, may bring its equality, media types, library and
 preview, and is registered once: with `store.register_handler(h)`, or under the entry point
-group `autostore.handlers`. `handlers/text.py` is the shortest example, `docs/extending.md`
+group `autostore.handlers`. `handlers/binary.py` is the shortest example, `docs/extending.md`
 goes step by step, and `autostore.testing.HandlerContract` tests any of them.
 """
 
@@ -57,9 +57,10 @@ class DataHandler(ABC):
 
     @property
     def priority(self) -> int:
-        """Where several handlers fit, the highest is asked first; the built-in ones use 5 to 10, pickle -100.
+        """Where several handlers fit, the highest is asked first.
 
-        So a handler for dicts or lists needs more than 10 to be chosen before JSON.
+        The built-in ones use 5 to 10, typed JSON -10, bundles -20, pickle -100. So a handler
+        for dicts or lists needs more than 10 to be chosen before JSON.
         """
         return 0
 
@@ -77,6 +78,10 @@ class DataHandler(ABC):
     def extension_for(self, data: Any) -> str:
         """The extension that a bare key gets for this value."""
         return self.extensions[0]
+
+    def in_bundle(self) -> DataHandler | None:
+        """Who handles such files as members of a bundle, where no code runs and nothing is signed; None: nobody."""
+        return self
 
     @abstractmethod
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:

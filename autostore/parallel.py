@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 __all__ = ["in_order"]
 
@@ -25,7 +25,7 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], width: int) 
     with ThreadPoolExecutor(max_workers=width, thread_name_prefix="autostore") as pool:
         try:
             for item in items:
-                waiting.append(pool.submit(work, item))
+                waiting.append(_submitted(pool, _Task(work, item)))
                 if len(waiting) > width:
                     yield waiting.popleft().result()
             while waiting:
@@ -33,3 +33,27 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], width: int) 
         finally:
             for future in waiting:
                 future.cancel()
+
+
+class _Task(Generic[Item, Result]):
+    """One item's work, done once, by whoever comes first."""
+
+    def __init__(self, work: Callable[[Item], Result], item: Item) -> None:
+        self._work = work
+        self._left = [item]
+
+    def __call__(self) -> Result:
+        return self._work(self._left.pop())
+
+
+def _submitted(pool: ThreadPoolExecutor, task: _Task[Item, Result]) -> Future[Result]:
+    """The work in a thread; where there is none to be had, at the end of the process say, it is done here."""
+    try:
+        return pool.submit(task)
+    except RuntimeError:
+        future: Future[Result] = Future()
+        try:
+            future.set_result(task())
+        except Exception as error:
+            future.set_exception(error)
+        return future

@@ -30,6 +30,7 @@ from autostore.errors import (
     from_os_error,
 )
 from autostore.handler import DataHandler
+from autostore.holding.turns import Turns
 from autostore.keys import ParsedUri
 from autostore.mark import Mark
 from autostore.media import content_type
@@ -62,6 +63,7 @@ __all__ = [
     "StorageIOError",
     "StoragePermissionError",
     "TooLargeError",
+    "Turns",
     "UnknownTypeError",
     "UnsupportedFormatError",
     "UntrustedDataError",

@@ -1,4 +1,4 @@
-"""What a person would look at first in a value: named facts, in kinds that any screen can show.
+"""The kinds of facts that a preview is made of: each can be shown on any screen.
 
 A handler gives them (`DataHandler.preview`); a notebook, a command or the Dagster UI renders them.
 """

@@ -1,7 +1,7 @@
 """`AutoStoreIOManager`: keeps what assets and ops return in a store, and reads it back as their consumers ask.
 
 Where a value lies is `keys.py`, what a consumer gets is `loading.py`, how an output is written
-`writing.py`, and what the UI shows `metadata/`.
+`writing.py`, and what the UI shows `metadata.py`.
 """
 
 from typing import Any, Optional

@@ -1,1 +1,1 @@
-"""The places that ship with the library, and which scheme is served by which."""
+"""The places that ship with the library, and `schemes.py`, which knows who serves which scheme."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
+import os
 import uuid
 import weakref
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from autostore.plugins import (
     ParsedUri,
     StorageBackend,
     StorageConfig,
+    Turns,
     changed,
     content_type,
     exists_already,
@@ -29,7 +30,7 @@ class _Space:
     """The files of one memory URI, shared by all backends that name it."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.turns = Turns()
         self.files: dict[str, tuple[bytes, FileMetadata]] = {}
         self.writes = 0
 
@@ -37,7 +38,14 @@ class _Space:
 # `memory://name` lives as long as the process, `memory://` as long as a backend uses it.
 _named: dict[str, _Space] = {}
 _anonymous: weakref.WeakValueDictionary[str, _Space] = weakref.WeakValueDictionary()
-_guard = threading.Lock()
+
+
+def _forget_inherited() -> None:
+    for space in [*_named.values(), *_anonymous.values()]:
+        space.turns.forget()
+
+
+os.register_at_fork(after_in_child=_forget_inherited)
 
 
 class MemoryBackend(StorageBackend):
@@ -48,9 +56,8 @@ class MemoryBackend(StorageBackend):
     def __init__(self, uri: ParsedUri, config: StorageConfig) -> None:
         name = uri.rest or f"?{uuid.uuid4().hex}"  # "?": reopening it names the same private space
         super().__init__(ParsedUri("memory", name), config)
-        with _guard:
-            spaces = _anonymous if name.startswith("?") else _named
-            self._space = spaces.setdefault(name, _Space())
+        spaces = _anonymous if name.startswith("?") else _named
+        self._space = spaces.setdefault(name, _Space())
 
     def get_metadata(self, path: str) -> FileMetadata:
         """What `upload` returned."""
@@ -69,7 +76,7 @@ class MemoryBackend(StorageBackend):
     ) -> FileMetadata:
         """Replace the entry in one step."""
         data = file.read_bytes()
-        with self._space.lock:
+        with self._space.turns.take():
             old = self._space.files.get(path)
             if if_absent and old is not None:
                 raise exists_already(path, self.uri)
@@ -89,7 +96,7 @@ class MemoryBackend(StorageBackend):
 
     def delete(self, path: str, *, if_etag: str | None = None) -> None:
         """Drop the entry."""
-        with self._space.lock:
+        with self._space.turns.take():
             old = self._space.files.get(path)
             if if_etag is not None and (old is None or old[1].etag != if_etag):
                 raise changed(path, self.uri)
@@ -97,15 +104,13 @@ class MemoryBackend(StorageBackend):
 
     def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
         """The entries of one moment."""
-        with self._space.lock:
+        with self._space.turns.take():
             found = sorted((path, entry[1]) for path, entry in self._space.files.items() if path.startswith(prefix))
         return (metadata for _, metadata in found)
 
-    @contextlib.contextmanager
-    def lock(self, *paths: str, make: bool = True) -> Iterator[None]:
+    def lock(self, *paths: str, make: bool = True) -> AbstractContextManager[None]:
         """One lock for the whole space."""
-        with self._space.lock:
-            yield
+        return self._space.turns.take()
 
     def _entry(self, path: str) -> tuple[bytes, FileMetadata]:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from autostore.cache.entry import Entry
 from autostore.cache.folder import CacheFolder
 from autostore.config import StorageConfig
 from autostore.errors import StorageIOError
+from autostore.holding.descriptors import Descriptor, opened
 
 __all__ = ["Copies"]
 
@@ -63,76 +63,44 @@ class Copies:
             return None
         held = self._room.held(folder)
         if held is None:
-            with _first_download(folder) as alone:
-                if alone:
+            with self._room.first_download(folder) as lock:
+                if not lock.busy:
                     return self._confirmed(path, folder, new, None, stack)
+            self._room.wait_for_download(folder)
             held = self._room.held(folder)
         return self._confirmed(path, folder, new, held, stack)
 
     def _confirmed(
-        self, path: str, folder: Path, new: Path, held: tuple[Entry, int] | None, stack: contextlib.ExitStack
+        self, path: str, folder: Path, new: Path, held: tuple[Entry, Descriptor] | None, stack: contextlib.ExitStack
     ) -> _OpenCopy:
         assert self._room is not None
         if held is not None:
-            stack.callback(os.close, held[1])
+            stack.callback(held[1].close)
         found = self._backend.download(path, new, unless_etag=None if held is None else held[0].etag)
         if found is None:
             assert held is not None
             entry, descriptor = held
             self._room.used(folder)
             return _OpenCopy(descriptor, folder / entry.payload, entry.metadata(path))
-        descriptor = os.open(new, os.O_RDONLY | os.O_CLOEXEC)
-        stack.callback(os.close, descriptor)
+        descriptor = opened(new, os.O_RDONLY)
+        stack.callback(descriptor.close)
         return _OpenCopy(descriptor, self._room.keep(folder, new, found), found)
 
 
 class _OpenCopy(NamedTuple):
     """A copy in the cache; it may be evicted at any time."""
 
-    descriptor: int
+    descriptor: Descriptor
     file: Path
     metadata: FileMetadata
 
 
 def _pinned(copy: _OpenCopy, name: Path) -> Path:
     """The new `name` for the copy, which stays readable even if the file is evicted meanwhile."""
-    target = f"/proc/{os.getpid()}/fd/{copy.descriptor}"
+    target = f"/proc/{os.getpid()}/fd/{copy.descriptor.fileno()}"
     try:
         os.stat(target)
         os.symlink(target, name)
     except OSError:  # not Linux: the file itself, for the moment until it is opened
         return copy.file
     return name
-
-
-@contextlib.contextmanager
-def _first_download(folder: Path) -> Iterator[bool]:
-    """True for whoever may download; False, once that is over, for those who waited.
-
-    It saves double downloads where locks work, and does nothing where they do not.
-    """
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
-        yield True
-        return
-    alone = True
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            alone = False
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            _unlock(descriptor)
-        except OSError:
-            pass
-        yield alone
-    finally:
-        _unlock(descriptor)
-        os.close(descriptor)
-
-
-def _unlock(descriptor: int) -> None:
-    with contextlib.suppress(OSError):
-        # A child forked meanwhile shares the lock: closing alone would not release it.
-        fcntl.flock(descriptor, fcntl.LOCK_UN)

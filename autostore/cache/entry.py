@@ -26,8 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from autostore.backend import FileMetadata
+from autostore.holding.descriptors import Descriptor, opened
 
-__all__ = ["ENTRY", "Entry", "load", "opened", "publish"]
+__all__ = ["ENTRY", "Entry", "load", "open_payload", "publish"]
 
 ENTRY = "entry.json"
 _VERSION = 1
@@ -36,6 +37,9 @@ _EXTENSION = re.compile(r"\.[a-z0-9]{1,16}")
 SETTLED_NS = 20_000_000
 """A file that changes twice within one tick of the file system's clock (at most 10 ms) shows no
 difference, so its stat proves nothing about a checksum taken sooner after its last change."""
+
+SETTLED_COARSE_NS = 2_020_000_000
+"""The same where the file system keeps whole seconds only, or even ones."""
 
 WAIT_FROM = 8 << 20
 """From this size on, bytes, waiting for the tick costs less than a second checksum."""
@@ -79,9 +83,8 @@ class Entry:
 def load(folder: Path) -> Entry | None:
     """The entry in a folder; None where there is none that can be believed."""
     try:
-        descriptor = _open_file(folder / ENTRY)
-        with open(descriptor, "rb") as file:
-            check, _, text = file.read(1 << 20).partition(b"\n")
+        with _open_file(folder / ENTRY) as descriptor:
+            check, _, text = os.pread(descriptor.fileno(), 1 << 20, 0).partition(b"\n")
         if check.decode("ascii", "replace") != hashlib.sha256(text).hexdigest():
             return None
         fields = json.loads(text)
@@ -91,26 +94,18 @@ def load(folder: Path) -> Entry | None:
     return entry if entry is not None and entry.identity == folder.name else None
 
 
-def opened(folder: Path, entry: Entry) -> int | None:
-    """A descriptor of the payload, if its bytes are what the entry says; the caller closes it.
+def open_payload(folder: Path, entry: Entry) -> Descriptor | None:
+    """The payload, if its bytes are what the entry says; the caller closes it.
 
     A payload whose stat differs, or could not tell, is read through; if it is right, the
     entry is written anew, so that the next reader need not.
     """
-    try:
+    with contextlib.suppress(OSError):
         descriptor = _open_file(folder / entry.payload)
-    except OSError:
-        return None
-    try:
-        if _is_right(folder, entry, descriptor):
-            kept, descriptor = descriptor, -1
-            return kept
-        return None
-    except OSError:
-        return None
-    finally:
-        if descriptor >= 0:
-            os.close(descriptor)
+        if _is_right(folder, entry, descriptor.fileno()):
+            return descriptor
+        descriptor.close()
+    return None
 
 
 def publish(folder: Path, file: Path, metadata: FileMetadata) -> Path:
@@ -118,7 +113,7 @@ def publish(folder: Path, file: Path, metadata: FileMetadata) -> Path:
     suffix = Path(metadata.path).suffix
     suffix = suffix if _EXTENSION.fullmatch(suffix) else ""
     payload = hashlib.sha256(metadata.etag.encode()).hexdigest()[:32] + suffix
-    with open(file, "rb") as source:
+    with opened(file, os.O_RDONLY) as source:
         _replace(file, folder / payload)
         sha256, stamp = _checked(source.fileno())
     described = {
@@ -131,12 +126,12 @@ def publish(folder: Path, file: Path, metadata: FileMetadata) -> Path:
     return folder / payload
 
 
-def _open_file(file: Path) -> int:
+def _open_file(file: Path) -> Descriptor:
     """Open a regular file, and nothing else: a pipe would wait for a writer for ever."""
-    descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+    descriptor = opened(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if stat.S_ISREG(os.fstat(descriptor.fileno()).st_mode):
         return descriptor
-    os.close(descriptor)
+    descriptor.close()
     raise FileNotFoundError(file)
 
 
@@ -166,13 +161,14 @@ def _is_right(folder: Path, entry: Entry, descriptor: int) -> bool:
 def _checked(descriptor: int) -> tuple[str, list[Any] | None]:
     """Checksum of a file, and its stamp where nobody can have changed it unseen since."""
     before = os.fstat(descriptor)
-    if before.st_size >= WAIT_FROM and time.time_ns() - before.st_ctime_ns < SETTLED_NS:
+    settled_ns = SETTLED_NS if before.st_ctime_ns % 1_000_000_000 else SETTLED_COARSE_NS
+    if before.st_size >= WAIT_FROM and 0 <= time.time_ns() - before.st_ctime_ns < SETTLED_NS == settled_ns:
         time.sleep(SETTLED_NS / 1e9)
     begun = time.time_ns()
     digest = hashlib.sha256()
     for block in _blocks(descriptor):
         digest.update(block)
-    settled = begun - before.st_ctime_ns >= SETTLED_NS and _stamp(os.fstat(descriptor)) == _stamp(before)
+    settled = begun - before.st_ctime_ns >= settled_ns and _stamp(os.fstat(descriptor)) == _stamp(before)
     return digest.hexdigest(), _stamp(before) if settled else None
 
 
@@ -202,9 +198,8 @@ def _write(folder: Path, entry: Entry) -> None:
     try:
         new.write_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text)
         _replace(new, folder / ENTRY)
-    except BaseException:
+    finally:
         new.unlink(missing_ok=True)
-        raise
 
 
 def _remove_others(folder: Path, payload: str) -> None:

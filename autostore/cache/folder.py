@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autostore.backend import FileMetadata
-from autostore.cache.entry import ENTRY, Entry, load, opened, publish
+from autostore.cache.entry import ENTRY, Entry, load, open_payload, publish
 from autostore.config import StorageConfig
-from autostore.disk.locks import FolderLocks
+from autostore.disk.locks import FolderLock, FolderLocks
 from autostore.errors import StoragePermissionError, from_os_error
 from autostore.guard.foreign import let_pass
+from autostore.holding.descriptors import Descriptor, opened
 from autostore.optional import require
 
 __all__ = ["CacheFolder"]
@@ -44,7 +45,7 @@ class CacheFolder:
         self._parent = config.cache_dir
         self._limit = config.cache_max_bytes
         self._expiry = config.cache_expiry_hours * 3600
-        self._locks = FolderLocks()
+        self._locks = FolderLocks(config.timeout)
 
     def folder(self, identity: str) -> Path:
         """The folder of one file's copy, in a private root; it need not exist."""
@@ -56,18 +57,17 @@ class CacheFolder:
 
         While it is there nobody can remove the folder.
         """
-        file = _created(folder)
+        file = folder / f"{uuid.uuid4().hex}.new"
         try:
-            yield file
+            yield file if _create(folder, file) else None
         finally:
-            if file is not None:
-                with contextlib.suppress(OSError):
-                    file.unlink(missing_ok=True)
-                with contextlib.suppress(OSError):
-                    folder.rmdir()  # where nothing was published
+            with contextlib.suppress(OSError):
+                file.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # where nothing was published
 
-    def held(self, folder: Path) -> tuple[Entry, int] | None:
-        """An undamaged, unexpired copy, to be confirmed by its backend: its entry and a descriptor to close."""
+    def held(self, folder: Path) -> tuple[Entry, Descriptor] | None:
+        """An undamaged, unexpired copy, to be confirmed by its backend: its entry and payload, to be closed."""
         with contextlib.suppress(OSError):
             if self._is_expired(os.stat(folder / ENTRY).st_mtime):
                 return None
@@ -76,10 +76,22 @@ class CacheFolder:
             entry = load(folder)
             if entry is None:
                 return None
-            descriptor = opened(folder, entry)
+            descriptor = open_payload(folder, entry)
             if descriptor is not None:
                 return entry, descriptor
         return None
+
+    def first_download(self, folder: Path) -> FolderLock:
+        """Entered: not `busy` for whoever may download; `busy` for those for whom somebody else does.
+
+        It saves double downloads where locks work, and does nothing where they do not.
+        """
+        return self._locks.attempt(str(folder))
+
+    def wait_for_download(self, folder: Path) -> None:
+        """Wait until whoever downloads is done, but not for longer than the timeout."""
+        with contextlib.suppress(OSError), self._locks.hold(str(folder)):
+            pass
 
     def used(self, folder: Path) -> None:
         """Note that the copy was of use now."""
@@ -232,13 +244,15 @@ def _looked_at(folder: str) -> _Copy:
 
 def _read_total(root: Path) -> int | None:
     try:
-        return int((root / TOTAL).read_bytes())
+        with opened(root / TOTAL, os.O_RDONLY | os.O_NONBLOCK) as file:
+            return int(os.pread(file.fileno(), 32, 0))
     except (OSError, ValueError):
         return None
 
 
 def _write_total(root: Path, total: int) -> None:
-    (root / TOTAL).write_bytes(b"%d" % total)
+    with opened(root / TOTAL, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK, 0o600) as file:
+        os.write(file.fileno(), b"%d" % total)
 
 
 def _unlink(files: Iterator[str] | list[str]) -> None:
@@ -247,15 +261,14 @@ def _unlink(files: Iterator[str] | list[str]) -> None:
             os.unlink(file)
 
 
-def _created(folder: Path) -> Path | None:
+def _create(folder: Path, file: Path) -> bool:
     for _ in range(FOLDER_ATTEMPTS):
-        file = folder / f"{uuid.uuid4().hex}.new"
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
-            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            opened(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600).close()
         except FileNotFoundError:
             continue  # somebody removed the empty folder in between
         except OSError:
-            return None
-        return file
-    return None
+            return False
+        return True
+    return False

@@ -1,4 +1,4 @@
-"""A failing disk, in the words of the operating system.
+"""Turns what libraries say of a failing disk into the operating system's own error.
 
 Some libraries report it as an error of their own; taken for a refusal, it would send the
 value on to the next format, and hide the reason.

@@ -2,6 +2,10 @@
 
 They exclude writers of all threads and processes on one machine. Where the file system has
 none, the work goes on unlocked and `holds` says so: whoever must be sure refuses then.
+
+A lock belongs to the frame whose `with` block takes it. An interrupt can end that frame before
+`__exit__` is reached, and a traceback that somebody keeps then keeps the descriptor open; so
+whoever waits asks whether the frame of the holder still runs, and if not takes the lock away.
 """
 
 from __future__ import annotations
@@ -10,101 +14,252 @@ import contextlib
 import errno
 import fcntl
 import os
+import random
 import threading
-from collections.abc import Iterator
+import time
+import weakref
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from types import FrameType
+from typing import Self
 
-__all__ = ["FolderLocks"]
+from autostore.holding.descriptors import Descriptor, opened
+from autostore.holding.frames import has_ended, owning_frame
+
+__all__ = ["FolderLock", "FolderLockSet", "FolderLocks", "make_folders"]
 
 # What flock answers where it is not supported; see flock(2).
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
-# Descriptors of this process that hold a lock: a forked child inherits them all, and would
-# keep the locks after the parent died.
-_open: set[int] = set()
+FIRST_PAUSE = 0.0002
+LONGEST_PAUSE = 0.01
+"""Seconds between two tries: nothing can wait for a `flock` and also give up in time."""
+
+# The locks of this process, by thread and folder. Weak, so that a lock whose frame is gone is gone.
+_taken: weakref.WeakValueDictionary[tuple[int, str], FolderLock] = weakref.WeakValueDictionary()
 
 
 def _drop_inherited() -> None:
-    for descriptor in _open:
-        with contextlib.suppress(OSError):
-            os.close(descriptor)
-    _open.clear()
+    # A forked child shares the locks of its parent, and would keep them after the parent died.
+    for lock in list(_taken.values()):
+        lock.close()
+    _taken.clear()
 
 
 os.register_at_fork(after_in_child=_drop_inherited)
 
 
-class _Held(threading.local):
-    """The folders that this thread has locked, and those where locking does not work."""
-
-    def __init__(self) -> None:
-        self.folders: dict[str, bool] = {}
-
-
 class FolderLocks:
-    """Locks on folders, as context managers."""
+    """Locks on folders, for one store."""
 
-    def __init__(self) -> None:
-        self._held = _Held()
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
 
     def holds(self, folder: str) -> bool:
         """Whether this thread holds a lock on the folder that really excludes others."""
-        return self._held.folders.get(folder, False)
+        lock = _taken.get((threading.get_ident(), folder))
+        return lock is not None and lock.excludes and lock.is_held()
 
-    @contextlib.contextmanager
-    def hold(self, folder: str, *, make: bool = False, durable: bool = False) -> Iterator[None]:
-        """Wait for the folder's lock; with `make` the folder is made, else a missing one needs no lock."""
-        if folder in self._held.folders:
-            yield
-            return
-        descriptor = _acquire(folder, make=make, durable=durable)
+    def hold(self, folder: str, *, make: bool = False, durable: bool = False) -> FolderLock:
+        """Wait for the folder's lock; with `make` the folder is made, else a missing one needs no lock.
+
+        `TimeoutError` (ETIMEDOUT) where somebody else keeps it for longer than the store's timeout.
+        """
+        return FolderLock(folder, self._timeout, make=make, durable=durable)
+
+    def hold_all(
+        self, folders: Iterable[str], *, make: bool, durable: bool, translated: AbstractContextManager[None]
+    ) -> FolderLockSet:
+        """The locks of several folders; errors of taking them pass through `translated`."""
+        return FolderLockSet([self.hold(folder, make=make, durable=durable) for folder in folders], translated)
+
+    def attempt(self, folder: str) -> FolderLock:
+        """The lock without waiting: `excludes` while it is held here, `busy` where someone else holds it."""
+        return FolderLock(folder, 0)
+
+
+class FolderLock:
+    """A thread's lock on one folder, as a context manager.
+
+    Attributes:
+        excludes: it is held, and keeps others out.
+        busy: somebody else held it, and it was not waited for.
+        taken: its block runs.
+        frame: whose `with` block it protects; None: of the one that enters it.
+    """
+
+    def __init__(self, folder: str, timeout: float, *, make: bool = False, durable: bool = False) -> None:
+        self._folder = folder
+        self._timeout = timeout
+        self._make = make
+        self._durable = durable
+        self._frame: FrameType | None = None
+        self._descriptor: Descriptor | None = None
+        self.excludes = False
+        self.busy = False
+        self.taken = False
+        self.frame: FrameType | None = None
+
+    def __enter__(self) -> Self:
+        name = threading.get_ident(), self._folder
+        outer = _taken.get(name)
+        if outer is not None and outer.taken and outer.is_held():
+            self.excludes = outer.excludes
+            return self
+        self._frame = self.frame or owning_frame()
+        # Known before anything is open, so that whoever waits finds it however this ends.
+        _taken[name] = self
         try:
-            self._held.folders[folder] = descriptor is not None
-            yield
-        finally:
-            del self._held.folders[folder]
-            _release(descriptor)
-
-    @contextlib.contextmanager
-    def attempt(self, folder: str) -> Iterator[bool]:
-        """The lock without waiting: True while it is held here, False where someone else holds it."""
-        if folder in self._held.folders:
-            yield True
-            return
-        descriptor = None
-        with contextlib.suppress(OSError):
-            descriptor = _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not _same(descriptor, folder):  # removed, and made anew by somebody who is in it
-                _release(descriptor)
-                descriptor = None
-        try:
-            yield descriptor is not None
-        finally:
-            _release(descriptor)
-
-
-def _acquire(folder: str, *, make: bool, durable: bool) -> int | None:
-    while True:
-        try:
-            descriptor = _lock(folder, fcntl.LOCK_EX)
-        except FileNotFoundError:
-            if not make:
-                return None
-            _make(folder, durable=durable)
-            continue
-        except NotADirectoryError:
-            if not make:
-                return None
+            if outer is not None and not outer.is_held():
+                outer.close()
+            self._acquire()
+            self.taken = not self.busy
+            return self
+        except BaseException as error:
+            self.release()
+            if isinstance(error, OSError) and not self._timeout:
+                return self  # an attempt that failed
             raise
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.release()
+
+    def is_held(self) -> bool:
+        """Whether the block that it protects still runs; where that cannot be known, it does."""
+        descriptor = self._descriptor
+        alive = descriptor is None or not descriptor.closed
+        return alive and not has_ended(self._frame)
+
+    def is_abandoned(self, folder: tuple[int, int]) -> bool:
+        """Whether it keeps this folder (inode, device) locked though its block has ended."""
+        descriptor = self._descriptor
+        if descriptor is None:
+            return False
+        try:
+            return _identity(os.fstat(descriptor.fileno())) == folder and has_ended(self._frame)
+        except (OSError, ValueError):
+            return False  # closed meanwhile
+
+    def release(self) -> None:
+        """Unlock and close; for the thread that took it only. Again does nothing."""
+        descriptor = self._descriptor
+        if descriptor is not None and not descriptor.closed:
+            # Closing alone would leave the lock with a child that was forked meanwhile.
+            with contextlib.suppress(OSError, ValueError):
+                fcntl.flock(descriptor.fileno(), fcntl.LOCK_UN)
+            descriptor.close()
+        self._frame, self.frame = None, None
+        self.excludes = self.taken = False
+
+    def close(self) -> None:
+        """Close without unlocking.
+
+        That would unlock the parent of a forked child; and where two threads close, one number may name two files.
+        """
+        if self._descriptor is not None:
+            self._descriptor.close()
+        self.excludes = False
+
+    def _acquire(self) -> None:
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                self._descriptor = opened(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+            except FileNotFoundError:
+                if not self._make:
+                    return
+                if time.monotonic() > deadline:
+                    raise
+                make_folders(self._folder, durable=self._durable)
+                continue
+            except NotADirectoryError:
+                if not self._make:
+                    return
                 raise
-            return None
-        if _same(descriptor, folder):
-            return descriptor
-        _release(descriptor)  # removed while we waited: lock the folder that is there now
+            if not self._locked(self._descriptor, deadline):
+                self._descriptor.close()
+                self._descriptor = None
+                return
+            if self._is_there(self._descriptor):
+                self.excludes = True
+                return
+            self._descriptor.close()
+            self.busy = not self._timeout
+            if self.busy:  # removed, and made anew by somebody who is in it
+                return
+            # Removed while we waited: lock the folder that is there now.
+
+    def _locked(self, descriptor: Descriptor, deadline: float) -> bool:
+        """Wait for the lock; False where there are none, or nobody waits for it."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                fcntl.flock(descriptor.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if self._take_abandoned(descriptor):
+                    continue
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise
+                return False
+            else:
+                return True
+            self._pause(pause, deadline)
+            if self.busy:
+                return False
+            pause = min(pause * 1.5, LONGEST_PAUSE)
+
+    def _pause(self, seconds: float, deadline: float) -> None:
+        left = deadline - time.monotonic()
+        if left > 0:
+            time.sleep(min(left, random.uniform(0.5, 1) * seconds))  # noqa: S311 - spreads rivals, keeps no secret
+        elif self._timeout:
+            reason = f"Somebody else has kept this folder locked for {self._timeout:g} seconds"
+            raise TimeoutError(errno.ETIMEDOUT, reason, self._folder)
+        else:
+            self.busy = True
+
+    def _take_abandoned(self, descriptor: Descriptor) -> bool:
+        """Release what an interrupted call of this process has left locked."""
+        folder = _identity(os.fstat(descriptor.fileno()))
+        abandoned = [lock for lock in list(_taken.values()) if lock.is_abandoned(folder)]
+        for lock in abandoned:
+            lock.close()
+        return bool(abandoned)
+
+    def _is_there(self, descriptor: Descriptor) -> bool:
+        try:
+            there = os.stat(self._folder)
+        except OSError:
+            return False
+        return _identity(os.fstat(descriptor.fileno())) == _identity(there)
 
 
-def _make(folder: str, *, durable: bool) -> None:
+class FolderLockSet:
+    """Several locks at once, taken in one order, so that two who want the same never wait for each other."""
+
+    def __init__(self, locks: list[FolderLock], translated: AbstractContextManager[None]) -> None:
+        self._locks = locks
+        self._translated = translated
+
+    def __enter__(self) -> None:
+        frame = owning_frame()
+        try:
+            with self._translated:
+                for lock in self._locks:
+                    lock.frame = frame
+                    lock.__enter__()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *exc_info: object) -> None:
+        for lock in self._locks:
+            lock.release()
+
+
+def make_folders(folder: str, *, durable: bool) -> None:
+    """Make a folder and those above it that are missing."""
     missing = []
     while folder and not os.path.isdir(folder):
         missing.append(folder)
@@ -118,38 +273,9 @@ def _make(folder: str, *, durable: bool) -> None:
 
 
 def _fsync_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with opened(folder, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
+        os.fsync(descriptor.fileno())
 
 
-def _lock(folder: str, operation: int) -> int:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, operation)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    _open.add(descriptor)
-    return descriptor
-
-
-def _same(descriptor: int, folder: str) -> bool:
-    try:
-        there = os.stat(folder)
-    except OSError:
-        return False
-    mine = os.fstat(descriptor)
-    return (mine.st_ino, mine.st_dev) == (there.st_ino, there.st_dev)
-
-
-def _release(descriptor: int | None) -> None:
-    if descriptor is None:
-        return
-    _open.discard(descriptor)
-    with contextlib.suppress(OSError):
-        # Closing alone would leave the lock with a child that was forked meanwhile.
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-    os.close(descriptor)
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_ino, status.st_dev

@@ -1,39 +1,35 @@
-"""Temporary folders that never outlive their use: private, locked while in use, swept after a crash."""
+"""Temporary folders that never outlive their use: private, locked while in use, swept after a crash.
+
+A folder goes once its store is closed *and* nobody works in it: a call that runs beside `close()` ends in peace.
+"""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
+import itertools
 import os
 import shutil
 import sys
 import tempfile
-import threading
 import time
 import uuid
 import weakref
 from pathlib import Path
+from typing import Self
 
-__all__ = ["Scratch"]
+from autostore.holding.descriptors import Descriptor, opened
+
+__all__ = ["Scratch", "ScratchFile", "ScratchFiles"]
 
 SWEEP_AFTER = 24 * 3600.0
 """Seconds after which a folder that nobody holds a lock on is what a killed process left."""
 
 _PREFIX = "autostore-"
 
-
-class _Guard:
-    """Makes one folder at a time; renewed in a forked child, where its holder may not exist."""
-
-    def __init__(self) -> None:
-        self.renew()
-
-    def renew(self) -> None:
-        self.lock = threading.Lock()
-
-
-_guard = _Guard()
-os.register_at_fork(after_in_child=_guard.renew)
+_numbers = itertools.count()
+"""Names of new files: a scratch folder is private to one process, so a number is as good as a uuid, at no cost."""
 
 
 class Scratch:
@@ -45,65 +41,194 @@ class Scratch:
 
     def __init__(self, parent: str | Path | None) -> None:
         self._parent = parent
-        self._pid = 0
-        self._folder: Path | None = None
-        self._finalizer: weakref.finalize[..., Scratch] | None = None
+        self._rooms: dict[int, _Room] = {}
 
     def folder(self) -> Path:
         """The folder of this process; made again after `close()`, after a fork, or if it was removed."""
-        folder = self._folder
-        if folder is not None and self._pid == os.getpid() and os.path.isdir(folder):
-            return folder
-        with _guard.lock:
-            if self._folder is None or self._pid != os.getpid() or not self._folder.is_dir():
-                self._open()
-            assert self._folder is not None
-            return self._folder
+        return self._current().folder
+
+    def files(self) -> ScratchFiles:
+        """Names for the files of one call."""
+        while True:
+            room = self._current()
+            files = ScratchFiles(room)
+            # Who closes lets go of the room first, and then asks for its users.
+            if self._rooms.get(os.getpid()) is room:
+                return files
+
+    def file(self, suffix: str = "") -> ScratchFile:
+        """A fresh name, removed at the end if it is still there."""
+        return ScratchFile(self.files(), suffix)
 
     def holds(self, file: Path) -> bool:
         """Whether a file lies directly in the folder of this process."""
+        room = self._rooms.get(os.getpid())
         # As text: the parent of a path costs as much as a system call.
-        return self._folder is not None and os.path.dirname(file) == str(self._folder) and self._pid == os.getpid()
+        return room is not None and os.path.dirname(file) == room.name
 
     def close(self) -> None:
-        """Remove the folder and everything in it; another process's folder is left alone."""
-        with _guard.lock:
-            if self._finalizer is not None and self._pid == os.getpid():
-                self._finalizer()
-            self._folder, self._finalizer = None, None
+        """Remove the folder and everything in it once nobody works there; another process's is left alone."""
+        room = self._rooms.pop(os.getpid(), None)
+        if room is not None and not room.is_used():
+            _remove(room.name)
+        _remove_dropped()
 
-    def _open(self) -> None:
-        parent = Path(self._parent) if self._parent is not None else Path(tempfile.gettempdir())
+    def _current(self) -> _Room:
+        process = os.getpid()
+        room = self._rooms.get(process)
+        if room is not None and os.path.isdir(room.name):
+            return room
+        # No lock: a signal handler may come here while this very thread is here.
+        if room is not None:
+            self._rooms.pop(process, None)
+        return self._rooms.setdefault(process, _Room(self._parent))
+
+
+class _Room:
+    """A folder on disk, there for as long as somebody refers to it."""
+
+    name = ""
+
+    def __init__(self, parent: str | Path | None) -> None:
+        parent = Path(parent) if parent is not None else Path(tempfile.gettempdir())
         parent.mkdir(parents=True, exist_ok=True)
         _sweep(parent)
-        folder = parent / f"{_PREFIX}{uuid.uuid4().hex}"
-        folder.mkdir(mode=0o700)
-        descriptor = _locked(folder)
-        if self._finalizer is not None:
-            self._finalizer.detach()  # inherited by fork: the parent's to remove
-        self._finalizer = weakref.finalize(self, _remove, folder, descriptor, os.getpid())
-        # Children of multiprocessing end without running weakref's finalizers.
-        util = sys.modules.get("multiprocessing.util")
-        if util is not None:
-            util.Finalize(self, self._finalizer, exitpriority=0)
-        self._folder, self._pid = folder, os.getpid()
+        self.folder = parent / f"{_PREFIX}{uuid.uuid4().hex}"
+        self.name = str(self.folder)
+        self.users: dict[int, weakref.ref[ScratchFiles]] = {}
+        # Known before it is there, so that no interrupt can leave it behind.
+        _rooms[self.name] = weakref.ref(self)
+        _at_exit_of_children()
+        self.folder.mkdir(mode=0o700)
+        self._lock = _locked(self.folder)
+
+    def __del__(self) -> None:
+        _remove(self.name)
+
+    def is_used(self) -> bool:
+        """Whether some call has files here."""
+        return any(user() is not None for user in list(self.users.values()))
+
+    def let_go(self) -> None:
+        """Close the lock that a fork inherited."""
+        lock = getattr(self, "_lock", None)
+        if lock is not None:
+            lock.close()
 
 
-def _remove(folder: Path, descriptor: int | None, pid: int) -> None:
-    if pid != os.getpid():
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    if descriptor is not None:
-        os.close(descriptor)
+class ScratchFiles:
+    """A scratch folder during one call: the files that it named are removed at its end, if they are still there."""
+
+    def __init__(self, room: _Room) -> None:
+        self._names: list[str] = []
+        self._room = room
+        room.users[id(self)] = weakref.ref(self)
+
+    def __truediv__(self, name: str) -> Path:
+        """The file of this name, as with the folder's path; from now on it is one to be removed."""
+        file = f"{self._room.name}/{name}"
+        self._names.append(file)
+        return Path(file)
+
+    def remove(self) -> None:
+        """Remove what is left; what an interrupt leaves of it is done when nobody refers to this."""
+        while self._names:
+            name = self._names[-1]
+            # Half the price of an unlink that fails, as it would after a rename.
+            if os.access(name, os.F_OK, follow_symlinks=False):
+                with contextlib.suppress(OSError):
+                    os.unlink(name)
+            with contextlib.suppress(IndexError):
+                self._names.pop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.remove()
+
+    def __del__(self) -> None:
+        room = getattr(self, "_room", None)  # None where an interrupt came first
+        if room is not None:
+            self.remove()
+            room.users.pop(id(self), None)
 
 
-def _locked(folder: Path) -> int | None:
+class ScratchFile:
+    """One temporary file, as a context manager."""
+
+    def __init__(self, files: ScratchFiles, suffix: str) -> None:
+        self._files = files
+        self._suffix = suffix
+
+    def __enter__(self) -> Path:
+        return self._files / f"{next(_numbers)}.tmp{self._suffix}"
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._files.remove()
+
+
+# Every folder that this process made and has not removed yet, by name.
+_rooms: dict[str, weakref.ref[_Room]] = {}
+
+
+def _remove(name: str) -> None:
+    if name in _rooms:
+        with contextlib.suppress(OSError):
+            # `shutil.rmtree` keeps descriptors that an interrupt would lose; there are hardly ever folders here.
+            for entry in os.scandir(name):
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                else:
+                    os.unlink(entry.path)
+            os.rmdir(name)
+        _rooms.pop(name, None)
+
+
+def _remove_dropped() -> None:
+    """Remove folders that nobody refers to and whose removal was interrupted."""
+    for name, room in list(_rooms.items()):
+        if room() is None:
+            _remove(name)
+
+
+def _remove_all() -> None:
+    for name in list(_rooms):
+        _remove(name)
+
+
+class _Children:
+    """Whether children of multiprocessing, which end without `atexit`, are told to clean up: once a process."""
+
+    told = 0
+
+
+def _at_exit_of_children() -> None:
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None and _Children.told != os.getpid():
+        _Children.told = os.getpid()
+        util.Finalize(None, _remove_all, exitpriority=0)
+
+
+def _forget_inherited() -> None:
+    for inherited in list(_rooms.values()):
+        room = inherited()
+        if room is not None:
+            room.let_go()
+    _rooms.clear()  # the parent's to remove
+
+
+atexit.register(_remove_all)
+os.register_at_fork(after_in_child=_forget_inherited)
+
+
+def _locked(folder: Path) -> Descriptor | None:
     """A descriptor that holds the lock; None where somebody else does or locks do not work."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    descriptor = opened(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        os.close(descriptor)
+        descriptor.close()
         return None
     return descriptor
 
@@ -116,7 +241,7 @@ def _sweep(parent: Path) -> None:
                     descriptor = _locked(Path(entry.path))
                     if descriptor is not None:
                         shutil.rmtree(entry.path, ignore_errors=True)
-                        os.close(descriptor)
+                        descriptor.close()
 
 
 def _abandoned(entry: os.DirEntry[str]) -> bool:

@@ -17,12 +17,17 @@ Comparer = Callable[[Any, Any, Again], bool]
 
 _families: dict[str, Comparer] = {}
 
+_MOST_KNOWN = 1000
+_known: dict[type, Comparer | None] = {}
+"""Of the classes that were asked for; a class's module is loaded, so that the answer stays."""
+
 
 def add_comparers(families: Mapping[str, Comparer]) -> None:
     """Compare instances of each `"module.Class"`, and of its subclasses, so from now on."""
-    global _families  # noqa: PLW0603 - one assignment, so that readers in other threads see the old table or the new
+    global _families, _known  # noqa: PLW0603 - one assignment, so that readers in other threads see the old table or the new
     if families.items() - _families.items():
         # The newest first, as its class may be a subclass of an older one's.
+        _known = {}
         _families = {**families, **{name: old for name, old in _families.items() if name not in families}}
 
 
@@ -31,9 +36,18 @@ def comparer(value: Any) -> Comparer | None:
 
     No library is imported for asking: a value of a class whose module is not loaded cannot be.
     """
+    known, kind = _known, type(value)
+    if kind not in known:
+        if len(known) >= _MOST_KNOWN:
+            known.clear()
+        known[kind] = _find(kind)
+    return known.get(kind)
+
+
+def _find(kind: type) -> Comparer | None:
     for name, compare in _families.items():
         module, _, cls = name.rpartition(".")
         family = loaded_type(module, cls)
-        if family is not None and isinstance(value, family):
+        if family is not None and issubclass(kind, family):
             return compare
     return None

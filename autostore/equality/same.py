@@ -13,6 +13,7 @@ import datetime as dt
 import decimal
 import enum
 import math
+import pathlib
 import pickle
 import types
 from collections.abc import Callable
@@ -20,10 +21,12 @@ from typing import Any
 
 from autostore.equality.families import Again, comparer
 from autostore.equality.images import are_images
+from autostore.equality.times import same_moment, same_zone
 
 __all__ = ["same"]
 
-_PLAIN = frozenset({str, int, bool, bytes, bytearray, type(None), range, type(Ellipsis)})
+_PLAIN = frozenset({str, int, bool, bytes, bytearray, type(None), type(Ellipsis)})
+_BUILTIN = frozenset({float, complex, dict, list, tuple, set, frozenset, dt.datetime, dt.date})
 _BY_IDENTITY = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType, enum.Enum)
 
 
@@ -53,7 +56,7 @@ def same(first: Any, second: Any) -> bool:
 
 def _compare(first: Any, second: Any, again: Again) -> bool:
     """Compare two values; `again` notes their parts, which are compared after them."""
-    library = comparer(first)
+    library = None if type(first) in _BUILTIN else comparer(first)
     if isinstance(first, _BY_IDENTITY) or (type(first) is not type(second) and not are_images(first, second)):
         return False
     if library is not None:
@@ -72,7 +75,11 @@ def _compare(first: Any, second: Any, again: Again) -> bool:
 
 
 def _state(value: Any) -> Any:
-    return getattr(value, "__dict__", None)
+    """The attributes; without the parameters with which a generic class was called, which say nothing of the value."""
+    state = getattr(value, "__dict__", None)
+    if type(state) is dict and "__orig_class__" in state:
+        return {name: part for name, part in state.items() if name != "__orig_class__"}
+    return state
 
 
 def _same_float(first: float, second: float, _again: Again) -> bool:
@@ -104,6 +111,8 @@ def _same_sequence(first: Any, second: Any, again: Again) -> bool:
 
 
 def _same_set(first: Any, second: Any, _again: Again) -> bool:
+    if _PLAIN.issuperset(map(type, first)) and _PLAIN.issuperset(map(type, second)):
+        return {(type(item), item) for item in first} == {(type(item), item) for item in second}
     rest = list(second)
     for item in first:
         found = next((i for i, other in enumerate(rest) if same(item, other)), None)
@@ -113,15 +122,12 @@ def _same_set(first: Any, second: Any, _again: Again) -> bool:
     return not rest
 
 
-def _same_time(first: Any, second: Any, _again: Again) -> bool:
-    if first.replace(tzinfo=None) != second.replace(tzinfo=None) or first.fold != second.fold:
-        return False
-    zones = first.tzinfo, second.tzinfo
-    if None in zones or repr(zones[0]) == repr(zones[1]):
-        return repr(zones[0]) == repr(zones[1])
-    # Each library has its own class of fixed offsets; a zone with rules has no offset without a date.
-    offset = zones[0].utcoffset(None)
-    return offset is not None and bool(offset == zones[1].utcoffset(None))
+def _same_parts(first: Any, second: Any, again: Again) -> bool:
+    return all(again(getattr(first, name), getattr(second, name)) for name in ("start", "stop", "step"))
+
+
+def _same_path(first: Any, second: Any, _again: Again) -> bool:
+    return str(first) == str(second)  # paths for which case means nothing are equal and differ
 
 
 def _same_decimal(first: decimal.Decimal, second: decimal.Decimal, _again: Again) -> bool:
@@ -147,6 +153,9 @@ _COMPARERS: list[tuple[Any, Callable[[Any, Any, Again], bool]]] = [
     (dict, _same_mapping),
     ((list, tuple, collections.deque), _same_sequence),
     ((set, frozenset), _same_set),
-    ((dt.datetime, dt.time), _same_time),
+    ((dt.datetime, dt.time), same_moment),
+    (dt.tzinfo, same_zone),
+    ((range, slice), _same_parts),
+    (pathlib.PurePath, _same_path),
     (decimal.Decimal, _same_decimal),
 ]

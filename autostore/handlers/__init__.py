@@ -8,8 +8,10 @@ from autostore.guard.ceiling import Ceiling
 from autostore.handler import DataHandler
 from autostore.handlers.arrays import NpyHandler, NpzHandler
 from autostore.handlers.binary import BytesHandler
+from autostore.handlers.bundle import BundleHandler
 from autostore.handlers.images import ImageHandler
 from autostore.handlers.json import JSONHandler, JSONLinesHandler
+from autostore.handlers.members import Handlers
 from autostore.handlers.models import DataclassHandler, PydanticHandler
 from autostore.handlers.pickles import PickleHandler
 from autostore.handlers.sparse import SparseHandler
@@ -17,6 +19,7 @@ from autostore.handlers.tables.csv import CSVHandler
 from autostore.handlers.tables.parquet import ParquetHandler
 from autostore.handlers.tensors import TorchHandler
 from autostore.handlers.text import TextHandler
+from autostore.handlers.typed.handler import TypedHandler
 from autostore.handlers.yaml import YAMLHandler
 from autostore.media import add_types
 
@@ -29,9 +32,13 @@ def introduce(handler: DataHandler | type[DataHandler]) -> None:
     add_types(handler.media_types)
 
 
-def builtin_handlers(config: StorageConfig) -> list[DataHandler]:
-    """A new set for one store; those whose files may hold code obey `config`."""
-    handlers: list[DataHandler] = [
+def builtin_handlers(config: StorageConfig, handlers: Handlers | None = None) -> list[DataHandler]:
+    """A new set for one store; those whose files may hold code obey `config`.
+
+    `handlers` gives all handlers of the store as they are asked, plugins' too, for the members of bundles.
+    """
+    own: list[DataHandler] = []
+    own += [
         ParquetHandler(),
         CSVHandler(),
         NpyHandler(),
@@ -46,12 +53,14 @@ def builtin_handlers(config: StorageConfig) -> list[DataHandler]:
         JSONLinesHandler(),
         JSONHandler(),
         YAMLHandler(),
+        TypedHandler(config),
+        BundleHandler(config, handlers or (lambda: sorted(own, key=lambda handler: -handler.priority))),
         PickleHandler(config),
     ]
     ceiling = Ceiling(config.max_read_bytes)
-    for handler in handlers:
+    for handler in own:
         handler.ceiling = ceiling
-    return handlers
+    return own
 
 
 for _handler in builtin_handlers(StorageConfig()):

@@ -10,7 +10,7 @@ import math
 import os
 import zipfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.equality.arrays import ARRAYS
@@ -21,7 +21,7 @@ from autostore.optional import loaded_type, require
 from autostore.preview import Preview
 from autostore.previews import arrays, records
 
-__all__ = ["NpyHandler", "NpzHandler", "check_members"]
+__all__ = ["MAP_FROM", "NpyHandler", "NpzHandler", "check_dtype", "check_members", "read_array"]
 
 MAP_FROM = 16 * 1024 * 1024
 # A header holds the dtype as text, and NumPy's default limit of 10,000 refuses wide records.
@@ -55,22 +55,9 @@ class NpyHandler(DataHandler):
         """The array; from 16 MiB on its pages are read when used, and writing to it changes only it."""
         with open(file_path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            shape, fortran, dtype = _read_header(file)
-            offset = file.tell()
-            nbytes = math.prod(shape) * dtype.itemsize
-            if nbytes > size - offset:
-                raise CorruptDataError(f"The array needs {nbytes} bytes, and the file ends after {size - offset}.")
-            if nbytes < MAP_FROM:
-                self.ceiling.check(nbytes, "The array")
-            np = require("numpy")
-            order: Literal["F", "C"] = "F" if fortran else "C"
-            if nbytes >= MAP_FROM:
-                mapped = np.memmap(file, dtype=dtype, mode="c", offset=offset, shape=shape, order=order)
-                return mapped.view(np.ndarray)
-            if dtype.names is None and dtype.itemsize and min(shape, default=0) >= 0:
-                return np.fromfile(file, dtype=dtype, count=math.prod(shape)).reshape(shape, order=order)
-            file.seek(0)  # NumPy's own reading also decodes UTF-8 in the names of fields, and refuses what is odd
-            return np.lib.format.read_array(file, allow_pickle=False, max_header_size=MAX_HEADER)
+            if size < MAP_FROM:  # larger ones are mapped
+                self.ceiling.check(size, "The array")
+            return read_array(file, size)
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write the array; objects and dtypes that the header cannot name are refused."""
@@ -84,6 +71,25 @@ class NpyHandler(DataHandler):
     def preview(self, data: Any) -> Preview:
         """Shape, dtype and range."""
         return arrays.array(data)
+
+
+def read_array(file: IO[bytes], end: int) -> Any:
+    """The array that begins where `file` stands and must not go beyond `end`; a large one is a private memory map."""
+    begin = file.tell()
+    shape, fortran, dtype = _read_header(file)
+    offset = file.tell()
+    nbytes = math.prod(shape) * dtype.itemsize
+    if nbytes > end - offset:
+        raise CorruptDataError(f"The array needs {nbytes} bytes, and the file ends after {end - offset}.")
+    np = require("numpy")
+    order: Literal["F", "C"] = "F" if fortran else "C"
+    if nbytes >= MAP_FROM:
+        mapped = np.memmap(file, dtype=dtype, mode="c", offset=offset, shape=shape, order=order)
+        return mapped.view(np.ndarray)
+    if dtype.names is None and dtype.itemsize and min(shape, default=0) >= 0:
+        return np.fromfile(file, dtype=dtype, count=math.prod(shape)).reshape(shape, order=order)
+    file.seek(begin)  # NumPy's own reading also decodes UTF-8 in the names of fields, and refuses what is odd
+    return np.lib.format.read_array(file, allow_pickle=False, max_header_size=MAX_HEADER)
 
 
 class NpzHandler(DataHandler):
@@ -100,6 +106,9 @@ class NpzHandler(DataHandler):
     def priority(self) -> int:
         """Just below the single array."""
         return 9
+
+    def in_bundle(self) -> None:
+        """Never: its arrays are members themselves."""
 
     def can_handle_data(self, data: Any) -> bool:
         """By the type of every key and value."""

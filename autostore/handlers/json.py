@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from autostore.errors import UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling, read_whole
 from autostore.handler import DataHandler
+from autostore.handlers.plain import judge
 
 __all__ = ["JSONHandler", "JSONLinesHandler", "check_json", "parse_json", "read_json"]
 
@@ -20,37 +21,50 @@ __all__ = ["JSONHandler", "JSONLinesHandler", "check_json", "parse_json", "read_
 MAX_DEPTH = 400
 # Bytes in memory of a list or dict and of a text, and how often its size `[{},{},...]` takes at most.
 OBJECT_BYTES, TEXT_BYTES, MOST_UNFOLDED = 64, 50, 32
+# Judging by levels costs microseconds a level, which only pays for values that are larger.
+_SMALL = 200
 _LEAVES = frozenset({str, int, float, bool, type(None)})
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False).encode
 
 
-def check_json(value: Any, depth: int = 0) -> None:
+def check_json(value: Any) -> None:
     """Refuse every type that JSON would give back as another; NaN and huge ints fail in the encoder."""
     kind = type(value)
     if kind in _LEAVES:
         return
-    if depth > MAX_DEPTH:
-        raise UnsupportedFormatError(f"JSON here is nested at most {MAX_DEPTH} deep. Store it under a bare key.")
-    if kind is dict:
+    problem = f"JSON would not give a {kind.__qualname__} back as such"
+    if kind is dict or kind is list:
+        problem = "" if _is_small_and_plain(value, _SMALL) > 0 else judge(value, MAX_DEPTH).problem
+    if problem:
+        raise UnsupportedFormatError(f"This is not plain JSON: {problem}. Convert it, or store it under a bare key.")
+
+
+def _is_small_and_plain(value: Any, room: int) -> int:
+    """How many more nodes there may be; 0 or less where the value is large, deep, or not plain."""
+    room -= len(value) + _SMALL // 16
+    if room <= 0:
+        return room
+    if type(value) is dict:
         for key in value:
             if type(key) is not str:
-                raise UnsupportedFormatError(
-                    f"JSON keys are str, and {key!r:.80} is a {type(key).__qualname__}. Convert it, or use a bare key."
-                )
-        children = value.values()
-    elif kind is list:
-        children = value
-    else:
-        raise UnsupportedFormatError(
-            f"JSON would not give a {kind.__qualname__} back as such. Convert it, or use a bare key."
-        )
-    for child in children:
+                return 0
+        value = value.values()
+    for child in value:
         if type(child) not in _LEAVES:
-            check_json(child, depth + 1)
+            if type(child) is not dict and type(child) is not list:
+                return 0
+            room = _is_small_and_plain(child, room)
+            if room <= 0:
+                return room
+    return room
 
 
 def _dump(value: Any) -> bytes:
     check_json(value)
+    return _text(value)
+
+
+def _text(value: Any) -> bytes:
     try:
         return _encode(value).encode("utf-8")
     except UnicodeEncodeError as error:
@@ -81,7 +95,8 @@ def read_json(file: Path, ceiling: Ceiling) -> str:
 
 
 def _dump_lines(rows: list[Any]) -> bytes:
-    return b"".join(_dump(row) + b"\n" for row in rows)
+    check_json(rows)  # as a whole, before the first is written
+    return b"".join(_text(row) + b"\n" for row in rows)
 
 
 def _parse_lines(text: str) -> list[Any]:
@@ -103,6 +118,9 @@ class JSONHandler(DataHandler):
     def priority(self) -> int:
         """Below text, bytes and JSON lines."""
         return 6
+
+    def in_bundle(self) -> None:
+        """Never: it stands in the bundle's own JSON."""
 
     def can_handle_data(self, data: Any) -> bool:
         """Exactly the types that JSON has."""

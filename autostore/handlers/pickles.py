@@ -41,6 +41,9 @@ class PickleHandler(DataHandler):
         """Asked last."""
         return -100
 
+    def in_bundle(self) -> None:
+        """Never: a bundle holds no code."""
+
     def can_handle_data(self, data: Any) -> bool:
         """Everything; whether it pickles is known when it is tried."""
         return True

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from autostore.config import StorageConfig
+from autostore.disk.scratch import ScratchFiles
 from autostore.errors import InvalidConfigError, StorageError, UnsupportedFormatError, compose
 from autostore.handler import DataHandler
 from autostore.handlers import builtin_handlers, introduce
@@ -35,7 +36,7 @@ class HandlerRegistry:
     """The handlers of one store, asked in the order of their priority."""
 
     def __init__(self, config: StorageConfig) -> None:
-        own = builtin_handlers(config)
+        own = builtin_handlers(config, lambda: self._handlers)
         self._raw = next(handler for handler in own if type(handler) is BytesHandler)
         self._own_extensions = frozenset(extension for handler in own for extension in handler.extensions)
         self._handlers: tuple[DataHandler, ...] = ()
@@ -130,7 +131,7 @@ class HandlerRegistry:
             raise UnsupportedFormatError(compose(problem, key=key, uri=uri, remedy=remedy))
         return wanted
 
-    def encode(self, data: Any, folder: Path, extension: str, where: str) -> tuple[Path, str]:
+    def encode(self, data: Any, folder: Path | ScratchFiles, extension: str, where: str) -> tuple[Path, str]:
         """Write `data` to a new file in `folder`; return it and the extension it got.
 
         With `extension` only handlers of that format are asked, with "" those of the value's type.

@@ -56,6 +56,10 @@ class TorchHandler(DataHandler):
             return False
         return holds_tensors(data) or _is_module(data)
 
+    def in_bundle(self) -> TorchHandler:
+        """One that reads weights only and signs nothing, whatever the store allows."""
+        return TorchHandler(StorageConfig(allow_pickle=False))
+
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """What was saved, on its device, or on the CPU where that is missing."""
         if self._key is not None:

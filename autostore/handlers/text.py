@@ -31,6 +31,9 @@ class TextHandler(DataHandler):
         """Above JSON, which could hold a str too."""
         return 8
 
+    def in_bundle(self) -> None:
+        """Never: it stands in the bundle's own JSON."""
+
     def can_handle_data(self, data: Any) -> bool:
         """Exact `str` only; a subclass would come back as a str."""
         return type(data) is str

@@ -50,6 +50,9 @@ class YAMLHandler(DataHandler):
         """Below JSON."""
         return 5
 
+    def in_bundle(self) -> None:
+        """Never: it stands in the bundle's own JSON."""
+
     def can_handle_data(self, data: Any) -> bool:
         """Exactly the types that safe YAML has."""
         return type(data) in _TYPES

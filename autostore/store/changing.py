@@ -7,7 +7,6 @@ its key is the publisher's business.
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -112,13 +111,8 @@ class Changer:
         """A whole file of the object and its extension; removed at the end unless the backend took it."""
         place = where(key.text, self._backend.uri)
         try:
-            folder = self._backend.scratch()
+            files = self._backend.scratch_files()
         except StorageError as error:
             raise type(error)(f"{place}: {error}") from error
-        file, extension = self._registry.encode(data, folder, extension, place)
-        try:
-            yield file, extension
-        finally:
-            if os.access(file, os.F_OK):  # half the price of an unlink that fails, as it would after a rename
-                with contextlib.suppress(OSError):
-                    os.unlink(file)
+        with files:
+            yield self._registry.encode(data, files, extension, place)

@@ -5,6 +5,7 @@ import copy
 import datetime as dt
 import decimal
 import functools
+import pathlib
 import pickle
 import zoneinfo
 from typing import Any
@@ -19,11 +20,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from pydantic_core import TzInfo
 
 from autostore.testing import same
 from tests.handlers import shapes
 
 NAN = float("nan")
+CEST = dt.timezone(dt.timedelta(hours=2), "CEST")
+PARIS = zoneinfo.ZoneInfo("Europe/Paris")
 
 
 class Plain:
@@ -101,6 +105,15 @@ DIFFERENT = [
         dt.datetime(2020, 1, 1, 1, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin")),
         dt.datetime(2020, 1, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=1))),
     ),
+    (dt.datetime(2020, 1, 1, tzinfo=dt.UTC), dt.datetime(2020, 1, 1, tzinfo=zoneinfo.ZoneInfo("UTC"))),
+    (dt.datetime(2020, 1, 1, tzinfo=CEST), dt.datetime(2020, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=2)))),
+    (CEST, dt.timezone(dt.timedelta(hours=2))),
+    (PARIS, zoneinfo.ZoneInfo("Europe/Berlin")),
+    (pd.Timestamp("2020-01-01").as_unit("s"), pd.Timestamp("2020-01-01").as_unit("ns")),
+    (pathlib.PureWindowsPath("A"), pathlib.PureWindowsPath("a")),
+    (range(0), range(2, 1)),
+    (slice(1), slice(True)),
+    (shapes.Reading(sensor="a", value=0.0), shapes.Reading(sensor="a", value=0.0, at=None)),
     (shapes.Colour.RED, "red"),
     (Plain(1), Plain(2)),
     (Plain(1), Plain(True)),
@@ -193,7 +206,10 @@ def test_what_differs_is_not_the_same(first: Any, second: Any) -> None:
         (pa.chunked_array([[1.5], [NAN]]).to_pylist(), [1.5, NAN]),
         (pa.table({"a": pa.chunked_array([[1], [2]])}), pa.table({"a": [1, 2]})),
         (grey(1), grey(1).crop((0, 0, 2, 2))),
-        (dt.datetime(2020, 1, 1, tzinfo=dt.UTC), dt.datetime(2020, 1, 1, tzinfo=zoneinfo.ZoneInfo("UTC"))),
+        (dt.datetime(2020, 1, 1, tzinfo=dt.UTC), dt.datetime(2020, 1, 1, tzinfo=TzInfo(0))),
+        (dt.datetime(2020, 1, 1, tzinfo=PARIS), dt.datetime(2020, 1, 1, tzinfo=zoneinfo.ZoneInfo.no_cache(PARIS.key))),
+        (slice(1, float("nan")), slice(1, float("nan"))),
+        (shapes.Wrapped(1), shapes.Wrapped[int](1)),
     ],
 )
 def test_what_is_equal_is_the_same(first: Any, second: Any) -> None:

@@ -8,7 +8,7 @@ import decimal
 import enum
 import uuid
 from collections import OrderedDict
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
 import pydantic
 
@@ -158,6 +158,45 @@ class Dog(pydantic.BaseModel):
 
 class Owner(pydantic.BaseModel):
     pet: Annotated[Cat | Dog, pydantic.Field(discriminator="kind")]
+
+
+@dataclasses.dataclass
+class Wrapped(Generic[T]):
+    x: T
+
+
+class Pair(NamedTuple):
+    first: Any
+    second: Any = 2
+
+
+class Access(enum.Flag):
+    READ = enum.auto()
+    WRITE = enum.auto()
+    BOTH = READ | WRITE
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+class Patch(pydantic.BaseModel):
+    name: str | None = None
+    email: str | None = None
+    inner: Patch | None = None
+    more: dict[int, Patch] = {}
+
+
+class Event(pydantic.BaseModel):
+    at: dt.datetime
+    note: int = None  # type: ignore[assignment]  # a default need not be valid
+
+
+class Unstored(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(arbitrary_types_allowed=True, extra="allow")
+
+    anything: Any
 
 
 class NotAModel:

@@ -25,36 +25,43 @@ from tests.handlers import shapes
 CHOICES: list[tuple[Any, str]] = [
     ("text", ".txt"),
     ("", ".txt"),
-    ("\ud800", ".pkl"),
+    ("\ud800", ".typed.json"),
     (b"bytes", ".bin"),
-    (bytearray(b"x"), ".pkl"),
+    (bytearray(b"x"), ".typed.json"),
+    (bytearray(70_000), ".bundle.zip"),
     (None, ".json"),
     (True, ".json"),
     (1.5, ".json"),
-    (float("nan"), ".pkl"),
+    (float("nan"), ".typed.json"),
     ([], ".json"),
     ({}, ".json"),
     ([1, "a"], ".json"),
     ({"a": [1]}, ".json"),
     ([{"a": 1}], ".jsonl"),
     ([{"a": 1}, 2], ".json"),
-    ([{"a": (1,)}], ".pkl"),
-    ((1,), ".pkl"),
-    ({1: 2}, ".pkl"),
-    (collections.OrderedDict(a=1), ".pkl"),
+    ([{"a": (1,)}], ".typed.json"),
+    ((1,), ".typed.json"),
+    ({1: 2}, ".typed.json"),
+    (collections.OrderedDict(a=1), ".typed.json"),
     (shapes.Point(1.0), ".dataclass.json"),
-    (shapes.Point(1), ".pkl"),
+    (shapes.Point(1), ".typed.json"),
+    (shapes.Loose(np.arange(3)), ".bundle.zip"),
+    (shapes.Doubling(1), ".typed.json"),
     (shapes.Reading(sensor="a", value=1.0), ".pydantic.json"),
-    ([shapes.Reading(sensor="a", value=1.0)], ".pkl"),
-    (shapes.WithExcluded(a=1, hidden=2), ".pkl"),
+    ([shapes.Reading(sensor="a", value=1.0)], ".typed.json"),
+    (shapes.WithExcluded(a=1, hidden=2), ".typed.json"),
+    (shapes.Shouting(text="a"), ".pkl"),
+    ([object()], ".pkl"),
     (np.arange(3), ".npy"),
     (np.array([None]), ".pkl"),
     (np.ma.array([1]), ".pkl"),
-    (np.float64(1.0), ".pkl"),
+    (np.float64(1.0), ".typed.json"),
     ({"a": np.arange(3)}, ".npz"),
-    ({"a": np.arange(3), "b": 1}, ".pkl"),
+    ({"a": np.arange(3), "b": 1}, ".bundle.zip"),
+    ([np.array([None])], ".pkl"),
     (pl.DataFrame({"a": [1]}), ".parquet"),
     (pl.LazyFrame({"a": [1]}), ".parquet"),
+    ({"train": pl.DataFrame({"a": [1]}), "at": (1,)}, ".bundle.zip"),
     (pd.DataFrame({"a": [1]}), ".parquet"),
     (pd.DataFrame({"a": [[1], (2,)]}), ".pkl"),
     (pa.table({"a": [1]}), ".parquet"),
@@ -85,8 +92,8 @@ def test_a_refused_value_says_why_each_format_refused(tmp_path: Path) -> None:
     registry = HandlerRegistry(StorageConfig())
     with pytest.raises(UnsupportedFormatError, match=r"tuple|function.*does not pickle"):
         registry.encode({"a": lambda: 1}, tmp_path, None, "here")
-    with pytest.raises(UntrustedDataError, match=r"allow_pickle=False.*int"):
-        HandlerRegistry(StorageConfig(allow_pickle=False)).encode({1: 2}, tmp_path, None, "here")
+    with pytest.raises(UntrustedDataError, match=r"allow_pickle=False.*\.a\[1\] is of the class builtins.object"):
+        HandlerRegistry(StorageConfig(allow_pickle=False)).encode({"a": (1, object())}, tmp_path, None, "here")
     assert list(tmp_path.iterdir()) == []
 
 

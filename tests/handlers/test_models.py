@@ -75,6 +75,8 @@ class TestPydanticHandler(HandlerContract):
         shapes.Owner(pet=shapes.Dog()),
         shapes.WithPrivate(a=1),
         shapes.WithExcluded(a=1),
+        shapes.Box[int](content=1),
+        shapes.Box[shapes.Box[list[int] | None]](content=shapes.Box[list[int] | None](content=[1])),
     )
     refused = (
         shapes.WithSecret(password=pydantic.SecretStr("x")),
@@ -87,7 +89,6 @@ class TestPydanticHandler(HandlerContract):
         Reading.model_construct(sensor="a", value="not a float"),
         Reading(sensor="a", value=float("nan")),
         shapes.Open.model_validate({"a": 1, "more": (1, 2)}),
-        shapes.Box[int](content=1),
         local_model(),
         [Reading(sensor="a", value=1.0)],
         Point(1.0),
@@ -137,7 +138,8 @@ def lay(file: Path, content: Any) -> Path:
 def test_the_envelope_names_type_and_data(tmp_path: Path) -> None:
     """Any tool finds the fields under "data", by the names that the class gives them."""
     content = write(TestPydanticHandler.handler, shapes.Aliased.model_validate({"Inner": 1}), tmp_path / "f")
-    assert content == {"$autostore": 1, "type": "tests.handlers.shapes:Aliased", "data": {"inner": 1, "seen": 0}}
+    named = {"$autostore": 1, "type": "tests.handlers.shapes:Aliased"}
+    assert content == {**named, "data": {"inner": 1, "seen": 0}, "unset": ["/seen"]}
     content = write(TestDataclassHandler.handler, Point(1.0, 2.0), tmp_path / "g")
     assert content == {"$autostore": 1, "type": "tests.handlers.shapes:Point", "data": {"x": 1.0, "y": 2.0}}
 

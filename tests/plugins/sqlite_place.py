@@ -45,8 +45,8 @@ class SQLiteBackend(StorageBackend):
                 database.execute("BEGIN IMMEDIATE")
                 with database:
                     yield database
-        except sqlite3.OperationalError as error:
-            remedy = "Check that the folder exists, and who else writes to the file."
+        except sqlite3.DatabaseError as error:
+            remedy = "Check that the folder exists, that the file is a database, and who else writes to it."
             problem = f"The database cannot be used: {error}"
             raise StorageConnectionError(compose(problem, key=path, uri=self.uri, remedy=remedy)) from error
 

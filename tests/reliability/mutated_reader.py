@@ -22,6 +22,7 @@ from pathlib import Path
 from autostore import (
     AutoStore,
     CorruptDataError,
+    MissingDependencyError,
     StorageConfig,
     TooLargeError,
     UnknownTypeError,
@@ -35,7 +36,8 @@ MEMORY = 3 << 30
 """Address space, bytes, on top of what the libraries take."""
 
 KEY = "secret of the tests"
-TYPED = (CorruptDataError, TooLargeError, UnknownTypeError, UntrustedDataError, UnsupportedFormatError)
+TYPED: tuple[type[Exception], ...] = (CorruptDataError, TooLargeError, UnknownTypeError, UntrustedDataError)
+TYPED += (MissingDependencyError, UnsupportedFormatError)
 FORBIDDEN = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "socket.connect", "os.remove")
 IMPORTED_BY_LIBRARIES = ("PIL.", "polars", "numpy", "torch", "scipy", "encodings", "pyarrow", "pydantic")
 
@@ -69,6 +71,7 @@ def outcome(store: AutoStore, name: str, index: int, offences: list[str]) -> str
     try:
         store[name]
     except TYPED as error:
+        # MissingDependencyError says that a time zone is not known here, whose name the mutation made.
         if len(str(error)) > 5_000:
             offences.append(f"case {index}: a message of {len(str(error))} characters")
         return type(error).__name__

@@ -2,12 +2,17 @@
 
 import collections
 import dataclasses
+import datetime as dt
+import decimal
+import fractions
 import json
 import signal
 import struct
 import subprocess
 import sys
 import time
+import uuid
+import zoneinfo
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +63,28 @@ def matrices():
         yield getattr(scipy.sparse, name)(np.diag([1.0, 2.0, 3.0, 4.0]))
 
 
+def typed_values():
+    zone = zoneinfo.ZoneInfo("Europe/Paris")
+    yield {"at": dt.datetime(2024, 7, 1, tzinfo=zone), "cost": decimal.Decimal("1.10"), "shape": (3, 4), 1: {2.5, None}}
+    yield ["\ud800", slice(1, 2), complex(1, 2), fractions.Fraction(1, 3)]
+    yield [Settings(name="x", tags=["a"]), Run(number=1, label=(1, 2)), collections.OrderedDict(a=1, b=b"\0\1")]
+    yield (np.float32(0.5), np.datetime64("2024-01-01"), np.array([(1, 2.0)], "i4,f8")[0], uuid.UUID(int=7), 1 << 2500)
+    yield [
+        collections.Counter("aab"),
+        collections.deque([1], 3),
+        collections.defaultdict(list, {1: [range(3)]}),
+        "\ud800",
+    ]
+
+
+def bundled_values():
+    import polars as pl
+
+    frame = pl.DataFrame({"a": range(20)})
+    yield {"train": frame, "again": [frame], "x": np.arange(9), "at": dt.date(2024, 1, 1)}
+    yield (bytearray(b"ab" * 40_000), {"w": np.zeros((2, 3), "f4")}, Run(number=1, label=None))
+
+
 JSON = [{"a": [1, 2.5, {"b": None}], "c": "é\u2028"}, {"deep": [[[[[1]]]]]}]
 SAMPLES = {
     ".json": lambda: JSON,
@@ -66,6 +93,8 @@ SAMPLES = {
     ".yaml": lambda: [{"a": [1, 2.5, None], "t": "x"}, ["a", {"b": "c"}]],
     ".pydantic.json": lambda: [Settings(name="x", tags=["a", "b"])],
     ".dataclass.json": lambda: [Run(number=1, label="x")],
+    ".typed.json": typed_values,
+    ".bundle.zip": bundled_values,
     ".npy": lambda: [np.arange(30), np.zeros((2, 3), "f4", order="F"), np.array(["a", "bc"]),
                      np.zeros(3, [("a", "i4"), ("b", "S3")])],
     ".npz": lambda: [{"a": np.arange(9), "b": np.zeros((2, 2))}],

@@ -1,7 +1,7 @@
 """A store in a local folder: every publication is one rename, under a lock on the parent folder.
 
-What is ours beside the data lies below `<root>/.autostore/`: temporary files in `tmp/`, and
-in `marks/` one small file for each bare key, with the extensions under which it was written.
+What is ours beside the data lies below `<root>/.autostore/`: temporary files in `tmp/`, in `marks/` one
+small file for each bare key, with the extensions under which it was written, and `clock`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import shutil
 import stat
 import time
 from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import cast
 
@@ -19,6 +20,7 @@ from autostore.backend import FileMetadata, StorageBackend, changed, exists_alre
 from autostore.backends.local import files
 from autostore.backends.local.marks import LocalMarks
 from autostore.backends.local.names import FolderNames
+from autostore.backends.local.times import Times
 from autostore.config import LocalFileConfig, StorageConfig
 from autostore.disk.locks import FolderLocks
 from autostore.disk.scratch import Scratch
@@ -28,6 +30,9 @@ from autostore.keys import RESERVED, ParsedUri, can_be_key, where
 from autostore.mark import Mark
 
 __all__ = ["LocalFileBackend"]
+
+LOOKS = 5
+"""How often a marked file that is not there is looked for before the folder is locked for it."""
 
 
 class LocalFileBackend(StorageBackend):
@@ -45,13 +50,15 @@ class LocalFileBackend(StorageBackend):
         self._root = root
         self._scratch = Scratch(os.path.join(root, RESERVED, "tmp"))
         self._marks = LocalMarks(os.path.join(root, RESERVED, "marks"))
-        self._locks = FolderLocks()
+        self._locks = FolderLocks(config.timeout)
+        self._times = Times(os.path.join(root, RESERVED), self._locks)
         self._names = FolderNames()
 
     def get_metadata(self, path: str) -> FileMetadata:
         """One stat, and one look for the mark."""
         with self._translated(path):
             status = files.status(self._inside(path))
+            self._refuse_pipes(status, path)
             if status is None or not stat.S_ISREG(status.st_mode):
                 raise not_found(path, self.uri)
             mark = Mark(status.st_mtime_ns, "") if self._marks.has(path) else None
@@ -59,11 +66,15 @@ class LocalFileBackend(StorageBackend):
 
     def local_file(self, path: str) -> Path:
         """The file itself: no copy; a reader that holds it open keeps these bytes."""
-        return Path(self._inside(path))
+        name = self._inside(path)
+        with self._translated(path):
+            self._refuse_pipes(files.status(name), path)
+        return Path(name)
 
     def download(self, path: str, file: Path, *, unless_etag: str | None = None) -> FileMetadata | None:
         """A copy of the bytes, for callers that must not share the file."""
-        with self._translated(path), open(self._inside(path), "rb") as source:
+        with self._translated(path), open(self._inside(path), "rb", opener=files.open_at_once) as source:
+            self._refuse_pipes(os.fstat(source.fileno()), path)
             found = files.metadata(path, os.fstat(source.fileno()))
             if found.etag == unless_etag:
                 return None
@@ -79,14 +90,21 @@ class LocalFileBackend(StorageBackend):
             with self._translated(stem):
                 return files.present(stem, name, extensions, self._inside, self._names.look(folder))
         with self._translated(stem):
-            found = files.present(stem, name, extensions, self._inside)
-            marked = self._marks.of(stem)
-            if any(file.path.removeprefix(stem) in marked for file in found):
-                return found
-        # A writer that changes the format may have published behind us and removed ahead of
-        # us, so only a look under its lock can say that no value is there.
-        with self._translated(stem), self._locks.hold(folder):
-            return files.present(stem, name, extensions, self._inside)
+            for _ in range(LOOKS):
+                # A value has its mark before it comes and until it is gone, also while its format changes.
+                marked = self._marks.of(stem)
+                before = files.status(folder)
+                found = files.present(stem, name, extensions, self._inside)
+                if not marked or any(file.path.removeprefix(stem) in marked for file in found):
+                    return found
+                # Marked, and not there: somebody removed the file; or a writer that changes the format published
+                # behind us and removed ahead of us, which shows in the folder's time.
+                if not files.may_have_changed(before, files.status(folder)):
+                    return found
+                time.sleep(files.TICK)
+            # Only in a folder that changes all the time.
+            with self._locks.hold(folder):
+                return files.present(stem, name, extensions, self._inside)
 
     def find_value(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
         """One look at the key's marks, and one at each file that they name."""
@@ -125,8 +143,10 @@ class LocalFileBackend(StorageBackend):
             name, place = self._inside(source), self._inside(target)
             if os.path.islink(name):  # elsewhere it might lead nowhere, and its file is another key's too
                 return super().move(source, target, mark=mark, if_etag=if_etag)
-            if if_etag is not None and files.etag(os.stat(name)) != if_etag:
+            old = os.stat(name)
+            if if_etag is not None and files.etag(old) != if_etag:
                 raise changed(source, self.uri)
+            self._times.removes(old)
             moved = self._publish(name, place, target, mark, files.status(place))
             self._marks.discard(source)
             self._names.forget(os.path.dirname(name))
@@ -137,24 +157,21 @@ class LocalFileBackend(StorageBackend):
         """Unlink this file, then its folders as far as they became empty."""
         target = self._inside(path)
         with self._translated(path), self._locks.hold(os.path.dirname(target)):
-            old = files.status(target) if if_etag is not None else None
+            old = files.status(target)
             if if_etag is not None and (old is None or files.etag(old) != if_etag):
                 raise changed(path, self.uri)
+            self._times.removes(old)
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 os.unlink(target)
             self._marks.discard(path)
             self._names.forget(os.path.dirname(target))
             self._prune(os.path.dirname(target))
 
-    @contextlib.contextmanager
-    def lock(self, *paths: str, make: bool = True) -> Iterator[None]:
+    def lock(self, *paths: str, make: bool = True) -> AbstractContextManager[None]:
         """`flock` on the parent folders; no lock files."""
-        with contextlib.ExitStack() as stack:
-            # Always in the same order, so that two moves never wait for each other.
-            for folder in sorted({os.path.dirname(self._inside(path, through_last=False)) for path in paths}):
-                with self._translated(paths[0]):
-                    stack.enter_context(self._locks.hold(folder, make=make, durable=self._durable))
-            yield
+        # Always in the same order, so that two moves never wait for each other.
+        folders = sorted({os.path.dirname(self._inside(path, through_last=False)) for path in paths})
+        return self._locks.hold_all(folders, make=make, durable=self._durable, translated=self._translated(paths[0]))
 
     def _expect(self, target: str, path: str, if_etag: str | None, if_absent: bool) -> os.stat_result | None:
         """The file that is there now, if it is as the caller demands."""
@@ -173,14 +190,9 @@ class LocalFileBackend(StorageBackend):
     def _publish(
         self, source: str, target: str, path: str, mark: Mark | None, old: os.stat_result | None
     ) -> FileMetadata:
-        mtime = mark.time_ns if mark else time.time_ns()
-        # An ETag must change with every write, even within one tick of the clock.
-        if old is not None and mtime <= old.st_mtime_ns:
-            mtime = max(time.time_ns(), old.st_mtime_ns + 1)
-        os.utime(source, ns=(mtime, mtime))
+        status = self._times.stamp(source, mark.time_ns if mark else None, old)  # of the same inode after the rename
         if self._durable:
             files.fsync(source)
-        status = os.stat(source)  # the same inode after the rename
         # The mark comes first and goes first: a crash in between leaves the value readable.
         if mark is None:
             self._marks.discard(path)
@@ -192,7 +204,7 @@ class LocalFileBackend(StorageBackend):
         self._names.added(folder, name)
         if self._durable:
             files.fsync(folder)
-        return files.metadata(path, status, mark and Mark(mtime, ""))
+        return files.metadata(path, status, mark and Mark(status.st_mtime_ns, ""))
 
     def _replace(self, source: str, target: str) -> None:
         try:
@@ -204,14 +216,20 @@ class LocalFileBackend(StorageBackend):
     def _prune(self, folder: str) -> None:
         """Remove folders that became empty, so that `a.json/b`, once deleted, does not block `a`."""
         while folder.startswith(self._root + "/"):
-            with self._locks.attempt(folder) as locked:
-                if not locked:
+            with self._locks.attempt(folder) as lock:
+                if not lock.excludes:
                     return
                 try:
                     os.rmdir(folder)
                 except OSError:
                     return
             folder = os.path.dirname(folder)
+
+    def _refuse_pipes(self, status: os.stat_result | None, path: str) -> None:
+        """A pipe would keep its reader waiting for ever, and a device has no end."""
+        if status is not None and not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+            problem = "A pipe, socket or device stands here, which is no object"
+            raise InvalidKeyError(compose(problem, key=path, uri=self.uri, remedy="Choose another key."))
 
     def _inside(self, path: str, *, through_last: bool = True) -> str:
         """The full name of a path; refused where a link on the way leads out of the root.

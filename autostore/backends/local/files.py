@@ -5,15 +5,23 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 
 from autostore.backend import FileMetadata
+from autostore.holding.descriptors import opened
 from autostore.keys import RESERVED
 from autostore.mark import Mark
 from autostore.media import content_type
 
-__all__ = ["etag", "fsync", "metadata", "present", "status", "walk"]
+__all__ = ["TICK", "etag", "fsync", "may_have_changed", "metadata", "open_at_once", "present", "status", "walk"]
+
+TICK = 0.02
+"""Seconds within which a file system's clock may stand still; a kernel's is at most 10 ms behind."""
+
+COARSE_TICK = 2.0
+"""The same where whole seconds, or only even ones, are kept."""
 
 
 def present(
@@ -57,16 +65,39 @@ def etag(status: os.stat_result) -> str:
     return f"{status.st_ino}-{status.st_mtime_ns}-{status.st_size}"
 
 
+def may_have_changed(before: os.stat_result | None, after: os.stat_result | None) -> bool:
+    """Whether names in a folder may have come or gone between two looks at it."""
+    if before is None or after is None:
+        return before is not after
+    # Within one tick two changes show as one.
+    tick = COARSE_TICK if after.st_ctime_ns % 1_000_000_000 == 0 else TICK
+    settled = time.time() - after.st_ctime_ns / 1e9 > tick
+    return not settled or (before.st_ctime_ns, before.st_ino) != (after.st_ctime_ns, after.st_ino)
+
+
+def open_at_once(name: str, flags: int) -> int:
+    """Opens as `open` does, but without waiting for the other end of a pipe."""
+    return os.open(name, flags | os.O_NONBLOCK)
+
+
 def metadata(path: str, status: os.stat_result, mark: Mark | None = None) -> FileMetadata:
     """What a stat says of the file at a path."""
     return FileMetadata(
         path=path,
         size=status.st_size,
         etag=etag(status),
-        modified_time=datetime.fromtimestamp(status.st_mtime, UTC),
+        modified_time=_moment(status),
         content_type=content_type(path),
         mark=mark,
     )
+
+
+def _moment(status: os.stat_result) -> datetime:
+    """When a file was modified, as near as a datetime can say: file systems know the years 0 and 300,000 too."""
+    try:
+        return datetime.fromtimestamp(status.st_mtime, UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime.max.replace(tzinfo=UTC) if status.st_mtime > 0 else datetime.min.replace(tzinfo=UTC)
 
 
 def walk(root: str, prefix: str, folder: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
@@ -103,8 +134,5 @@ def _ours(entry: os.DirEntry[str]) -> bool:
 
 def fsync(name: str) -> None:
     """Force a file or folder to the disk."""
-    descriptor = os.open(name, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with opened(name, os.O_RDONLY) as descriptor:
+        os.fsync(descriptor.fileno())

@@ -14,6 +14,8 @@ import hashlib
 import os
 from collections.abc import Iterator
 
+from autostore.holding.descriptors import opened
+
 __all__ = ["LocalMarks"]
 
 # No key is a thousand extensions long; what is larger is not ours.
@@ -68,30 +70,22 @@ def _splits(path: str) -> Iterator[tuple[str, str]]:
 
 def _read(file: str) -> list[str]:
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        # Not waiting, should it be a pipe.
+        with opened(file, os.O_RDONLY | os.O_NONBLOCK) as descriptor:
+            return os.read(descriptor.fileno(), LARGEST).decode("utf-8", "replace").split()
     except (FileNotFoundError, NotADirectoryError):
         return []
-    try:
-        return os.read(descriptor, LARGEST).decode("utf-8", "replace").split()
-    finally:
-        os.close(descriptor)
 
 
 def _append(file: str, extension: str, durable: bool) -> None:
     # One short write: a crash leaves the line there whole, or not at all.
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-    try:
-        os.write(descriptor, f"{extension}\n".encode())
+    with opened(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK) as descriptor:
+        os.write(descriptor.fileno(), f"{extension}\n".encode())
         if durable:
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            os.fsync(descriptor.fileno())
     if durable:
-        folder = os.open(os.path.dirname(file), os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        with opened(os.path.dirname(file), os.O_RDONLY | os.O_DIRECTORY) as folder:
+            os.fsync(folder.fileno())
 
 
 def _rewrite(file: str, extensions: list[str]) -> None:

@@ -19,6 +19,9 @@ TRUSTED_SECONDS = 2.0
 LARGEST = 4096
 """A larger folder is not listed: looking for each extension is cheaper then."""
 
+FOLDERS = 64
+"""How many listings are kept."""
+
 
 @dataclass
 class _Known:
@@ -68,19 +71,25 @@ class FolderNames:
     def _list(self, folder: str, now: float) -> AbstractSet[str] | None:
         # Stamped first: what anyone else does from here on shows.
         mtime_ns, names = _stamp(folder), set()
+        if mtime_ns == -1:
+            self._asked.pop(folder, None)
+            return None
         with os.scandir(folder) as entries:
             for entry in entries:
                 names.add(entry.name)
                 if len(names) > LARGEST:
-                    self._asked.pop(folder)
+                    self._asked.pop(folder, None)
                     return None
+        if len(self._known) >= FOLDERS:
+            self._known.clear()
         self._known[folder] = _Known(names, mtime_ns, now + TRUSTED_SECONDS)
         return names
 
 
 def _stamp(folder: str) -> int:
     """Give the folder a time of our own; -1, which no folder has, where that does not work."""
-    mtime_ns = time.time_ns()
+    # Never a round time, which is what file systems that keep less than nanoseconds would give to anyone's change.
+    mtime_ns = time.time_ns() // 1_000 * 1_000 + 1 + time.monotonic_ns() % 998
     try:
         os.utime(folder, ns=(mtime_ns, mtime_ns))
         return mtime_ns if os.stat(folder).st_mtime_ns == mtime_ns else -1

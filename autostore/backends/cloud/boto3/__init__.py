@@ -1,1 +1,1 @@
-"""The engine that does everything: boto3, and what its errors mean."""
+"""What S3 is asked through boto3: the connection, uploads, downloads, copies, and what errors mean."""

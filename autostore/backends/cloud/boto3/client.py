@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -20,24 +19,22 @@ from autostore.backends.cloud.boto3.answers import NotQuiteS3Error, check_body
 from autostore.config import S3StorageConfig, misplaced_credentials
 from autostore.guard.foreign import let_pass
 from autostore.guard.secrecy import holds_secret, proxy_secrets
+from autostore.holding.turns import Turns
 from autostore.optional import require
 
-__all__ = ["guard", "make_client", "secrets_of"]
+__all__ = ["make_client", "opening", "secrets_of"]
 
 CONTINUE_FROM = 2 << 20
 """Bodies below this many bytes are sent without asking for a 100-continue first, which takes a round trip; Go's
 SDK draws the line there too: https://pkg.go.dev/github.com/aws/aws-sdk-go-v2/service/s3#Options."""
 
-_guards: dict[int, threading.Lock] = {}
-"""One for each process: a thread that a fork left behind may hold its parent's."""
+opening = Turns()
+"""Whoever makes a client takes a turn: parsing service models side by side would double their memory."""
+
+os.register_at_fork(after_in_child=opening.forget)
 
 _loaders: dict[int, Any] = {}
 """One for each process: botocore's parsed service models."""
-
-
-def guard(which: int = 1) -> threading.Lock:
-    """A lock of this process alone."""
-    return _guards.setdefault(which * os.getpid(), threading.Lock())
 
 
 def make_client(config: S3StorageConfig) -> Any:
@@ -81,7 +78,7 @@ def _session(config: S3StorageConfig) -> Any:
     core = require("botocore.session").get_session()
     if config.profile_name is not None:
         core.set_config_variable("profile", config.profile_name)
-    with guard(-1):
+    with opening.take():
         loader = _loaders.setdefault(os.getpid(), core.get_component("data_loader"))
         core.register_component("data_loader", loader)
         core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from autostore.backends.cloud.boto3.answers import NotQuiteS3Error, check, is_bare
-from autostore.backends.cloud.boto3.client import guard, make_client, secrets_of
+from autostore.backends.cloud.boto3.client import make_client, opening, secrets_of
 from autostore.backends.cloud.boto3.errors import code_of, status_of
 from autostore.config import SMALLEST_PART, S3StorageConfig
 from autostore.guard.secrecy import quieted
@@ -139,20 +139,18 @@ class S3Connection:
 
     def close(self) -> None:
         """End the threads and drop the connections of this process."""
-        opened, self._open = self._open, None
-        if opened is not None and opened.pid == os.getpid():
-            opened.threads.shutdown(wait=False)
-            opened.client.close()
+        self._open = None  # whoever is in the middle of a request still has it, and closes it at the end
 
     def _opened(self) -> _Opened:
         # A client shared over fork mixes up two processes' answers: https://github.com/boto/boto3/issues/1592
         opened = self._open
         if opened is not None and opened.pid == os.getpid():
             return opened
-        with guard():
-            if self._open is None or self._open.pid != os.getpid():
-                self._open = _Opened(self.config)
-            return self._open
+        with opening.take():
+            opened = self._open  # `close()` may come at any time
+            if opened is None or opened.pid != os.getpid():
+                self._open = opened = _Opened(self.config)
+            return opened
 
 
 class _Opened:
@@ -163,6 +161,12 @@ class _Opened:
         self.client = make_client(config)
         self.threads = ThreadPoolExecutor(config.max_concurrency, thread_name_prefix="autostore-s3")
         self._members: dict[str, frozenset[str]] = {}
+
+    def __del__(self) -> None:
+        threads = getattr(self, "threads", None)  # None where making it failed
+        if threads is not None and self.pid == os.getpid():
+            threads.shutdown(wait=False)
+            self.client.close()
 
     def members(self, operation: str) -> frozenset[str]:
         """The names of the arguments that this operation takes."""

@@ -1,0 +1,53 @@
+"""Reading into a type that the caller names: its own classes need no import, and the value is validated into it."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+from autostore.errors import StorageError, UnsupportedFormatError
+from autostore.handlers.names import is_described, name_class
+from autostore.handlers.typed.decoding import Decoder
+from autostore.handlers.validated import reasons
+from autostore.optional import require
+
+__all__ = ["classes_in", "read_into"]
+
+
+def classes_in(as_type: Any) -> dict[str, type]:
+    """The classes that a type names, by the names that files give them."""
+    return dict(_named(as_type))
+
+
+def read_into(as_type: Any, decoder: Decoder, content: bytes) -> Any:
+    """The value of a file as `as_type`; `UnsupportedFormatError` where it does not fit."""
+    value = decoder.decode(content)
+    if as_type is dict:
+        value = decoder.fields(value)
+    if isinstance(as_type, type) and type(value) is as_type:
+        return value
+    pydantic = require("pydantic")
+    try:
+        adapter = pydantic.TypeAdapter(as_type)
+        return adapter.validate_python(value, by_alias=False, by_name=True)
+    except (pydantic.ValidationError, pydantic.errors.PydanticUserError) as error:
+        raise UnsupportedFormatError(
+            f"The file holds a {type(value).__qualname__} that cannot be read as {as_type!r}: {reasons(error)}. "
+            "Read it without as_type, or pass as_type=dict for the fields of an object."
+        ) from error
+
+
+def _named(as_type: Any, depth: int = 0) -> Iterator[tuple[str, type]]:
+    """The classes in a type, by the names that files give them."""
+    if depth < 20:
+        for argument in typing.get_args(as_type):
+            yield from _named(argument, depth + 1)
+    if is_described(as_type):
+        try:
+            yield name_class(as_type), as_type
+        except StorageError:  # a local class has no name that a file could hold
+            return
+        for field in getattr(as_type, "__annotations__", {}).values():
+            if depth < 20 and not isinstance(field, str):
+                yield from _named(field, depth + 1)

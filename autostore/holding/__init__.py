@@ -1,0 +1,1 @@
+"""What an interrupt cannot leave behind: descriptors and locks that are free once nobody uses them."""

@@ -1,0 +1,153 @@
+"""An ETag never comes back for other bytes, whatever the clock and the file system say."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from autostore import AutoStore, PreconditionFailedError
+from tests.reliability.scale import measured, scaled
+
+SECONDS = 1_000_000_000
+NOW = time.time_ns()
+CLOCKS = {
+    "stands still": lambda n: NOW,
+    "set back": lambda n: NOW - n * SECONDS,
+    "back and forth": lambda n: NOW + (n % 5 - 2) * 3600 * SECONDS,
+    "before 1970": lambda n: -5 * SECONDS - n,
+    "at 1970": lambda n: n % 3,
+    "after 2262": lambda n: 2**63 - 1 - n % 2,
+}
+
+
+def play(store, writes):
+    """Writes, removes and re-creates one key by every kind of call; every ETag that was ever seen of it."""
+    seen = []
+    for number in range(writes):
+        value = f"{number:09}"
+        if number % 7 == 3:
+            del store["k.txt"]
+        if number % 7 == 5:
+            store.move("k.txt", "other.txt")
+        if number % 7 == 6:
+            seen.append(store.move("other.txt", "k.txt").etag)
+        seen.append(store.write("k.txt", value).etag)
+        assert store.get_metadata("k.txt").etag == seen[-1]
+    return seen
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_etags_under_any_clock(tmp_path, monkeypatch, clock):
+    """Of one key no two versions share an ETag, and a condition on an old one never holds."""
+    # Mutation that this was seen to catch: Times.removes does nothing.
+    ticks = iter(range(10**9))
+    monkeypatch.setattr(time, "time_ns", lambda: CLOCKS[clock](next(ticks)))
+    writes = scaled(300, 20_000)
+    with measured(f"ETags, clock {clock}") as facts, AutoStore(tmp_path) as store:
+        seen = play(store, writes)
+        assert len(set(seen)) == len(seen)
+        for etag in seen[:-1:50]:
+            with pytest.raises(PreconditionFailedError):
+                store.write("k.txt", "late", if_etag=etag)
+        facts["versions"] = len(seen)
+
+
+@pytest.mark.parametrize("year", [-60_000_000_000, 1, 2**31 - 1, 2**33, 2**35], ids=str)
+def test_files_of_any_time(tmp_path, year):
+    """A file whose time is before 1970, after 2262 or the file system's last is read, listed, replaced and removed."""
+    # Mutation that this was seen to catch: files._moment lets fromtimestamp raise (on tmpfs).
+    for folder in (tmp_path, Path("/dev/shm") / tmp_path.name):
+        with AutoStore(folder) as store:
+            store["k.txt"] = "old"
+            os.utime(folder / "k.txt", (year * 1000, year * 1000))
+            old = store.get_metadata("k.txt")
+            assert store["k.txt"] == "old"
+            assert list(store.keys()) == ["k"]
+            assert store.write("k.txt", "new", if_etag=old.etag).etag != old.etag
+            with pytest.raises(PreconditionFailedError):
+                store.write("k.txt", "late", if_etag=old.etag)
+            os.utime(folder / "k.txt", (year * 1000, year * 1000))
+            del store["k.txt"]
+            first = store.write("k.txt", "1").etag
+            assert store.write("k.txt", "2").etag != first
+        if folder != tmp_path:
+            shutil.rmtree(folder)
+
+
+MAKE = {
+    "ext4, 128-byte inodes": ["mkfs.ext4", "-q", "-F", "-I", "128"],
+    "ext2, 128-byte inodes": ["mkfs.ext2", "-q", "-F", "-I", "128"],
+    "vfat": ["mkfs.vfat"],
+}
+
+
+def in_a_mount(kind, folder, *arguments):
+    """Run this module in a mount namespace of its own, on a fresh file system; what it printed."""
+    image, mounted = folder / "image", folder / "mounted"
+    mounted.mkdir()
+    with image.open("wb") as file:
+        file.truncate(64 << 20)
+    made = shutil.which(MAKE[kind][0]) and subprocess.run([*MAKE[kind], image], check=False).returncode == 0
+    script = 'mount -o loop "$1" "$2" || exit 77; shift; folder=$1; shift; exec "$0" -m tests.reliability.test_clocks "$folder" "$@"'
+    command = ["unshare", "--mount", "sh", "-c", script, sys.executable, image, mounted, *arguments]
+    if not made or os.getuid() or not shutil.which("unshare"):
+        pytest.skip(f"{kind}: needs root and {MAKE[kind][0]}")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=scaled(120, 3000), check=False)
+    if done.returncode == 77:
+        pytest.skip(f"{kind}: cannot be mounted here: {done.stderr}")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("kind", MAKE)
+@pytest.mark.timeout(scaled(180, 3600))
+def test_a_file_system_of_whole_seconds(tmp_path, kind):
+    """ETags differ there too, and two processes that count together lose no update, through formats and removals."""
+    # Mutations that this was seen to catch: times._set knows no tick but one nanosecond; Times.removes does nothing.
+    with measured(f"ETags, {kind}") as facts:
+        said = in_a_mount(kind, tmp_path, str(scaled(200, 5_000)))
+        assert said["granularity"] >= SECONDS
+        assert said["repeated"] == 0
+        assert said["counted"] == said["expected"]
+        assert said["later format wins"]
+        facts.update(said)
+
+
+def count(folder, times):
+    """A process of its own that adds up by `if_etag`."""
+    store = AutoStore(folder)
+    for _ in range(times):
+        store.modify("n", lambda n: n + 1)
+
+
+def main(folder, writes):
+    """What the parent cannot do: it is not in this mount namespace."""
+    (folder / "probe").touch()
+    os.utime(folder / "probe", ns=(NOW, NOW // SECONDS * SECONDS + 1_999_999_999))
+    kept = os.stat(folder / "probe").st_mtime_ns
+    store = AutoStore(folder / "store")
+    seen = play(store, writes)
+    store["n"] = 0
+    code = f"from tests.reliability.test_clocks import count; count({str(folder / 'store')!r}, {writes})"
+    processes = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
+    assert [process.wait(timeout=600) for process in processes] == [0, 0]
+    counted = store["n"]
+    store["f"] = {"old": 1}
+    old = (folder / "store" / "f.json").read_bytes(), os.stat(folder / "store" / "f.json")
+    store["f"] = "new"
+    (folder / "store" / "f.json").write_bytes(old[0])  # as a crash between publishing and removing leaves it
+    os.utime(folder / "store" / "f.json", ns=(old[1].st_atime_ns, old[1].st_mtime_ns))
+    next((folder / "store" / ".autostore" / "marks").glob("*"))
+    wins = os.stat(folder / "store" / "f.txt").st_mtime_ns > old[1].st_mtime_ns
+    store.close()
+    said = {"granularity": NOW // SECONDS * SECONDS + 1_999_999_999 - kept + 1, "repeated": len(seen) - len(set(seen))}
+    print(json.dumps({**said, "counted": counted, "expected": 2 * writes, "later format wins": wins}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))
