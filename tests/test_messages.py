@@ -120,9 +120,9 @@ CASES = {
     "renamed model": (errors.UnknownTypeError, "as_type=", lambda d: laid(
         d, "k.pydantic.json", b'{"$autostore": 1, "type": "tests.store.values:No", "data": {}}')["k"]),
     "pickle": (errors.UntrustedDataError, "allow", lambda d: [
-        AutoStore(d).write("k", {1}), AutoStore(d, StorageConfig(allow_pickle=False))["k"]]),
+        AutoStore(d).write("k", Gone()), AutoStore(d, StorageConfig(allow_pickle=False))["k"]]),
     "unsigned": (errors.UntrustedDataError, "key", lambda d: [
-        AutoStore(d).write("k", {1}), AutoStore(d, StorageConfig(pickle_key="x" * 9))["k"]]),
+        AutoStore(d).write("k", Gone()), AutoStore(d, StorageConfig(pickle_key="x" * 9))["k"]]),
     "memory": (StorageError, "Free some", exhausted),
     "control characters": (errors.InvalidKeyError, "relative", lambda d: AutoStore(d)["a//\n\x1b[31m"]),
 }  # fmt: skip

@@ -189,7 +189,7 @@ def test_what_a_plugin_says_is_heard(store: AutoStore, folder: Path) -> None:
 
     armed.append(UnsupportedFormatError("not this one"))
     store["k"] = ("x",)
-    assert [path.rpartition(".")[2] for path in store.list_files()] == ["pkl"]
+    assert [path.rpartition(".")[2] for path in store.list_files()] == ["json"]
     armed.clear()
     store["p.plug"] = ("x",)
     armed.append(CorruptDataError("cut in half"))

@@ -102,7 +102,8 @@ class Decoder:
         except Exception as error:  # whatever a class of the standard library raises
             let_pass(error)  # of one that the file names
             raise CorruptDataError(
-                f"{tag} does not hold what it should: {type(error).__name__}: {error!s:.200}. Look at it with as_type=bytes."
+                f"{tag} does not hold what it should: {type(error).__name__}: {error!s:.200}. "
+                "Look at it with as_type=bytes."
             ) from error
 
     def _own(self, tag: str) -> Callable[[Any], Any] | None:
