@@ -11,6 +11,8 @@ from typing import Any
 from autostore.equality import same
 from autostore.equality.images import IMAGES
 from autostore.errors import CorruptDataError, UnsupportedFormatError
+from autostore.guard.ceiling import Ceiling
+from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.optional import loaded_type, require
 from autostore.preview import Preview
@@ -63,7 +65,7 @@ class ImageHandler(DataHandler):
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The one picture of the file, within Pillow's limit of pixels."""
-        return _read(file_path, _FORMATS[file_extension][0])
+        return _read(file_path, _FORMATS[file_extension][0], self.ceiling)
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write the picture; whatever a lossless format would change is refused."""
@@ -72,16 +74,22 @@ class ImageHandler(DataHandler):
         try:
             data.save(file_path, format=name, **options)
         except (KeyError, ValueError, SystemError, TypeError) as error:
+            let_pass(error)
             raise UnsupportedFormatError(
                 f"{name} cannot hold an image of mode {data.mode} and size {data.size}: {error}. Use a bare key."
             ) from error
         except OSError as error:
+            let_pass(error)
             if error.errno is not None:
                 raise
             raise UnsupportedFormatError(
                 f"{name} cannot hold the mode {data.mode}: {error}. Use a bare key."
             ) from error
-        if name != "JPEG" and data.mode not in _TRUSTED.get(name, ()) and not same(_read(file_path, name), data):
+        if (
+            name != "JPEG"
+            and data.mode not in _TRUSTED.get(name, ())
+            and not same(_read(file_path, name, self.ceiling), data)
+        ):
             raise UnsupportedFormatError(f"{name} would change this image of mode {data.mode}. Use a bare key.")
 
     def preview(self, data: Any) -> Preview:
@@ -103,7 +111,7 @@ def _check(image: Any, name: str) -> None:
         raise UnsupportedFormatError(f"The image has more than {limit} pixels, and would be refused when it is read.")
 
 
-def _read(file: Path, name: str) -> Any:
+def _read(file: Path, name: str, ceiling: Ceiling) -> Any:
     pil = require("PIL.Image")
     with pil.open(file, formats=[name]) as image:
         # Pillow only warns up to twice the limit: https://pillow.readthedocs.io/en/stable/reference/Image.html
@@ -113,6 +121,8 @@ def _read(file: Path, name: str) -> Any:
                 f"The image claims {image.width} x {image.height} pixels."
                 " Raise PIL.Image.MAX_IMAGE_PIXELS if you trust it."
             )
+        # Pillow keeps up to four bytes a pixel, and the copy is a second picture.
+        ceiling.check(image.width * image.height * 8, "The image")
         # A photo may carry a preview as a second frame.
         if name != "JPEG" and getattr(image, "n_frames", 1) != 1:
             raise UnsupportedFormatError(f"The file has {image.n_frames} frames. Read it with as_type=bytes.")

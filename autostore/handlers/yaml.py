@@ -7,11 +7,14 @@ into a large object (https://en.wikipedia.org/wiki/Billion_laughs_attack).
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 from typing import Any, ClassVar
 
 from autostore.equality import same
 from autostore.errors import CorruptDataError, UnsupportedFormatError
+from autostore.guard.ceiling import Ceiling, read_whole
+from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.optional import require
 
@@ -19,6 +22,13 @@ __all__ = ["YAMLHandler"]
 
 MAX_DEPTH = 200
 MAX_ALIASED_NODES = 1_000_000
+MOST_DIGITS = 4300
+"""Python's own limit: https://docs.python.org/3/library/stdtypes.html#int-max-str-digits."""
+
+NODE_BYTES, NODES_A_LOOK = 800, 10_000
+"""What PyYAML takes for each node while it builds the value; and how often that is looked at."""
+
+_NUMBER = re.compile(r"[-+0-9_:.eE]*")
 _TYPES = frozenset({dict, list, set, str, bytes, int, float, bool, type(None), dt.datetime, dt.date})
 
 
@@ -49,7 +59,7 @@ class YAMLHandler(DataHandler):
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The one document of the file."""
-        return _load(file_path.read_bytes().decode("utf-8"))
+        return _load(read_whole(file_path, self.ceiling).decode("utf-8"), self.ceiling)
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write block style in the order given, if that reads back equal."""
@@ -58,8 +68,9 @@ class YAMLHandler(DataHandler):
         try:
             text = yaml.dump(data, Dumper=dumper, sort_keys=False, allow_unicode=True)
             content = text.encode("utf-8")
-            equal = same(_load(text), data)
+            equal = same(_load(text, self.ceiling), data)
         except (yaml.YAMLError, CorruptDataError, ValueError, RecursionError) as error:
+            let_pass(error)
             raise UnsupportedFormatError(f"YAML cannot hold this value: {error}. Use a bare key.") from error
         if not equal:
             raise UnsupportedFormatError("YAML would not give this value back equal. Use a bare key.")
@@ -67,18 +78,20 @@ class YAMLHandler(DataHandler):
             file.write(content)
 
 
-def _load(text: str) -> Any:
+def _load(text: str, ceiling: Ceiling) -> Any:
     yaml = require("yaml")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    _check_bounds(yaml, text, loader)
+    _check_bounds(yaml, text, loader, ceiling)
     return yaml.load(text, Loader=loader)
 
 
-def _check_bounds(yaml: Any, text: str, loader: Any) -> None:
+def _check_bounds(yaml: Any, text: str, loader: Any, ceiling: Ceiling) -> None:
     """Walk the events, which costs no recursion, before anything is built from them."""
     depth = 0
     aliases = _Aliases()
-    for event in yaml.parse(text, Loader=loader):
+    for number, event in enumerate(yaml.parse(text, Loader=loader)):
+        if not number % NODES_A_LOOK:
+            ceiling.check(number * NODE_BYTES, "The YAML")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
@@ -88,10 +101,20 @@ def _check_bounds(yaml: Any, text: str, loader: Any) -> None:
             depth -= 1
             aliases.end()
         elif isinstance(event, yaml.ScalarEvent):
+            _check_number(event)
             aliases.begin(event.anchor)
             aliases.end()
         elif isinstance(event, yaml.AliasEvent):
             aliases.expand(event.anchor)
+
+
+def _check_number(event: Any) -> None:
+    """Refuse a number of so many digits that Python would take quadratic time over it, in base 60 without a limit."""
+    tagged = event.tag is not None and event.tag.endswith((":int", ":float"))
+    if len(event.value) > MOST_DIGITS and (tagged or (not event.style and _NUMBER.fullmatch(event.value))):
+        raise CorruptDataError(
+            f"The YAML holds a number of {len(event.value)} characters. Write it as a text, in quotes."
+        )
 
 
 class _Aliases:

@@ -13,8 +13,11 @@ from typing import Any, ClassVar
 
 from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.errors import UnsupportedFormatError
+from autostore.guard.ceiling import Ceiling
+from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.tables.kinds import failed_query, kind_of, panics_are_errors, requested_kind, table_preview
+from autostore.handlers.tables.packed import check_size
 from autostore.optional import require
 from autostore.preview import Preview
 
@@ -54,13 +57,13 @@ class CSVHandler(DataHandler):
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """A Polars DataFrame; the whole file is looked at to infer its dtypes."""
         with panics_are_errors():
-            return _read(file_path, lazy=False)
+            return _read(file_path, self.ceiling, lazy=False)
 
     def read_as(self, file_path: Path, file_extension: str, as_type: Any) -> Any:
         """Any of the four kinds of tables."""
         kind = "polars.DataFrame" if as_type in (Any, object) else requested_kind(as_type)
         with panics_are_errors():
-            frame = _read(file_path, lazy=kind == "polars.LazyFrame")
+            frame = _read(file_path, self.ceiling, lazy=kind == "polars.LazyFrame")
             if kind == "pandas.DataFrame":
                 require("pyarrow")  # polars converts through it
                 return frame.to_pandas()
@@ -108,6 +111,7 @@ def _as_polars(pl: Any, data: Any) -> Any:
     try:
         frame = pl.from_arrow(data) if kind == "pyarrow.Table" else pl.from_pandas(data)
     except Exception as error:  # either library's, for cells of mixed types and the like
+        let_pass(error)
         raise UnsupportedFormatError(f"CSV cannot hold this table: {error}. Convert the column.") from error
     frame.columns = list(data.column_names if kind == "pyarrow.Table" else data.columns)  # empty names were replaced
     return frame
@@ -133,12 +137,13 @@ def _check_schema(pl: Any, schema: Any) -> None:
             )
 
 
-def _read(file: Path, *, lazy: bool) -> Any:
+def _read(file: Path, ceiling: Ceiling, *, lazy: bool) -> Any:
     pl = require("polars")
     # Opened once, because the path may name another version a moment later. Polars duplicates the
     # descriptor of a lazy frame, which so outlives this handle.
     with open(file, "rb") as stream:
-        _check_width(stream.read(_LONGEST_HEADER))
+        columns = _check_width(stream.read(_LONGEST_HEADER))
+        check_size(stream, columns, ceiling)
         schema = _scan(pl, stream, **_INFER).collect_schema()
         schema = schema | dict.fromkeys(_lossy_columns(pl, stream, schema), pl.String)
         frame = _scan(pl, stream, **_INFER | {"schema": schema})
@@ -150,11 +155,12 @@ def _scan(pl: Any, stream: Any, **options: Any) -> Any:
     return pl.scan_csv(stream, **options)
 
 
-def _check_width(head: bytes) -> None:
+def _check_width(head: bytes) -> int:
     header = _HEADER.match(head)
     columns = _QUOTED.sub(b"", header[0]).count(b",") + 1 if header else 1
     if columns > MOST_COLUMNS:
         raise UnsupportedFormatError(f"The file has {columns} columns or more. Read it with as_type=bytes.")
+    return columns
 
 
 def _lossy_columns(pl: Any, stream: Any, schema: Any) -> list[str]:

@@ -16,7 +16,9 @@ from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.equality import same
 from autostore.equality.tables import TABLES
 from autostore.errors import CorruptDataError, UnsupportedFormatError
+from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
+from autostore.handlers.tables.footer import unfolded
 from autostore.handlers.tables.kinds import failed_query, kind_of, panics_are_errors, requested_kind, table_preview
 from autostore.optional import require
 from autostore.preview import Preview
@@ -59,7 +61,10 @@ class ParquetHandler(DataHandler):
     def _read(self, file_path: Path, kind: str | None) -> Any:
         # Opened once, because the path may name another version a moment later.
         with open(file_path, "rb") as stream, panics_are_errors():
-            return _READERS[kind or _recorded_kind(stream)](stream)
+            wanted = kind or _recorded_kind(stream)
+            if wanted != "polars.LazyFrame":  # that takes nothing until it is collected
+                self.ceiling.check(unfolded(stream), "The table")
+            return _READERS[wanted](stream)
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write the table; what Parquet would change is refused."""
@@ -175,6 +180,7 @@ def _write_pandas(data: Any, file: Path, mark: str) -> None:
         _write_table(pa.Table.from_pandas(data), file, mark)
         kept = _is_plain(data) or same(_read_back(file), data)
     except (pa.ArrowException, TypeError, ValueError, ArithmeticError, NotImplementedError) as error:
+        let_pass(error)
         raise UnsupportedFormatError(f"Parquet cannot hold this DataFrame: {error}. Convert the column.") from error
     if not kept:
         raise UnsupportedFormatError(
