@@ -110,6 +110,7 @@ def test_in_a_signal_handler(store):
     assert not leftovers(store)
 
 
+@pytest.mark.parametrize("store", ["local", "memory"], indirect=True)  # boto3 itself is not made to be forked in use
 def test_beside_forks(store):
     """Children that are forked in the middle of other threads' calls use and close the store, and so does the parent."""
     # Mutation that this was seen to catch: memory's turns are not forgotten in a child.

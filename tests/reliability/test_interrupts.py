@@ -76,7 +76,7 @@ def no_collector():
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.timeout(scaled(120, 3600))
 def test_at_each_line_locally(tmp_path, no_collector, call, kept):
-    """The folder is free, the old value or the new is there, and the next call works, also while the traceback lives."""
+    """The folder is free, the old value or the new is there, and the next call works, even if the traceback is kept."""
     # Mutations that this was seen to catch: FolderLock owns its descriptor as a number (descriptors); owning_frame
     # gives None (hangs where the traceback is kept); ScratchFiles has no __del__ (temporary files).
     folder = tmp_path / "store"
