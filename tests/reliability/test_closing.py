@@ -48,8 +48,7 @@ def use(store, number):
 @pytest.mark.timeout(scaled(120, 3600))
 def test_in_another_thread(store, request):
     """While one thread closes without pause, each call of the others completes with the right answer."""
-    # Mutations that this was seen to catch: Scratch.close removes a folder in use; S3Connection._opened returns
-    # self._open (AttributeError).
+    # Mutation that this was seen to catch: Scratch.close removes a folder in use.
     failures, done = [], threading.Event()
     rounds = []
 

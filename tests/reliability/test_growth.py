@@ -101,7 +101,7 @@ CYCLES = {
 @pytest.mark.timeout(scaled(120, 4 * 3600))
 def test_cycles(tmp_path, monkeypatch, cycle):
     """Descriptors, threads, finalizers, files and memory are after the last cycle what they were after the first."""
-    # Mutations that this was seen to catch: Scratch registers a finalizer for each room; FolderNames keeps all folders.
+    # Mutation that this was seen to catch: Scratch registers a finalizer for each room.
     monkeypatch.setattr(sys, "unraisablehook", lambda _: None)  # pytest would keep what is raised where objects end
     count = scaled(*CYCLES[cycle])
     with AutoStore(tmp_path / "store") as store, measured(f"cycles: {cycle.__name__}") as facts:
