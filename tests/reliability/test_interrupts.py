@@ -77,8 +77,8 @@ def no_collector():
 @pytest.mark.timeout(scaled(120, 3600))
 def test_at_each_line_locally(tmp_path, no_collector, call, kept):
     """The folder is free, the old value or the new is there, and the next call works, even if the traceback is kept."""
-    # Mutations that this was seen to catch: `opened` gives its owner a number that was stored first (descriptors); owning_frame
-    # gives None (hangs where the traceback is kept); ScratchFiles has no __del__ (temporary files).
+    # Mutations that this was seen to catch: `opened` stores the number before it has an owner (descriptors);
+    # owning_frame gives None (hangs where the traceback is kept); ScratchFiles has no __del__ (temporary files).
     folder = tmp_path / "store"
     store = AutoStore(folder, LocalFileConfig(timeout=5))
     with measured(f"interrupt at each line: {call}{', traceback kept' if kept else ''}") as facts:
