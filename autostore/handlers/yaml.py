@@ -1,18 +1,22 @@
 """YAML, safe-loaded always; chosen only where the key names it.
 
 Depth and aliases are bounded before anything is built, so that a small file cannot expand
-into a large object (https://en.wikipedia.org/wiki/Billion_laughs_attack).
+into a large object (https://en.wikipedia.org/wiki/Billion_laughs_attack). What is written reads
+the same in YAML 1.1 and 1.2: a text that either takes for something else is quoted.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import functools
+import re
 from pathlib import Path
 from typing import Any, ClassVar
 
 from autostore.equality import same
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handler import DataHandler
+from autostore.handlers.encoding import without_mark
 from autostore.optional import require
 
 __all__ = ["YAMLHandler"]
@@ -20,6 +24,10 @@ __all__ = ["YAMLHandler"]
 MAX_DEPTH = 200
 MAX_ALIASED_NODES = 1_000_000
 _TYPES = frozenset({dict, list, set, str, bytes, int, float, bool, type(None), dt.datetime, dt.date})
+# Looks like a number to 1.1 or to 1.2, or to a reader between the two; PyYAML itself knows most of 1.1.
+_NUMBER_LIKE = re.compile(r"[-+]?\.?[0-9][0-9a-fA-FoxXb_:.+-]*|[-+]?\.(?:inf|nan)", re.IGNORECASE)
+_WORD = re.compile(r"y|n|yes|no|on|off|true|false|null|~|", re.IGNORECASE)
+_BREAKS = re.compile("[\x85\u2028\u2029\ufeff]")  # ends of lines in 1.1, characters in 1.2
 
 
 class YAMLHandler(DataHandler):
@@ -49,12 +57,12 @@ class YAMLHandler(DataHandler):
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The one document of the file."""
-        return _load(file_path.read_bytes().decode("utf-8"))
+        return _load(without_mark(file_path.read_bytes()))
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write block style in the order given, if that reads back equal."""
         yaml = require("yaml")
-        dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+        dumper = _dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper))
         try:
             text = yaml.dump(data, Dumper=dumper, sort_keys=False, allow_unicode=True)
             content = text.encode("utf-8")
@@ -67,16 +75,67 @@ class YAMLHandler(DataHandler):
             file.write(content)
 
 
+@functools.cache
+def _dumper(base: Any) -> Any:
+    """PyYAML's dumper, but texts that 1.2 reads as something else are quoted, too."""
+
+    class Dumper(base):  # type: ignore[misc]
+        pass
+
+    def text(dumper: Any, data: str) -> Any:
+        style = '"' if _BREAKS.search(data) else "'" if _NUMBER_LIKE.fullmatch(data) or _WORD.fullmatch(data) else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+    Dumper.add_representer(str, text)
+    return Dumper
+
+
 def _load(text: str) -> Any:
     yaml = require("yaml")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    _check_bounds(yaml, text, loader)
-    return yaml.load(text, Loader=loader)
+    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    _check_bounds(yaml, text, base)
+    loader = base(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _check_keys(yaml, loader, node)
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _check_keys(yaml: Any, loader: Any, root: Any) -> None:
+    """Refuse a key that stands twice in one mapping, before merges (`<<`) add those that may."""
+    pending, seen = [root], {id(root)}
+    while pending:
+        node = pending.pop()
+        mapping = isinstance(node, yaml.MappingNode)
+        if mapping:
+            _check_mapping(yaml, loader, node)
+        if not isinstance(node, yaml.ScalarNode):
+            children = [child for pair in node.value for child in pair] if mapping else node.value
+            pending += [child for child in children if id(child) not in seen]
+            seen.update(map(id, children))
+
+
+def _check_mapping(yaml: Any, loader: Any, node: Any) -> None:
+    keys: set[Any] = set()
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+            continue
+        name = key.value if key.tag == "tag:yaml.org,2002:str" else loader.construct_object(key, deep=True)
+        if name in keys:
+            raise CorruptDataError(
+                f"The key {key.value!r:.80} stands twice in one mapping, in line {key.start_mark.line + 1} again, "
+                "and readers disagree on which counts. Remove one."
+            )
+        keys.add(name)
 
 
 def _check_bounds(yaml: Any, text: str, loader: Any) -> None:
     """Walk the events, which costs no recursion, before anything is built from them."""
-    depth = 0
+    depth = documents = 0
     aliases = _Aliases()
     for event in yaml.parse(text, Loader=loader):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -92,6 +151,13 @@ def _check_bounds(yaml: Any, text: str, loader: Any) -> None:
             aliases.end()
         elif isinstance(event, yaml.AliasEvent):
             aliases.expand(event.anchor)
+        elif isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                raise CorruptDataError(
+                    "The file holds several YAML documents, and a key has one value. "
+                    "Make it one list, or read it with as_type=bytes and yaml.safe_load_all."
+                )
 
 
 class _Aliases:

@@ -1,5 +1,6 @@
 """Tables: Parquet for Polars, pandas and Arrow, and CSV."""
 
+import csv
 import datetime as dt
 import decimal
 import gc
@@ -23,6 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing.parametric import dataframes
 
+from autostore import AutoStore
 from autostore.errors import CorruptDataError, MissingDependencyError, StorageError, UnsupportedFormatError
 from autostore.handlers.tables.csv import CSVHandler
 from autostore.handlers.tables.parquet import ParquetHandler
@@ -501,3 +503,69 @@ def test_csv_of_one_column_keeps_its_rows_or_is_refused(tmp_path: Path, values: 
     back = CSV.read_from_file(tmp_path / "f.csv", ".csv")
     assert len(back) == len(values)
     assert all(map(is_inferred, values, back["s"]))
+
+
+@pytest.mark.parametrize(
+    ("content", "columns"),
+    [
+        (b"a;b\n1;2\n", ["a", "b"]),
+        (b"a\tb\r\n1\t2\r\n", ["a", "b"]),
+        (b"a|b\n1|2\n", ["a", "b"]),
+        (b'"a;x"|b\n1|"2"\n', ["a;x", "b"]),
+        (b'"a";"b"\n1;"x,y"\n', ["a", "b"]),
+        (b"\n\na;b\n1;2\n", ["a", "b"]),
+        ("a,b\n1,2\n".encode("utf-8-sig"), ["a", "b"]),
+        ("a;b\n1;2\n".encode("utf-8-sig"), ["a", "b"]),
+        (b"pay | month\n1\n2\n", ["pay | month"]),
+        (b"a;x,b\n1,2\n", ["a;x", "b"]),
+        (b"text\na;b\n", ["text"]),
+    ],
+)
+def test_csv_of_other_programs_is_read_by_its_delimiter(tmp_path: Path, content: bytes, columns: list[str]) -> None:
+    """Where header and rows agree on one; eager, lazy, and without the byte order mark."""
+    (tmp_path / "e.csv").write_bytes(content)
+    store = AutoStore(tmp_path)
+    assert store["e"].columns == columns
+    assert store["e"].row(0)[0] in (1, "a;b")
+    assert store.read("e", as_type=pl.LazyFrame).collect().equals(store["e"])
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("prénom,n\nAda,1\n".encode("latin-1"), "not UTF-8, from byte 2"),
+        (b"a\n" + b"x\n" * 2_000_000 + "é\n".encode("cp1252"), "not UTF-8, from byte 4000002"),
+        ("name,n\nA,1\n".encode("utf-16"), "UTF-16"),
+        ("name,n\nA,1\n".encode("utf-16-le"), "UTF-16"),
+        (b"sep=;\na;b\n1;2\n", "a semicolon"),
+        (b"a;x,b\n1;2,3\n", "a comma or a semicolon"),
+        (b"price;of,x\n1;1,5\n", "a comma or a semicolon"),
+        (b"a|b\n1|2\n1\n", "a bar"),
+        (b"a,b\r1,2\r", "carriage return"),
+    ],
+)
+def test_csv_that_would_be_misread_is_refused(tmp_path: Path, content: bytes, says: str) -> None:
+    """The encoding or the delimiter is named; nothing is guessed, and nobody is told to delete the file."""
+    (tmp_path / "e.csv").write_bytes(content)
+    for as_type in (None, pl.LazyFrame, pd.DataFrame, pa.Table):
+        with pytest.raises((CorruptDataError, UnsupportedFormatError), match=says) as caught:
+            AutoStore(tmp_path).read("e", as_type=as_type)
+        assert "delete" not in str(caught.value)
+
+
+@FIXTURES
+@given(
+    rows=st.lists(st.tuples(*[st.text("ab;,|\t\"' é\n", max_size=5)] * 3), min_size=1, max_size=5),
+    mark=st.sampled_from(",;\t|"),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "latin-1", "utf-16"]),
+)
+def test_csv_of_any_program_is_read_right_or_refused(tmp_path: Path, rows: Any, mark: str, encoding: str) -> None:
+    """Written by the standard library, in any dialect and encoding: never something else in silence."""
+    with open(tmp_path / "f.csv", "w", encoding=encoding, newline="") as stream:
+        csv.writer(stream, delimiter=mark).writerows([("a", "b", "ç"), *rows])
+    try:
+        back = CSV.read_from_file(tmp_path / "f.csv", ".csv")
+    except (CorruptDataError, UnsupportedFormatError):
+        return
+    assert back.columns == ["a", "b", "ç"]
+    assert [tuple(value or "" for value in row) for row in back.rows()] == rows
