@@ -15,7 +15,14 @@ from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.errors import UnsupportedFormatError
 from autostore.handler import DataHandler
 from autostore.handlers.tables.dialect import MOST_COLUMNS, delimiter
-from autostore.handlers.tables.kinds import failed_query, kind_of, panics_are_errors, requested_kind, table_preview
+from autostore.handlers.tables.kinds import (
+    SERIES,
+    failed_query,
+    kind_of,
+    panics_are_errors,
+    requested_kind,
+    table_preview,
+)
 from autostore.optional import require
 from autostore.preview import Preview
 
@@ -43,7 +50,7 @@ class CSVHandler(DataHandler):
 
     def can_handle_data(self, data: Any) -> bool:
         """Tables of Polars, pandas and Arrow."""
-        return kind_of(data) is not None
+        return kind_of(data) not in (None, *SERIES)
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """A Polars DataFrame; the whole file is looked at to infer its dtypes."""
@@ -53,6 +60,8 @@ class CSVHandler(DataHandler):
     def read_as(self, file_path: Path, file_extension: str, as_type: Any) -> Any:
         """Any of the four kinds of tables."""
         kind = "polars.DataFrame" if as_type in (Any, object) else requested_kind(as_type)
+        if kind in SERIES:
+            raise UnsupportedFormatError("A CSV file holds a table. Read it as a DataFrame, and take its column.")
         with panics_are_errors():
             frame = _read(file_path, lazy=kind == "polars.LazyFrame")
             if kind == "pandas.DataFrame":
