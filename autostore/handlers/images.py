@@ -94,6 +94,10 @@ class ImageHandler(DataHandler):
             lost = f" or its {', '.join(said)}" if said else ""
             raise UnsupportedFormatError(f"{name} would change this image of mode {data.mode}{lost}. Use a bare key.")
 
+    def preview(self, data: Any) -> Preview:
+        """Size, mode and thumbnail."""
+        return image(data)
+
 
 def _save(data: Any, file: Path, name: str, options: dict[str, Any]) -> dict[str, Any]:
     """Write the file; return what the picture says beside its pixels, which its reader must find."""
@@ -132,10 +136,6 @@ def _copied(data: Any, file: Path, name: str) -> bool:
     with open(file, "wb") as stream:
         stream.write(content)
     return True
-
-    def preview(self, data: Any) -> Preview:
-        """Size, mode and thumbnail."""
-        return image(data)
 
 
 def _check(image: Any, name: str) -> None:

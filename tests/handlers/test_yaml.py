@@ -233,7 +233,7 @@ def test_a_byte_order_mark_is_no_part_of_the_value(tmp_path: Path) -> None:
     assert AutoStore(tmp_path)["m"] == {"a": 1}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
 @given(
     value=st.recursive(
         st.sampled_from(AMBIGUOUS)
