@@ -88,11 +88,8 @@ class ImageHandler(DataHandler):
         said = _save(data, file_path, name, options)
         if name == "JPEG":
             _check_lost(said, file_path)
-        elif (said or frame_count(data) > 1 or data.mode not in _TRUSTED.get(name, ())) and not same(
-            _read_back(file_path, name), data
-        ):
-            lost = f" or its {', '.join(said)}" if said else ""
-            raise UnsupportedFormatError(f"{name} would change this image of mode {data.mode}{lost}. Use a bare key.")
+        elif said or frame_count(data) > 1 or data.mode not in _TRUSTED.get(name, ()):
+            _check_kept(data, said, file_path, name)
 
     def preview(self, data: Any) -> Preview:
         """Size, mode and thumbnail."""
@@ -104,9 +101,11 @@ def _save(data: Any, file: Path, name: str, options: dict[str, Any]) -> dict[str
     position = data.tell()
     try:
         options = options | save_options(data, name)
-        data.save(file, format=name, **options)
         if frame_count(data) > 1:
+            data.save(file, format=name, **options)
             show_frame(data, position)  # not all of Pillow's writers go back
+        else:  # and some change the palette of what they write
+            (data.copy() if data.mode in ("P", "PA") else data).save(file, format=name, **options)
         return facts(data)
     except (KeyError, ValueError, SystemError, TypeError, AttributeError, ArithmeticError) as error:
         raise UnsupportedFormatError(
@@ -146,6 +145,18 @@ def _check(image: Any, name: str) -> None:
     limit = require("PIL.Image").MAX_IMAGE_PIXELS
     if limit is not None and image.width * image.height > limit:
         raise UnsupportedFormatError(f"The image has more than {limit} pixels, and would be refused when it is read.")
+
+
+def _check_kept(data: Any, said: dict[str, Any], file: Path, name: str) -> None:
+    try:
+        kept = same(_read_back(file, name), data)
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        kept = False  # Pillow writes some images so that nobody reads them
+    if not kept:
+        lost = f" or its {', '.join(said)}" if said else ""
+        raise UnsupportedFormatError(f"{name} would change this image of mode {data.mode}{lost}. Use a bare key.")
 
 
 def _check_lost(said: dict[str, Any], file: Path) -> None:

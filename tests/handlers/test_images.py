@@ -1,5 +1,6 @@
 """Images of Pillow."""
 
+import contextlib
 import io
 import struct
 import warnings
@@ -17,6 +18,7 @@ from autostore.equality.images import facts
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handlers.images import ImageHandler
 from autostore.testing import HandlerContract, same
+from tests.handlers import shapes
 
 HANDLER = ImageHandler()
 INFERRED = {
@@ -301,19 +303,22 @@ def test_an_animation_is_kept_under_a_bare_key(tmp_path: Path) -> None:
 
 
 def test_a_format_that_would_lose_frames_is_refused(tmp_path: Path) -> None:
-    """Named or not, in a list or alone: nothing is written."""
+    """Named or not, in a list or alone: nothing is written; a bundle keeps them."""
     store = AutoStore(tmp_path)
     for key, value in (
         ("a.jpg", several("GIF")),
         ("a.bmp", several("TIFF")),
         ("a.tif", several("GIF")),
         ("a.pkl", several("PNG")),
-        ("list", [several("GIF")]),
-        ("deep", {1: ({"x": several("TIFF")},)}),
+        ("list.pkl", [several("GIF")]),
+        ("deep.pkl", {1: ({"x": several("TIFF")},)}),
+        ("class", shapes.Loose([{1, 2j}, several("GIF"), lambda: 1])),
     ):
         with pytest.raises(UnsupportedFormatError, match=r"frame|holds one picture|would change|cannot hold"):
             store[key] = value
     assert list(store.keys()) == []
+    store["list"] = [several("GIF"), telling(opened, "TIFF")]
+    assert same(store["list"], [several("GIF"), telling(opened, "TIFF")])
 
 
 def test_a_cut_animation_is_not_a_shorter_one(tmp_path: Path) -> None:
@@ -401,18 +406,30 @@ def test_transparency_is_kept_or_refused(tmp_path: Path, mode: str, value: Any, 
         assert store[f"k{extension}"].convert("RGBA").tobytes() == image.convert("RGBA").tobytes()
 
 
+def test_writing_leaves_the_picture_as_it_was(tmp_path: Path) -> None:
+    """Although some of Pillow's writers change the palette of what they write, so that the next one fails."""
+    image, store = seen_through("P", 3), AutoStore(tmp_path)
+    for extension in (".webp", ".gif", ".png", ".tif", ".webp", ".gif"):
+        with contextlib.suppress(UnsupportedFormatError):
+            store[f"k{extension}"] = image
+        assert same(image, seen_through("P", 3))
+        image.copy().convert("RGBA")
+    assert set(store) == {"k.png", "k.gif"}
+
+
 def test_pictures_in_a_list_lose_nothing(tmp_path: Path) -> None:
     """What Pillow's own pickle would forget is refused; the rest comes back."""
     store = AutoStore(tmp_path)
     kept = [telling(loaded, "PNG"), telling(opened, "JPEG"), picture("P"), commented()]
-    store["kept"] = kept
-    assert same(store["kept"], kept)
+    for key in ("kept", "kept.pkl"):
+        store[key] = kept
+        assert same(store[key], kept)
     ghost = seen_through("P", 0)
     ghost.putpalette([n % 256 for n in range(1024)], "RGBA")
     for lost in (telling(opened, "TIFF"), ghost):
         with pytest.raises(UnsupportedFormatError, match="pickle would not give this image"):
-            store["lost"] = [lost]
-    assert "lost" not in store
+            store["lost.pkl"] = [lost]
+    assert "lost.pkl" not in store
 
 
 def test_the_warnings_of_the_process_are_left_alone(tmp_path: Path) -> None:

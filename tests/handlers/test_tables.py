@@ -515,7 +515,7 @@ arrow_types = st.recursive(
         | st.builds(pa.list_view, inner)
         | st.builds(pa.list_, inner, st.integers(0, 2))
         | st.builds(lambda kind: pa.struct([pa.field("a", kind, nullable=pa.types.is_null(kind)), ("b", kind)]), inner)
-        | st.builds(pa.map_, leaf_types, inner, st.booleans())
+        | st.builds(pa.map_, leaf_types.filter(lambda kind: not pa.types.is_null(kind)), inner, st.booleans())
         | st.just(pa.struct([]))
     ),
     max_leaves=3,
