@@ -18,6 +18,7 @@ from typing import ClassVar
 from autostore.config import StorageConfig
 from autostore.disk.scratch import Scratch, ScratchFiles
 from autostore.errors import PreconditionFailedError, StorageFileNotFoundError, compose, from_os_error
+from autostore.guard.foreign import let_pass
 from autostore.keys import ParsedUri
 from autostore.mark import Mark
 
@@ -168,6 +169,7 @@ class StorageBackend(ABC):
         try:
             yield
         except OSError as error:
+            let_pass(error)
             raise from_os_error(error, f"temporary files of {self.uri}") from error
 
     def close(self) -> None:

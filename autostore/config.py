@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from autostore.errors import InvalidConfigError
 
-__all__ = ["LocalFileConfig", "S3StorageConfig", "StorageConfig"]
+__all__ = ["LocalFileConfig", "S3StorageConfig", "StorageConfig", "misplaced_credentials"]
 
 MIB = 1024 * 1024
 # S3 refuses parts under 5 MiB and objects of more than 10,000 parts:
@@ -40,6 +40,8 @@ class StorageConfig:
         allow_pickle: allow formats whose reading may run code (.pkl, whole torch modules),
             and the import of modules that a file names.
         pickle_key: secret that signs pickles; unsigned or tampered ones are then refused.
+        max_read_bytes: memory that one read may take, bytes, judged from the file's header before it is taken
+            (`TooLargeError`); None: half of what this process may have. Lazy and mapped values are exempt.
     """
 
     timeout: float = 30
@@ -52,6 +54,7 @@ class StorageConfig:
     read_only: bool = False
     allow_pickle: bool = True
     pickle_key: str | bytes | None = field(default=None, repr=False)
+    max_read_bytes: int | None = None
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -60,6 +63,8 @@ class StorageConfig:
         self._at_least("cache_expiry_hours", 0)
         if self.cache_max_bytes is not None:
             self._at_least("cache_max_bytes", 0)
+        if self.max_read_bytes is not None:
+            self._at_least("max_read_bytes", 1)
         if self.pickle_key is not None and not self.pickle_key:
             raise InvalidConfigError("pickle_key is empty. Pass a long random secret, or None to sign nothing.")
 
@@ -157,9 +162,20 @@ class S3StorageConfig(StorageConfig):
         self._at_least("multipart_chunksize", SMALLEST_PART)
         if self.multipart_chunksize > LARGEST_PART:
             raise InvalidConfigError(f"multipart_chunksize is over S3's limit. Pass at most {LARGEST_PART} bytes.")
+        if self.endpoint_url is not None and any(sign in str(self.endpoint_url) for sign in "@?#"):
+            object.__setattr__(self, "endpoint_url", None)  # a crash report shows the settings
+            raise misplaced_credentials("endpoint_url")
         if self.addressing_style not in (None, "path", "virtual", "auto"):
             raise InvalidConfigError(
                 f"addressing_style={self.addressing_style!r} is unknown. Pass 'path', 'virtual' or 'auto'."
             )
         if bool(self.aws_access_key_id) != bool(self.aws_secret_access_key):
             raise InvalidConfigError("aws_access_key_id and aws_secret_access_key go together. Pass both, or neither.")
+
+
+def misplaced_credentials(where: str) -> InvalidConfigError:
+    """The error for an address that carries more than an address."""
+    return InvalidConfigError(
+        f"{where} holds credentials or a query. Pass the address alone, such as 'https://host:9000'; credentials "
+        "belong in aws_access_key_id and aws_secret_access_key, in a profile, or in the environment."
+    )

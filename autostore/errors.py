@@ -16,10 +16,31 @@ Each is a `StorageError` and also the builtin that a caller would expect, so tha
      ├─ MissingDependencyError     ImportError                   an optional library is not installed
      ├─ PreconditionFailedError    RuntimeError                  `if_etag` or `if_absent` did not hold
      ├─ CorruptDataError           ValueError                    the stored bytes are not what the format says
+     ├─ TooLargeError              MemoryError                   reading would take more memory than `max_read_bytes`
+     ├─ UnknownTypeError           ImportError                   a class that the file names is not to be found here
      └─ UntrustedDataError         ValueError                    reading would run code that is not allowed
 
-`StorageError` itself says that a LazyFrame could not be computed. Not found, refused and
-unreachable are three different things: `in` and `get` swallow the first only.
+`StorageError` itself says that a LazyFrame could not be computed, or that memory ran out. Not found, refused
+and unreachable are three different things: `in` and `get` swallow the first only. What the reader does first:
+
+    StorageFileNotFoundError   look at `store.keys()`: is the key spelt so, and the store the right one?
+    StoragePermissionError     look at the credentials or the folder's permissions; is the store read-only?
+    StorageConnectionError     look at endpoint_url, region_name and the network; then try again
+    StorageIOError             look at the disk and its free space; then try again
+    InvalidKeyError            write the key or URI as the message says
+    AmbiguousKeyError          use one of the full names that the message lists
+    InvalidConfigError         correct the setting that is named
+    UnsupportedFormatError     use a bare key or another format, or convert the value
+    UnsupportedSchemeError     correct the scheme, or register its backend
+    MissingDependencyError     run the `pip install` that is given
+    PreconditionFailedError    read the key again and decide anew
+    CorruptDataError           look at the bytes (`as_type=bytes`) and at what wrote them; keep them
+    TooLargeError              raise max_read_bytes if the file is trusted and the memory there; else read lazily
+    UnknownTypeError           install or import what is named, or pass `as_type=`
+    UntrustedDataError         ask who wrote the file; only then allow more, or pass `as_type=`
+
+No message tells anybody to remove or replace data: what does not read may be whole. An exception of the user's
+own code (a time limit, a validator, a plugin) is none of these and leaves as it is.
 """
 
 import errno
@@ -36,6 +57,8 @@ __all__ = [
     "StorageFileNotFoundError",
     "StorageIOError",
     "StoragePermissionError",
+    "TooLargeError",
+    "UnknownTypeError",
     "UnsupportedFormatError",
     "UnsupportedSchemeError",
     "UntrustedDataError",
@@ -55,11 +78,16 @@ def compose(problem: str, *, key: str | None = None, uri: str | None = None, rem
     return f"{problem}{where}. {remedy}".rstrip() if remedy else f"{problem}{where}."
 
 
+def _printable(character: str) -> str:
+    # Names and texts from files may hold what a terminal obeys, or a log takes for a line of its own.
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+
+
 class StorageError(Exception):
     """The root of all errors raised by this library; takes one message, so that it pickles."""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(message)
+        super().__init__(message if message.isprintable() else "".join(map(_printable, message)))
 
     def __str__(self) -> str:
         # KeyError shows the repr of its argument, which would quote the whole sentence.
@@ -112,6 +140,14 @@ class PreconditionFailedError(StorageError, RuntimeError):
 
 class CorruptDataError(StorageError, ValueError):
     """The stored bytes are not a valid file of their format."""
+
+
+class TooLargeError(StorageError, MemoryError):
+    """Reading would take more memory than this process may give to one read; nothing is damaged."""
+
+
+class UnknownTypeError(StorageError, ImportError):
+    """The file names a class that cannot be imported here, or is not there any more; nothing is damaged."""
 
 
 class UntrustedDataError(StorageError, ValueError):

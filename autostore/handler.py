@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from autostore.equality import Comparer
 from autostore.errors import UnsupportedFormatError
+from autostore.guard.ceiling import Ceiling
 from autostore.preview import Preview
 from autostore.previews.families import inherited
 
@@ -45,6 +46,9 @@ class DataHandler(ABC):
 
     requires: ClassVar[tuple[str, ...]] = ()
     """Libraries without which no file is read or written; a missing one is named with its installation."""
+
+    ceiling = Ceiling(None)
+    """How much memory a read may take: `self.ceiling.check(bytes, what)` before it is taken."""
 
     @property
     @abstractmethod
@@ -81,7 +85,7 @@ class DataHandler(ABC):
 
     @abstractmethod
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
-        """The object in this file; any exception means that the file is corrupt."""
+        """The object in this file; `CorruptDataError` where it is damaged, every other exception leaves as it is."""
 
     def read_as(self, file_path: Path, file_extension: str, as_type: Any) -> Any:
         """The object in this file as `as_type`; `UnsupportedFormatError` where that cannot be."""
@@ -98,7 +102,8 @@ class DataHandler(ABC):
         """Write a new file; `UnsupportedFormatError` where the format cannot hold the value exactly.
 
         For a bare key the next handler is then asked; for a key that names the format the
-        write is refused, and nothing stored has changed.
+        write is refused, and nothing stored has changed. Every other exception ends the write
+        and leaves as it is, with a note that names key and handler.
         """
 
     def preview(self, data: Any) -> Preview:

@@ -13,6 +13,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from autostore.errors import InvalidKeyError, compose
+from autostore.guard.secrecy import holds_secret, redacted
 
 __all__ = ["RESERVED", "Key", "ParsedUri", "can_be_key", "check_key", "parse_uri", "split_extension", "where"]
 
@@ -87,10 +88,15 @@ def parse_uri(uri: str | os.PathLike[str]) -> ParsedUri:
         )
     if "\0" in text:
         raise InvalidKeyError("A URI cannot hold a NUL character. Remove it.")
+    if ":/" in text and holds_secret(text):
+        raise InvalidKeyError(
+            "The URI holds credentials. Pass it without them; they belong in the configuration "
+            "(S3StorageConfig(aws_access_key_id=..., aws_secret_access_key=...)), in a profile, or in the environment."
+        )
     match = _SCHEME.match(text)
     if _ONE_SLASH.match(text) or _RELATIVE_FILE.match(text):
         remedy = "Write two slashes, 's3://bucket/prefix/', and three before a folder, 'file:///folder'."
-        raise InvalidKeyError(f"{text!r} is not a URI. {remedy}")
+        raise InvalidKeyError(f"{redacted(text)!r} is not a URI. {remedy}")
     if match is None:
         return ParsedUri("file", os.path.expanduser(text))
     return ParsedUri(match[1].lower(), text[match.end() :])

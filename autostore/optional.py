@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import importlib.util
 import sys
 from typing import Any
 
 from autostore.errors import MissingDependencyError
 
-__all__ = ["loaded_type", "require"]
+__all__ = ["loaded_type", "require", "require_installed"]
 
 # module -> the extra of pyproject.toml that installs it
 _EXTRAS = {
@@ -41,6 +43,15 @@ def require(module: str) -> Any:
         extra = _EXTRAS.get(top, "")
         target = f"'autostore[{extra}]'" if extra else top
         raise MissingDependencyError(f"This needs {top}, which is not installed. Run: pip install {target}") from error
+
+
+def require_installed(module: str) -> None:
+    """Raise `MissingDependencyError` where `module` is not installed, without importing it."""
+    found = module in sys.modules
+    with contextlib.suppress(ImportError, ValueError):
+        found = found or importlib.util.find_spec(module) is not None
+    if not found:
+        require(module)
 
 
 def loaded_type(module: str, name: str) -> type | None:

@@ -67,6 +67,7 @@ class StorageBase(dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster
     read_only: bool = False
     allow_pickle: bool = True
     pickle_key: SecretText = None
+    max_read_bytes: int | None = None
 
     def to_core(self) -> StorageConfig:
         """The same settings as the core's dataclass, which checks them."""

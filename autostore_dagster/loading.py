@@ -15,6 +15,7 @@ from autostore import (
     CorruptDataError,
     StorageError,
     StorageFileNotFoundError,
+    UnknownTypeError,
     UnsupportedFormatError,
     UntrustedDataError,
 )
@@ -60,7 +61,7 @@ class _Request:
             if annotations.is_table(wanted):  # no table is read as one kind to become another
                 return self.store.read(key, as_type=wanted)
             recorded = self.store.read(key)
-        except (UnsupportedFormatError, UntrustedDataError, CorruptDataError) as error:
+        except (UnsupportedFormatError, UntrustedDataError, UnknownTypeError, CorruptDataError) as error:
             return self._read_otherwise(key, wanted, error)
         # The parts of a fan-in come one by one, under the annotation of their list.
         if recorded is None or wanted is list or annotations.fits(recorded, wanted or Any):

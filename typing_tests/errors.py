@@ -15,6 +15,8 @@ from autostore import (
     StorageFileNotFoundError,
     StorageIOError,
     StoragePermissionError,
+    TooLargeError,
+    UnknownTypeError,
     UnsupportedFormatError,
     UnsupportedSchemeError,
     UntrustedDataError,
@@ -28,6 +30,8 @@ ours: list[StorageError] = [missing, StorageError("a LazyFrame could not be comp
 permission: PermissionError = StoragePermissionError("refused")
 connection: ConnectionError = StorageConnectionError("unreachable")
 disk: OSError = StorageIOError("full")
+memory: MemoryError = TooLargeError("more than max_read_bytes")
+unknown: ImportError = UnknownTypeError("a class that moved")
 dependency: ImportError = MissingDependencyError("pip install")
 format_: TypeError = UnsupportedFormatError("a tuple")
 condition: RuntimeError = PreconditionFailedError("changed")
@@ -42,7 +46,14 @@ values: list[ValueError] = [
 ours += [*values]  # type: ignore[list-item]
 every: list[type[StorageError]] = [AmbiguousKeyError, CorruptDataError, InvalidConfigError, InvalidKeyError]
 every += [MissingDependencyError, PreconditionFailedError, StorageConnectionError, StorageIOError]
-every += [StoragePermissionError, UnsupportedFormatError, UnsupportedSchemeError, UntrustedDataError]
+every += [
+    StoragePermissionError,
+    TooLargeError,
+    UnknownTypeError,
+    UnsupportedFormatError,
+    UnsupportedSchemeError,
+    UntrustedDataError,
+]
 
 
 def caught(store: AutoStore) -> None:

@@ -20,6 +20,7 @@ from autostore.cache.entry import ENTRY, Entry, load, open_payload, publish
 from autostore.config import StorageConfig
 from autostore.disk.locks import FolderLock, FolderLocks
 from autostore.errors import StoragePermissionError, from_os_error
+from autostore.guard.foreign import let_pass
 from autostore.holding.descriptors import Descriptor, opened
 from autostore.optional import require
 
@@ -159,6 +160,7 @@ class CacheFolder:
         try:
             status = _made(root)
         except OSError as error:
+            let_pass(error)
             raise from_os_error(error, f"The cache folder {str(root)!r} (pass another cache_dir)") from error
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
             raise StoragePermissionError(

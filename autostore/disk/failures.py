@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from autostore.guard.foreign import users_own
+
 __all__ = ["failing_disk_is_an_os_error"]
 
 _RUST = re.compile(r"\(os error (\d+)\)")
@@ -30,7 +32,7 @@ def failing_disk_is_an_os_error(file: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        number = _number(error, handled, file)
+        number = None if users_own(error, handled) is not None else _number(error, handled, file)
         if number is None or (isinstance(error, OSError) and error.errno is not None):
             raise
         raise OSError(number, os.strerror(number)) from error

@@ -14,6 +14,7 @@ import decimal
 import enum
 import math
 import pathlib
+import pickle
 import types
 from collections.abc import Callable
 from typing import Any
@@ -137,8 +138,8 @@ def _same_reduced(first: Any, second: Any, again: Again) -> bool:
     """Objects that define no equality: by what pickle would take of them."""
     try:
         one, two = first.__reduce_ex__(4), second.__reduce_ex__(4)
-    except Exception:  # the objects' own code: what cannot say what it is made of is not known to be the same
-        return False
+    except (TypeError, AttributeError, NotImplementedError, RecursionError, pickle.PicklingError):
+        return False  # what cannot say what it is made of is not known to be the same
     if isinstance(one, str) or isinstance(two, str):
         return bool(one == two)
     # Parts 4 and 5 are iterators over items.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autostore.config import StorageConfig
 from autostore.equality import add_comparers
+from autostore.guard.ceiling import Ceiling
 from autostore.handler import DataHandler
 from autostore.handlers.arrays import NpyHandler, NpzHandler
 from autostore.handlers.binary import BytesHandler
@@ -56,6 +57,9 @@ def builtin_handlers(config: StorageConfig, handlers: Handlers | None = None) ->
         BundleHandler(config, handlers or (lambda: sorted(own, key=lambda handler: -handler.priority))),
         PickleHandler(config),
     ]
+    ceiling = Ceiling(config.max_read_bytes)
+    for handler in own:
+        handler.ceiling = ceiling
     return own
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from autostore.errors import CorruptDataError
+from autostore.guard.ceiling import Ceiling
 from autostore.handlers.arrays import check_members
 
 __all__ = ["CheckedArchive", "write_archive"]
@@ -52,17 +53,17 @@ def _put(archive: zipfile.ZipFile, file: BinaryIO, name: str, content: BinaryIO,
 class CheckedArchive:
     """An open archive of which single members are read; its claims are checked first."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, ceiling: Ceiling) -> None:
         self._file = file
         self._archive = zipfile.ZipFile(file)
         self.size = os.fstat(file.fileno()).st_size
-        check_members(self._archive, self.size)
+        check_members(self._archive, self.size, ceiling)
 
     def text(self, name: str) -> bytes:
         """All of a member that is read into memory, within bounds."""
         info = self._info(name)
         if info.file_size > max(_FREE_TEXT, _MAX_EXPANSION * info.compress_size):
-            raise CorruptDataError(f"{name} claims to expand to {info.file_size} bytes. Restore the file.")
+            raise CorruptDataError(f"{name} claims to expand to {info.file_size} bytes. Look at it with as_type=bytes.")
         return self._archive.read(info)
 
     def extract(self, name: str, target: Path) -> None:
@@ -88,11 +89,11 @@ class CheckedArchive:
 
     def _info(self, name: str) -> zipfile.ZipInfo:
         if not name or name[0] == "." or len(name) > _LONGEST_NAME or any(sign in name for sign in "/\\\0"):
-            raise CorruptDataError(f"{name!r:.80} is not the name of a member. Restore the file.")
+            raise CorruptDataError(f"{name!r:.80} is not the name of a member. Look at it with as_type=bytes.")
         try:
             info = self._archive.getinfo(name)
         except KeyError as error:
-            raise CorruptDataError(f"The archive has no member {name!r:.80}. Restore the file.") from error
+            raise CorruptDataError(f"The archive has no member {name!r:.80}. Look at it with as_type=bytes.") from error
         if info.flag_bits & 0x1:
-            raise CorruptDataError(f"The member {name!r:.80} is encrypted. Restore the file.")
+            raise CorruptDataError(f"The member {name!r:.80} is encrypted. Look at it with as_type=bytes.")
         return info

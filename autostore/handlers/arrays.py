@@ -15,6 +15,7 @@ from typing import IO, Any, Literal
 from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.equality.arrays import ARRAYS
 from autostore.errors import CorruptDataError, UnsupportedFormatError
+from autostore.guard.ceiling import Ceiling
 from autostore.handler import DataHandler
 from autostore.optional import loaded_type, require
 from autostore.preview import Preview
@@ -53,7 +54,10 @@ class NpyHandler(DataHandler):
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The array; from 16 MiB on its pages are read when used, and writing to it changes only it."""
         with open(file_path, "rb") as file:
-            return read_array(file, os.fstat(file.fileno()).st_size)
+            size = os.fstat(file.fileno()).st_size
+            if size < MAP_FROM:  # larger ones are mapped
+                self.ceiling.check(size, "The array")
+            return read_array(file, size)
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write the array; objects and dtypes that the header cannot name are refused."""
@@ -116,7 +120,7 @@ class NpzHandler(DataHandler):
     def read_from_file(self, file_path: Path, file_extension: str) -> dict[str, Any]:
         """Every member, in the order of the archive."""
         with open(file_path, "rb") as file, zipfile.ZipFile(file) as archive:
-            check_members(archive, os.fstat(file.fileno()).st_size)
+            check_members(archive, os.fstat(file.fileno()).st_size, self.ceiling)
             return {info.filename.removesuffix(".npy"): _read_member(archive, info) for info in archive.infolist()}
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
@@ -161,19 +165,20 @@ def _check_name(name: str) -> None:
         raise UnsupportedFormatError(f"A .npz member's name of {size} bytes is too long. Rename it.")
 
 
-def check_members(archive: zipfile.ZipFile, file_size: int) -> None:
+def check_members(archive: zipfile.ZipFile, file_size: int, ceiling: Ceiling) -> None:
     """Refuse archives that claim to be far larger than they are, before anything is read."""
     members = archive.infolist()
     if len({info.filename for info in members}) != len(members):
-        raise CorruptDataError("The archive names a member twice. Restore it from where it came.")
+        raise CorruptDataError("The archive names a member twice. Look at it with as_type=bytes.")
     if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in members):
         raise CorruptDataError("The archive uses a compression that NumPy never writes. Write it with NumPy.")
     if sum(info.compress_size for info in members) > file_size:
-        raise CorruptDataError("The archive's members overlap. Restore it from where it came.")
+        raise CorruptDataError("The archive's members overlap. Look at it with as_type=bytes.")
     total = sum(info.file_size for info in members)
-    if total > max(FREE_EXPANSION, MAX_EXPANSION * file_size):
+    ceiling.check(total, "The archive")
+    if not ceiling.is_set and total > max(FREE_EXPANSION, MAX_EXPANSION * file_size):
         raise CorruptDataError(
-            f"The archive of {file_size} bytes claims to hold {total}. If you trust it, open it with numpy.load."
+            f"The archive of {file_size} bytes claims to hold {total}. If you trust it, pass max_read_bytes."
         )
 
 

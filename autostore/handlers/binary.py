@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from autostore.guard.ceiling import read_whole
 from autostore.handler import DataHandler
 from autostore.handlers.well_known import BINARY
 from autostore.preview import Preview
@@ -37,7 +38,7 @@ class BytesHandler(DataHandler):
 
     def read_from_file(self, file_path: Path, file_extension: str) -> bytes:
         """The whole file."""
-        return file_path.read_bytes()
+        return read_whole(file_path, self.ceiling)
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write the bytes and nothing else."""

@@ -74,7 +74,7 @@ class BundleHandler(DataHandler):
     def _opened(self, file_path: Path) -> Iterator[tuple[CheckedArchive, MemberReader]]:
         scratch = Scratch(self._temp_dir)
         with open(file_path, "rb") as file:
-            archive = CheckedArchive(file)
+            archive = CheckedArchive(file, self.ceiling)
             try:
                 yield archive, MemberReader(archive, self._handlers(), scratch.folder)
             finally:

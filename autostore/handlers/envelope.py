@@ -34,16 +34,16 @@ def open_envelope(text: str) -> tuple[str | None, Any, Any]:
         return None, content, ()
     check_version(content["$autostore"])
     if type(content.get("type")) is not str or "data" not in content:
-        raise CorruptDataError('The envelope needs a "type" and "data". Restore the file.')
+        raise CorruptDataError('The envelope needs a "type" and "data". Look at it with as_type=bytes.')
     if len(content["type"]) > LONGEST_NAME:
-        raise CorruptDataError(f'The "type" is {len(content["type"])} characters long. Restore the file.')
+        raise CorruptDataError(f'The "type" is {len(content["type"])} characters long. Look at it with as_type=bytes.')
     return content["type"], content["data"], content.get("unset", ())
 
 
 def check_version(version: Any) -> None:
     """Refuse what this autostore does not know."""
     if type(version) is not int or version < 1:
-        raise CorruptDataError(f'"$autostore" is {version!r:.40}, not a version number. Restore the file.')
+        raise CorruptDataError(f'"$autostore" is {version!r:.40}, not a version number. Look at it with as_type=bytes.')
     if version > VERSION:
         raise CorruptDataError(
             f"The file has version {version}, and this autostore knows {VERSION}. Upgrade autostore."

@@ -13,6 +13,8 @@ from typing import IO, Any
 from autostore.equality import same
 from autostore.equality.images import IMAGES, exif_of, facts, frame_count, frames, same_fact, show_frame
 from autostore.errors import CorruptDataError, UnsupportedFormatError
+from autostore.guard.ceiling import Ceiling
+from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.pictures import save_options, source
 from autostore.optional import loaded_type, require
@@ -71,7 +73,7 @@ class ImageHandler(DataHandler):
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The picture, detached from the file, within Pillow's limit of pixels."""
         with open(file_path, "rb") as stream:
-            return _read(stream, _FORMATS[file_extension][0])
+            return _read(stream, _FORMATS[file_extension][0], self.ceiling)
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write the picture; whatever a lossless format would change is refused.
@@ -87,9 +89,9 @@ class ImageHandler(DataHandler):
             raise UnsupportedFormatError(f"{name} holds one picture, and this has {data.n_frames}. Use a bare key.")
         said = _save(data, file_path, name, options)
         if name == "JPEG":
-            _check_lost(said, file_path)
+            _check_lost(said, file_path, self.ceiling)
         elif said or frame_count(data) > 1 or data.mode not in _TRUSTED.get(name, ()):
-            _check_kept(data, said, file_path, name)
+            _check_kept(data, said, file_path, name, self.ceiling)
 
     def preview(self, data: Any) -> Preview:
         """Size, mode and thumbnail."""
@@ -108,30 +110,35 @@ def _save(data: Any, file: Path, name: str, options: dict[str, Any]) -> dict[str
             (data.copy() if data.mode in ("P", "PA") else data).save(file, format=name, **options)
         return facts(data)
     except (KeyError, ValueError, SystemError, TypeError, AttributeError, ArithmeticError) as error:
+        let_pass(error)
         raise UnsupportedFormatError(
             f"{name} cannot hold an image of mode {data.mode} and size {data.size}: {error}. Use a bare key."
         ) from error
     except OSError as error:
+        let_pass(error)
         if error.errno is not None:
             raise
         raise UnsupportedFormatError(f"{name} cannot hold the mode {data.mode}: {error}. Use a bare key.") from error
 
 
 def _copied(data: Any, file: Path, name: str) -> bool:
+    """Write the bytes of the file that the image was opened from, where it still says the same."""
     content = source(data, (name, "MPO") if name == "JPEG" else (name,))
     if content is None:
         return False
     shown = data.copy()  # the frame as it stands; walking through the others would undo a change of it
-    pil = require("PIL.Image")
-    with pil.open(io.BytesIO(content)) as original:
-        show_frame(original, data.tell())
-        if original.mode != shown.mode or original.tobytes() != shown.tobytes():
-            if frame_count(data) > 1:
-                raise UnsupportedFormatError("A frame of this animation was changed. Store the frames one by one.")
-            return False
-    with pil.open(io.BytesIO(content)) as original:
-        if not same(original, data):
-            return False
+    try:
+        with require("PIL.Image").open(io.BytesIO(content)) as original:
+            show_frame(original, data.tell())
+            changed = original.mode != shown.mode or original.tobytes() != shown.tobytes()
+        if changed and frame_count(data) > 1:
+            raise UnsupportedFormatError("A frame of this animation was changed. Store the frames one by one.")
+        with require("PIL.Image").open(io.BytesIO(content)) as original:
+            if changed or not same(original, data):
+                return False
+    except (OSError, ValueError, SyntaxError, EOFError) as error:  # the file begins elsewhere in its stream
+        let_pass(error)
+        return False
     with open(file, "wb") as stream:
         stream.write(content)
     return True
@@ -147,10 +154,11 @@ def _check(image: Any, name: str) -> None:
         raise UnsupportedFormatError(f"The image has more than {limit} pixels, and would be refused when it is read.")
 
 
-def _check_kept(data: Any, said: dict[str, Any], file: Path, name: str) -> None:
+def _check_kept(data: Any, said: dict[str, Any], file: Path, name: str, ceiling: Ceiling) -> None:
     try:
-        kept = same(_read_back(file, name), data)
+        kept = same(_read_back(file, name, ceiling), data)
     except (OSError, ValueError, SyntaxError, EOFError) as error:
+        let_pass(error)
         if isinstance(error, OSError) and error.errno is not None:
             raise
         kept = False  # Pillow writes some images so that nobody reads them
@@ -159,21 +167,21 @@ def _check_kept(data: Any, said: dict[str, Any], file: Path, name: str) -> None:
         raise UnsupportedFormatError(f"{name} would change this image of mode {data.mode}{lost}. Use a bare key.")
 
 
-def _check_lost(said: dict[str, Any], file: Path) -> None:
+def _check_lost(said: dict[str, Any], file: Path, ceiling: Ceiling) -> None:
     """JPEG is a picture, not pixels, and has no place for texts; everything else that it cannot hold is refused."""
     said = {name: value for name, value in said.items() if name != "text"}
-    found = facts(_read_back(file, "JPEG")) if said else {}
+    found = facts(_read_back(file, "JPEG", ceiling)) if said else {}
     lost = [name for name, value in said.items() if not same_fact(name, value, found.get(name))]
     if lost:
         raise UnsupportedFormatError(f"JPEG would lose the image's {', '.join(lost)}. Use .png or a bare key.")
 
 
-def _read_back(file: Path, name: str) -> Any:
+def _read_back(file: Path, name: str, ceiling: Ceiling) -> Any:
     with open(file, "rb") as stream:
-        return _read(stream, name)
+        return _read(stream, name, ceiling)
 
 
-def _read(stream: IO[bytes], name: str) -> Any:
+def _read(stream: IO[bytes], name: str, ceiling: Ceiling) -> Any:
     pil = require("PIL.Image")
     with pil.open(stream, formats=[name]) as image:
         # Pillow only warns up to twice the limit: https://pillow.readthedocs.io/en/stable/reference/Image.html
@@ -183,6 +191,8 @@ def _read(stream: IO[bytes], name: str) -> Any:
                 f"The image claims {image.width} x {image.height} pixels."
                 " Raise PIL.Image.MAX_IMAGE_PIXELS if you trust it."
             )
+        # Pillow keeps up to four bytes a pixel, and the copy is a second picture.
+        ceiling.check(image.width * image.height * 8, "The image")
         if name == "GIF":
             _check_end(stream)
         # A photo may carry a preview as a second frame.

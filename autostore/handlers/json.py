@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from autostore.errors import CorruptDataError, UnsupportedFormatError
+from autostore.guard.ceiling import Ceiling, read_whole
 from autostore.handler import DataHandler
 from autostore.handlers.encoding import without_mark
 from autostore.handlers.plain import judge
 
-__all__ = ["JSONHandler", "JSONLinesHandler", "check_json", "parse_json"]
+__all__ = ["JSONHandler", "JSONLinesHandler", "check_json", "parse_json", "read_json"]
 
 # A reader may stand deeper in the stack than the writer did, and must not overflow it.
 MAX_DEPTH = 400
+# Bytes in memory of a list or dict and of a text, and how often its size `[{},{},...]` takes at most.
+OBJECT_BYTES, TEXT_BYTES, MOST_UNFOLDED = 64, 50, 32
 # Judging by levels costs microseconds a level, which only pays for values that are larger.
 _SMALL = 200
 _LEAVES = frozenset({str, int, float, bool, type(None)})
@@ -97,6 +100,15 @@ def parse_json(text: str) -> Any:
     return _decoder.decode(text)
 
 
+def read_json(file: Path, ceiling: Ceiling) -> str:
+    """The text of a file, if what it stands for may be held in memory."""
+    content = read_whole(file, ceiling)
+    if not ceiling.allows(MOST_UNFOLDED * len(content)):
+        objects = (content.count(b"[") + content.count(b"{")) * OBJECT_BYTES + content.count(b'"') // 2 * TEXT_BYTES
+        ceiling.check(len(content) + objects + content.count(b",") * 8, "The JSON")
+    return without_mark(content)
+
+
 def _parse_one(text: str) -> Any:
     try:
         return parse_json(text)
@@ -149,8 +161,7 @@ class JSONHandler(DataHandler):
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The parsed file; NaN, infinities and a key that stands twice are errors."""
-        with open(file_path, "rb", buffering=0) as file:  # read whole: a buffer would cost three system calls
-            text = without_mark(file.read())
+        text = read_json(file_path, self.ceiling)
         return _parse_lines(text) if file_extension == ".jsonl" else _parse_one(text)
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from autostore.errors import CorruptDataError, StorageError, UnsupportedFormatError, UntrustedDataError
+from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.archive import CheckedArchive
 from autostore.handlers.arrays import MAP_FROM, NpyHandler, read_array
@@ -87,7 +88,8 @@ def _write(part: _Pending, folder: Path, number: int) -> tuple[str, Path]:
             refusals.append(str(error).removesuffix("."))
         except (StorageError, OSError, MemoryError):
             raise
-        except Exception as error:  # as at the top of a store: a handler that fails has refused
+        except Exception as error:  # as at the top of a store: a format's library has refused
+            let_pass(error)
             refusals.append(f"{type(error).__name__}: {error}")
         else:
             return extension, file

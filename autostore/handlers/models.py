@@ -16,6 +16,7 @@ from autostore.equality.models import MODELS
 from autostore.errors import CorruptDataError, UnsupportedFormatError, UntrustedDataError
 from autostore.handler import DataHandler
 from autostore.handlers.envelope import open_envelope, seal_envelope
+from autostore.handlers.json import read_json
 from autostore.handlers.names import find_class, name_class
 from autostore.handlers.validated import data_of, reasons, validate, value_of
 from autostore.optional import loaded_type, require
@@ -47,7 +48,7 @@ class _ModelHandler(DataHandler):
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """An instance of the class that the file names."""
-        return self._decode(file_path.read_bytes().decode("utf-8"))
+        return self._decode(read_json(file_path, self.ceiling))
 
     def _decode(self, text: str) -> Any:
         type_name, data, unset = open_envelope(text)
@@ -65,7 +66,7 @@ class _ModelHandler(DataHandler):
         """The data validated into `as_type`, whatever class the file names; dict gives the fields."""
         if as_type in (Any, object):
             return self.read_from_file(file_path, file_extension)
-        _, data, _ = open_envelope(file_path.read_bytes().decode("utf-8"))
+        _, data, _ = open_envelope(read_json(file_path, self.ceiling))
         if as_type is dict and type(data) is dict:
             return data
         pydantic = require("pydantic")

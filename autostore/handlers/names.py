@@ -20,7 +20,14 @@ from collections.abc import Iterator, Mapping
 from functools import reduce
 from typing import Any
 
-from autostore.errors import CorruptDataError, StorageError, UnsupportedFormatError, UntrustedDataError
+from autostore.errors import (
+    CorruptDataError,
+    StorageError,
+    UnknownTypeError,
+    UnsupportedFormatError,
+    UntrustedDataError,
+)
+from autostore.guard.foreign import let_pass
 from autostore.optional import loaded_type, require
 
 __all__ = ["LONGEST_NAME", "find_class", "is_described", "is_model", "is_named_tuple", "name_class"]
@@ -86,7 +93,7 @@ def _spell(cls: Any) -> str:
 def find_class(type_name: str, *, may_import: bool, known: Mapping[str, type] | None = None) -> type:
     """The class of this name; `known` ones need no import."""
     if len(type_name) > LONGEST_NAME:
-        raise CorruptDataError(f"The file names a class with {len(type_name)} characters. Restore the file.")
+        raise CorruptDataError(f"A class has {len(type_name)} characters. Look at it with as_type=bytes.")
     found = (known or {}).get(type_name) or _lookup(type_name)
     if found is not None:  # a generic class too, where it stands in its module as Pydantic puts it
         return found
@@ -151,7 +158,7 @@ class _Tokens:
             raise CorruptDataError(f"{head} does not take these parameters (changed?): {error}.") from error
 
     def _odd(self) -> CorruptDataError:
-        return CorruptDataError(f"{self._name!r:.80} does not name a class. Restore the file.")
+        return CorruptDataError(f"{self._name!r:.80} does not name a class. Look at it with as_type=bytes.")
 
 
 def _standard(name: str) -> Any:
@@ -189,13 +196,15 @@ def _import(type_name: str, may_import: bool) -> type:
             raise UntrustedDataError(f"The file names {type_name}, which this store may not import. {remedy}")
         try:
             importlib.import_module(module)
-        except Exception as error:  # whatever the module raises
-            raise CorruptDataError(
+        except Exception as error:  # the module's own, but that it is not there
+            if not isinstance(error, ImportError):
+                let_pass(error)
+            raise UnknownTypeError(
                 f"The file names {type_name}, which cannot be imported: {error}. {remedy}"
             ) from error
     found = _lookup(type_name)
     if found is None:
-        raise CorruptDataError(f"{module} has no class {qualname} (renamed or moved?). {remedy}")
+        raise UnknownTypeError(f"{module} has no class {qualname} (renamed or moved?). {remedy}")
     return found
 
 

@@ -5,12 +5,15 @@ Reading a pickle may run code, so both ways obey `allow_pickle`, and `pickle_key
 
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 from typing import Any
 
 from autostore.config import StorageConfig
-from autostore.errors import CorruptDataError, UnsupportedFormatError, UntrustedDataError
+from autostore.errors import UnknownTypeError, UnsupportedFormatError, UntrustedDataError
+from autostore.guard.ceiling import read_whole
+from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.losses import dump
 from autostore.handlers.signing import SigningKey, sign_file, verified
@@ -50,11 +53,14 @@ class PickleHandler(DataHandler):
         try:
             if self._key is None:
                 with open(file_path, "rb") as file:
+                    self.ceiling.check(os.fstat(file.fileno()).st_size, "The pickle")
                     return pickle.load(file)
             # Checked and loaded from one copy in memory: nobody can change it in between.
-            return pickle.loads(verified(file_path.read_bytes(), file_extension, self._key))
+            return pickle.loads(verified(read_whole(file_path, self.ceiling), file_extension, self._key))
         except (ImportError, AttributeError) as error:
-            raise CorruptDataError(
+            if isinstance(error, AttributeError):
+                let_pass(error)
+            raise UnknownTypeError(
                 f"The pickle needs what is not importable here: {error}. Install or import it, under the name it had."
             ) from error
 
@@ -66,7 +72,8 @@ class PickleHandler(DataHandler):
                 dump(data, file, PROTOCOL)
         except (OSError, UnsupportedFormatError):
             raise
-        except Exception as error:  # whatever the value's own code raises
+        except Exception as error:
+            let_pass(error)  # of the value's own code
             raise UnsupportedFormatError(
                 f"This {type(data).__qualname__} does not pickle: {error}. "
                 "Store the data it is made of, or define its class at the top level of a module."

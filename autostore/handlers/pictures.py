@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from autostore.equality.images import exif_of, exif_tags, facts, frame_count, frames
+from autostore.guard.foreign import let_pass
 from autostore.optional import require
 
 __all__ = ["save_options", "source"]
@@ -110,7 +111,8 @@ def source(image: Any, formats: tuple[str, ...]) -> bytes | None:
             stream.seek(0)  # type: ignore[union-attr]
             content = stream.read()  # type: ignore[union-attr]
             stream.seek(position)  # type: ignore[union-attr]
-        except (AttributeError, ValueError, OSError, io.UnsupportedOperation):
+        except (AttributeError, ValueError, OSError, io.UnsupportedOperation) as error:
+            let_pass(error)
             continue
         return bytes(content)
     return None

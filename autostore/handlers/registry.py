@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import importlib.metadata
 import itertools
 import re
+import sys
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from autostore.config import StorageConfig
 from autostore.disk.scratch import ScratchFiles
-from autostore.errors import (
-    CorruptDataError,
-    InvalidConfigError,
-    StorageError,
-    UnsupportedFormatError,
-    compose,
-    from_os_error,
-)
+from autostore.errors import InvalidConfigError, StorageError, UnsupportedFormatError, compose
 from autostore.handler import DataHandler
 from autostore.handlers import builtin_handlers, introduce
+from autostore.handlers.binary import BytesHandler
+from autostore.handlers.verdicts import Act, FileGone, after_reading, after_writing, is_gone
 from autostore.keys import Key, check_key, split_extension
 from autostore.optional import require
 from autostore.preview import Preview
@@ -42,6 +37,7 @@ class HandlerRegistry:
 
     def __init__(self, config: StorageConfig) -> None:
         own = builtin_handlers(config, lambda: self._handlers)
+        self._raw = next(handler for handler in own if type(handler) is BytesHandler)
         self._own_extensions = frozenset(extension for handler in own for extension in handler.extensions)
         self._handlers: tuple[DataHandler, ...] = ()
         self._changes: list[DataHandler | type[DataHandler]] = []
@@ -142,6 +138,7 @@ class HandlerRegistry:
         """
         refusals: list[str] = []
         cause: Exception | None = None
+        handled = sys.exc_info()[1]
         for handler, chosen in self._writers(data, extension):
             file = folder / f"{next(_numbers)}{chosen}"
             try:
@@ -149,10 +146,9 @@ class HandlerRegistry:
                 handler.write_to_file(data, file, chosen)
             except Exception as error:
                 _discard(file)
-                failure, cause = _refusal(error, data, chosen, where), error
+                failure, cause = after_writing(Act(handler, chosen, where, handled), error, data), error
                 if not isinstance(failure, UnsupportedFormatError):
-                    reasons = f" (also tried: {'; '.join(refusals)})" if refusals else ""
-                    raise type(failure)(f"{failure}{reasons}") from error
+                    _raise(failure, error, refusals)
                 refusals.append(str(failure).rstrip().removesuffix("."))
             except BaseException:  # Ctrl-C leaves no file behind
                 _discard(file)
@@ -175,18 +171,16 @@ class HandlerRegistry:
 
     def decode(self, file: Path, extension: str, as_type: Any, where: str) -> Any:
         """The object in `file`; `as_type` None gives the recorded type, bytes the raw file."""
+        handler, handled = self._raw if as_type is bytes else self._by_extension[extension][0], sys.exc_info()[1]
         try:
-            if as_type is bytes:
-                return file.read_bytes()
-            handler = self._by_extension[extension][0]
             _require_libraries(handler)
-            if as_type is None:
+            if as_type in (None, bytes):
                 return handler.read_from_file(file, extension)
             return handler.read_as(file, extension, as_type)
         except Exception as error:
-            if _is_gone(error, file):
-                raise FileNotFoundError(str(file)) from error  # replaced meanwhile: the caller looks again
-            raise _damage(error, file, extension, where) from error
+            if is_gone(error, file):
+                raise FileGone(str(file)) from error
+            _raise(after_reading(Act(handler, extension, where, handled), error, file), error)
 
 
 def _require_libraries(handler: DataHandler) -> None:
@@ -200,50 +194,17 @@ def _holds_none(data: Any, extension: str) -> str:
     return f"{problem}. Choose another format, or leave it to the value: a new key without an extension"
 
 
+def _raise(failure: BaseException, error: Exception, refusals: Iterable[str] = ()) -> NoReturn:
+    """Raise what an error means; the user's own as it is."""
+    if not isinstance(failure, StorageError) or failure is error:
+        raise failure
+    reasons = "; ".join(refusals)
+    raise (type(failure)(f"{failure} (also tried: {reasons})") if reasons else failure) from error
+
+
 def _discard(file: Path) -> None:
     with contextlib.suppress(OSError):
         file.unlink()
-
-
-def _refusal(error: Exception, data: Any, extension: str, where: str) -> StorageError:
-    """What a handler raised while writing, as this library's error; a refusal names no key yet."""
-    if isinstance(error, MemoryError):
-        return StorageError(f"{where}: memory ran out. Free some, or store the value in parts.")
-    if isinstance(error, UnsupportedFormatError):
-        return error
-    if isinstance(error, StorageError):
-        return type(error)(f"{where}: {error}")
-    if isinstance(error, OSError) and error.errno is not None:
-        return from_os_error(error, where)
-    kind = type(data).__qualname__
-    return UnsupportedFormatError(f"{extension} cannot hold this {kind}: {type(error).__name__}: {error}")
-
-
-def _is_gone(error: Exception, file: Path) -> bool:
-    """Whether the file itself was not there when it was opened, even if it is there again by now."""
-    if not isinstance(error, OSError) or isinstance(error, StorageError):
-        return False
-    return (isinstance(error, FileNotFoundError) and str(error.filename) == str(file)) or not file.is_file()
-
-
-def _damage(error: Exception, file: Path, extension: str, where: str) -> StorageError:
-    """What a handler raised while reading a file that is there, as this library's error."""
-    if isinstance(error, MemoryError):
-        return CorruptDataError(
-            f"{where}: memory ran out while this {extension} file was read: it claims more than it holds, or this "
-            "machine is too small for it. Free some memory and try again before you replace it."
-        )
-    if isinstance(error, StorageError):
-        return type(error)(f"{where}: {error}")
-    # Another file's trouble is not the store's: what an unpickled object opens may be missing. And
-    # only a damaged file sends its reader to places that are none, which is EINVAL.
-    ours = isinstance(error, OSError) and str(error.filename or file) == str(file)
-    if ours and isinstance(error, OSError) and error.errno not in (None, errno.EINVAL, errno.ENOENT):
-        return from_os_error(error, where)
-    return CorruptDataError(
-        f"{where}: this is not a valid {extension} file: {type(error).__name__}: {error!s:.500}. "
-        "Restore it from where it came, or delete the key."
-    )
 
 
 @functools.cache

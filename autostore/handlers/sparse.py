@@ -56,7 +56,7 @@ class SparseHandler(DataHandler):
         sparse = require("scipy.sparse")
         with open(file_path, "rb") as file:
             with zipfile.ZipFile(file) as archive:
-                check_members(archive, os.fstat(file.fileno()).st_size)
+                check_members(archive, os.fstat(file.fileno()).st_size, self.ceiling)
                 name = _recorded_class(archive)
             file.seek(0)
             matrix = sparse.load_npz(file)
@@ -100,13 +100,13 @@ def _recorded_class(archive: zipfile.ZipFile) -> str | None:
     except KeyError:
         return None
     if info.file_size > 10_000:
-        raise CorruptDataError(f"{MEMBER} is too long. Restore the file from where it came.")
+        raise CorruptDataError(f"{MEMBER} is too long. Look at it with as_type=bytes.")
     mark = json.loads(archive.read(info))
     if mark["v"] != 1:
         raise CorruptDataError(f"The file has version {mark['v']!r:.40}. Upgrade autostore.")
     name = str(mark["type"]).removeprefix("scipy.sparse.")
     if name not in _CLASSES:
-        raise CorruptDataError(f"The file names an unknown class {name!r:.80}. Restore it from where it came.")
+        raise CorruptDataError(f"The file names an unknown class {name!r:.80}. Upgrade autostore.")
     return name
 
 

@@ -11,12 +11,14 @@ import os
 import pickle
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from autostore.config import StorageConfig
 from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.equality.tensors import TENSORS
-from autostore.errors import UnsupportedFormatError, UntrustedDataError
+from autostore.errors import CorruptDataError, UnsupportedFormatError, UntrustedDataError
+from autostore.guard.ceiling import Ceiling, read_whole
+from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.checkpoints import compact, holds_tensors
 from autostore.handlers.signing import SigningKey, sign_file, strip_signature, verified
@@ -62,15 +64,29 @@ class TorchHandler(DataHandler):
         """What was saved, on its device, or on the CPU where that is missing."""
         if self._key is not None:
             # Checked and loaded from one copy in memory: nobody can change it in between.
-            return self._load(io.BytesIO(verified(file_path.read_bytes(), file_extension, self._key)))
+            return self._load_checked(
+                io.BytesIO(verified(read_whole(file_path, self.ceiling), file_extension, self._key))
+            )
         with open(file_path, "rb") as file:
             is_zip = zipfile.is_zipfile(file)
+            size = os.fstat(file.fileno()).st_size
+            mapped = is_zip and size >= MAP_FROM and _name_of_open(file)
+            if is_zip:
+                _check_archive(file, self.ceiling, is_mapped=bool(mapped))
+            else:
+                self.ceiling.check(size, "The file")
             file.seek(0)
             if not is_zip:
                 return self._load(io.BytesIO(strip_signature(file.read())))
-            if os.fstat(file.fileno()).st_size >= MAP_FROM and (name := _name_of_open(file)):
-                return self._load(name, mmap=True)
+            if mapped:
+                return self._load(mapped, mmap=True)
             return self._load(file)
+
+    def _load_checked(self, file: io.BytesIO) -> Any:
+        if zipfile.is_zipfile(file):
+            _check_archive(file, self.ceiling, is_mapped=False)
+        file.seek(0)
+        return self._load(file)
 
     def _load(self, source: Any, **options: Any) -> Any:
         torch = require("torch")
@@ -97,6 +113,7 @@ class TorchHandler(DataHandler):
             with failing_disk_is_an_os_error(file_path), open(file_path, "wb") as file:
                 require("torch").save(compact(data), file)
         except (pickle.PicklingError, AttributeError, TypeError, NotImplementedError, RecursionError) as error:
+            let_pass(error)
             raise UnsupportedFormatError(
                 f"PyTorch cannot save this {type(data).__qualname__}: {error}. "
                 "Define its class at the top level of a module, or store its state_dict()."
@@ -109,6 +126,17 @@ def _name_of_open(file: Any) -> str | None:
     """A name for an open file, as PyTorch maps files by name and the path may name another version by now."""
     name = f"/proc/self/fd/{file.fileno()}"
     return name if os.path.exists(name) else None  # not Linux: the file is read into memory
+
+
+def _check_archive(file: BinaryIO, ceiling: Ceiling, *, is_mapped: bool) -> None:
+    """PyTorch writes its members as they are, which mapped take nothing, and reads packed ones too."""
+    size = file.seek(0, os.SEEK_END)
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+    taken = (info.file_size for info in members if not is_mapped or info.compress_type != zipfile.ZIP_STORED)
+    ceiling.check(sum(taken), "The archive")
+    if sum(info.compress_size for info in members) > size:
+        raise CorruptDataError("The archive's members overlap. Look at it with as_type=bytes.")
 
 
 def _is_module(value: Any) -> bool:

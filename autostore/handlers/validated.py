@@ -13,6 +13,7 @@ from typing import Any
 
 from autostore.equality import same
 from autostore.errors import CorruptDataError, UnsupportedFormatError
+from autostore.guard.foreign import let_pass
 from autostore.handlers.names import is_model
 from autostore.optional import require
 
@@ -28,7 +29,9 @@ def data_of(value: Any) -> tuple[str, list[str]]:
     try:
         # Field names, not aliases: they are what the class itself calls them.
         text = adapter.dump_json(value, by_alias=False, round_trip=True, warnings="error").decode("utf-8")
-    except Exception as error:  # Pydantic's own, and whatever the class's serializers raise
+    except Exception as error:
+        _let_serializers_pass(adapter, value)
+        let_pass(error)
         raise UnsupportedFormatError(
             f"{cls.__qualname__} cannot be written as JSON: {type(error).__name__}: {error}. Use a bare key."
         ) from error
@@ -37,6 +40,7 @@ def data_of(value: Any) -> tuple[str, list[str]]:
     try:
         back = adapter.validate_json(text, by_alias=False, by_name=True)
     except (ValueError, RecursionError) as error:
+        let_pass(error)
         raise _changed(cls, f": {reasons(error)}") from error
     _forget(back, data, unset)
     if not same(back, value):
@@ -44,10 +48,18 @@ def data_of(value: Any) -> tuple[str, list[str]]:
     return text, unset
 
 
+def _let_serializers_pass(adapter: Any, value: Any) -> None:
+    """Raise what a serializer of the class raised: on the way to JSON Pydantic keeps its text only."""
+    try:
+        adapter.dump_python(value, mode="json", by_alias=False, round_trip=True, warnings=False)
+    except Exception as error:
+        let_pass(error)
+
+
 def value_of(cls: type, data: Any, unset: Any = ()) -> Any:
     """The instance that `data_of` took apart."""
     if not isinstance(unset, list | tuple) or not all(type(pointer) is str for pointer in unset):
-        raise CorruptDataError('"unset" is no list of JSON pointers. Restore the file.')
+        raise CorruptDataError('"unset" is no list of JSON pointers. Look at it with as_type=bytes.')
     try:
         value = validate(cls, data)
     except require("pydantic").ValidationError as error:

@@ -15,6 +15,8 @@ from typing import Any, ClassVar
 
 from autostore.equality import same
 from autostore.errors import CorruptDataError, UnsupportedFormatError
+from autostore.guard.ceiling import Ceiling, read_whole
+from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.encoding import without_mark
 from autostore.optional import require
@@ -23,6 +25,13 @@ __all__ = ["YAMLHandler"]
 
 MAX_DEPTH = 200
 MAX_ALIASED_NODES = 1_000_000
+MOST_DIGITS = 4300
+"""Python's own limit: https://docs.python.org/3/library/stdtypes.html#int-max-str-digits."""
+
+NODE_BYTES, NODES_A_LOOK = 800, 10_000
+"""What PyYAML takes for each node while it builds the value; and how often that is looked at."""
+
+_NUMBER = re.compile(r"[-+0-9_:.eE]*")
 _TYPES = frozenset({dict, list, set, str, bytes, int, float, bool, type(None), dt.datetime, dt.date})
 # Looks like a number to 1.1 or to 1.2, or to a reader between the two; PyYAML itself knows most of 1.1.
 _NUMBER_LIKE = re.compile(r"[-+]?(?:[0-9]|\.[0-9_])[0-9a-fox_:.+-]*|[-+]?\.(?:inf|nan)", re.IGNORECASE)
@@ -57,7 +66,7 @@ class YAMLHandler(DataHandler):
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The one document of the file."""
-        return _load(without_mark(file_path.read_bytes()))
+        return _load(without_mark(read_whole(file_path, self.ceiling)), self.ceiling)
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write block style in the order given, if that reads back equal."""
@@ -66,8 +75,9 @@ class YAMLHandler(DataHandler):
         try:
             text = yaml.dump(data, Dumper=dumper, sort_keys=False, allow_unicode=True)
             content = text.encode("utf-8")
-            equal = same(_load(text), data)
+            equal = same(_load(text, self.ceiling), data)
         except (yaml.YAMLError, CorruptDataError, ValueError, RecursionError) as error:
+            let_pass(error)
             raise UnsupportedFormatError(f"YAML cannot hold this value: {error}. Use a bare key.") from error
         if not equal:
             raise UnsupportedFormatError("YAML would not give this value back equal. Use a bare key.")
@@ -90,10 +100,10 @@ def _dumper(base: Any) -> Any:
     return Dumper
 
 
-def _load(text: str) -> Any:
+def _load(text: str, ceiling: Ceiling) -> Any:
     yaml = require("yaml")
     base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    _check_bounds(yaml, text, base)
+    _check_bounds(yaml, text, base, ceiling)
     loader = base(text)
     try:
         node = loader.get_single_node()
@@ -133,11 +143,13 @@ def _check_mapping(yaml: Any, loader: Any, node: Any) -> None:
         keys.add(name)
 
 
-def _check_bounds(yaml: Any, text: str, loader: Any) -> None:
+def _check_bounds(yaml: Any, text: str, loader: Any, ceiling: Ceiling) -> None:
     """Walk the events, which costs no recursion, before anything is built from them."""
     depth = documents = 0
     aliases = _Aliases()
-    for event in yaml.parse(text, Loader=loader):
+    for number, event in enumerate(yaml.parse(text, Loader=loader)):
+        if not number % NODES_A_LOOK:
+            ceiling.check(number * NODE_BYTES, "The YAML")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
@@ -147,17 +159,31 @@ def _check_bounds(yaml: Any, text: str, loader: Any) -> None:
             depth -= 1
             aliases.end()
         elif isinstance(event, yaml.ScalarEvent):
+            _check_number(event)
             aliases.begin(event.anchor)
             aliases.end()
         elif isinstance(event, yaml.AliasEvent):
             aliases.expand(event.anchor)
         elif isinstance(event, yaml.DocumentStartEvent):
-            documents += 1
-            if documents > 1:
-                raise CorruptDataError(
-                    "The file holds several YAML documents, and a key has one value. "
-                    "Make it one list, or read it with as_type=bytes and yaml.safe_load_all."
-                )
+            documents = _next_document(documents)
+
+
+def _next_document(documents: int) -> int:
+    if documents:
+        raise CorruptDataError(
+            "The file holds several YAML documents, and a key has one value. "
+            "Make it one list, or read it with as_type=bytes and yaml.safe_load_all."
+        )
+    return documents + 1
+
+
+def _check_number(event: Any) -> None:
+    """Refuse a number of so many digits that Python would take quadratic time over it, in base 60 without a limit."""
+    tagged = event.tag is not None and event.tag.endswith((":int", ":float"))
+    if len(event.value) > MOST_DIGITS and (tagged or (not event.style and _NUMBER.fullmatch(event.value))):
+        raise CorruptDataError(
+            f"The YAML holds a number of {len(event.value)} characters. Write it as a text, in quotes."
+        )
 
 
 class _Aliases:

@@ -39,7 +39,7 @@ def ambiguous(key: str, uri: str, files: Iterable[FileMetadata], doing: str) -> 
     """The error that lists who answers, and what to do."""
     names = sorted(repr(file.path) for file in files)
     fact = "answers to this key and was" if len(names) == 1 else "answer to this key and were"
-    remedy = "Use a full name, or delete what you do not need."
+    remedy = "Use a full name: each file reads by its own."
     return AmbiguousKeyError(
         compose(f"Cannot {doing}: {', '.join(names)} {fact} not written under it", key=key, uri=uri, remedy=remedy)
     )

@@ -10,6 +10,7 @@ from autostore.backend import FileMetadata, StorageBackend, not_found
 from autostore.cache.copies import Copies
 from autostore.errors import StorageFileNotFoundError
 from autostore.handlers.registry import HandlerRegistry
+from autostore.handlers.verdicts import FileGone
 from autostore.keys import Key, where
 from autostore.naming.resolution import Listed, Resolver
 
@@ -41,13 +42,13 @@ class Loader:
     def load(self, key: Key, as_type: Any = None, *, versioned: bool = False) -> Loaded:
         """The object; with `versioned` also its version."""
         if key.names_file is None:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(StorageFileNotFoundError, FileGone):
                 return self._load_file(key.text, key.text, key.extension, as_type, versioned=versioned)
         for attempt in range(ATTEMPTS):
             path = self._path(key, as_type)
             try:
                 return self._load_file(key.text, path, key.extension_of(path), as_type, versioned=versioned)
-            except FileNotFoundError:
+            except (StorageFileNotFoundError, FileGone):
                 # Deleted, or replaced by another format, since it was found.
                 self._resolver.forget(key)
                 if key.names_file:
@@ -69,7 +70,7 @@ class Loader:
         """The object of a file that a listing named."""
         try:
             return self._load_file(*listed).value
-        except FileNotFoundError:
+        except (StorageFileNotFoundError, FileGone):
             return self.load(self._registry.parse(listed.key, self._backend.uri)).value
 
     def _load_file(

@@ -24,6 +24,8 @@ from autostore import (
     CorruptDataError,
     MissingDependencyError,
     StorageConfig,
+    TooLargeError,
+    UnknownTypeError,
     UnsupportedFormatError,
     UntrustedDataError,
 )
@@ -34,6 +36,8 @@ MEMORY = 3 << 30
 """Address space, bytes, on top of what the libraries take."""
 
 KEY = "secret of the tests"
+TYPED: tuple[type[Exception], ...] = (CorruptDataError, TooLargeError, UnknownTypeError, UntrustedDataError)
+TYPED += (MissingDependencyError, UnsupportedFormatError)
 FORBIDDEN = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "socket.connect", "os.remove")
 IMPORTED_BY_LIBRARIES = ("PIL.", "polars", "numpy", "torch", "scipy", "encodings", "pyarrow", "pydantic")
 
@@ -66,8 +70,8 @@ def outcome(store: AutoStore, name: str, index: int, offences: list[str]) -> str
     """What came of reading: a value, or the name of a typed error."""
     try:
         store[name]
-    except (CorruptDataError, UntrustedDataError, UnsupportedFormatError, MissingDependencyError) as error:
-        # The last of these says that a time zone is not known here, whose name the mutation made.
+    except TYPED as error:
+        # MissingDependencyError says that a time zone is not known here, whose name the mutation made.
         if len(str(error)) > 5_000:
             offences.append(f"case {index}: a message of {len(str(error))} characters")
         return type(error).__name__

@@ -93,7 +93,7 @@ def in_a_mount(kind, folder, *arguments):
     with image.open("wb") as file:
         file.truncate(64 << 20)
     made = shutil.which(MAKE[kind][0]) and subprocess.run([*MAKE[kind], image], check=False).returncode == 0
-    script = 'mount -o loop "$1" "$2" || exit 77; shift; folder=$1; shift; exec "$0" -m tests.reliability.test_clocks "$folder" "$@"'
+    script = 'mount -o loop "$1" "$2" || exit 77; shift; exec "$0" -m tests.reliability.test_clocks "$@"'
     command = ["unshare", "--mount", "sh", "-c", script, sys.executable, image, mounted, *arguments]
     if not made or os.getuid() or not shutil.which("unshare"):
         pytest.skip(f"{kind}: needs root and {MAKE[kind][0]}")
@@ -142,7 +142,6 @@ def main(folder, writes):
     store["f"] = "new"
     (folder / "store" / "f.json").write_bytes(old[0])  # as a crash between publishing and removing leaves it
     os.utime(folder / "store" / "f.json", ns=(old[1].st_atime_ns, old[1].st_mtime_ns))
-    next((folder / "store" / ".autostore" / "marks").glob("*"))
     wins = os.stat(folder / "store" / "f.txt").st_mtime_ns > old[1].st_mtime_ns
     store.close()
     said = {"granularity": NOW // SECONDS * SECONDS + 1_999_999_999 - kept + 1, "repeated": len(seen) - len(set(seen))}

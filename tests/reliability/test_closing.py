@@ -48,8 +48,7 @@ def use(store, number):
 @pytest.mark.timeout(scaled(120, 3600))
 def test_in_another_thread(store, request):
     """While one thread closes without pause, each call of the others completes with the right answer."""
-    # Mutations that this was seen to catch: Scratch.close removes a folder in use; S3Connection._opened returns
-    # self._open (AttributeError).
+    # Mutation that this was seen to catch: Scratch.close removes a folder in use.
     failures, done = [], threading.Event()
     rounds = []
 
@@ -110,8 +109,9 @@ def test_in_a_signal_handler(store):
     assert not leftovers(store)
 
 
+@pytest.mark.parametrize("store", ["local", "memory"], indirect=True)  # boto3 itself is not made to be forked in use
 def test_beside_forks(store):
-    """Children that are forked in the middle of other threads' calls use and close the store, and so does the parent."""
+    """Children forked in the middle of other threads' calls use and close the store, and so does the parent."""
     # Mutation that this was seen to catch: memory's turns are not forgotten in a child.
     failures, done = [], threading.Event()
 
@@ -193,7 +193,7 @@ def test_at_exit(store, tmp_path, order, closing):
     """A hook at the process's end uses the store as ever, whether it was registered before ours or after."""
     # Mutation that this was seen to catch: in_order lets the RuntimeError of `submit` through.
     config = store.config
-    names = [name for name in config.__dataclass_fields__ if name not in ("upload_args",)]
+    names = [name for name in config.__dataclass_fields__ if name != "upload_args"]
     shown = f"{type(config).__name__}(**{ {name: plain(getattr(config, name)) for name in names}!r})"
     store.pop("k")
     code = EXIT.format(module="autostore", config=type(config).__name__, uri=store.uri, shown=shown)

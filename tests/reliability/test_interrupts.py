@@ -76,9 +76,9 @@ def no_collector():
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.timeout(scaled(120, 3600))
 def test_at_each_line_locally(tmp_path, no_collector, call, kept):
-    """The folder is free, the old value or the new is there, and the next call works, also while the traceback lives."""
-    # Mutations that this was seen to catch: FolderLock owns its descriptor as a number (descriptors); owning_frame
-    # gives None (hangs where the traceback is kept); ScratchFiles has no __del__ (temporary files).
+    """The folder is free, the old value or the new is there, and the next call works, even if the traceback is kept."""
+    # Mutations that this was seen to catch: `opened` stores the number before it has an owner (descriptors);
+    # owning_frame gives None (hangs where the traceback is kept); ScratchFiles has no __del__ (temporary files).
     folder = tmp_path / "store"
     store = AutoStore(folder, LocalFileConfig(timeout=5))
     with measured(f"interrupt at each line: {call}{', traceback kept' if kept else ''}") as facts:
@@ -112,7 +112,6 @@ def test_at_each_line_locally(tmp_path, no_collector, call, kept):
 @pytest.mark.timeout(scaled(120, 3600))
 def test_at_each_line_through_the_cache(moto_s3, tmp_path, call):
     """The cache has no lock, no descriptor and no file too many, and goes on serving."""
-    # Mutation that this was seen to catch: open_payload gives a number.
     settings = {"cache_enabled": True, "cache_dir": tmp_path / "cache", "temp_dir": tmp_path / "tmp", "timeout": 5}
     store = AutoStore(f"s3://{moto_s3.make_bucket()}/", moto_s3.config(**settings))
     step = scaled(41, 1)
@@ -158,7 +157,6 @@ def storm(call, seconds, interrupt):
 @pytest.mark.timeout(scaled(60, 1800))
 def test_signals_at_random_moments(tmp_path, monkeypatch):
     """A handler that raises, as that of Ctrl-C does, between any two bytecodes and within system calls."""
-    # Mutation that this was seen to catch: `opened` calls os.open and gives its number to an owner in Python.
     store, dice = AutoStore(tmp_path / "store", LocalFileConfig(timeout=5)), random.Random(1)
     numbers = itertools.count()
     monkeypatch.setattr(sys, "unraisablehook", lambda _: None)  # pytest would keep what is raised where objects end
@@ -193,7 +191,6 @@ def test_signals_at_random_moments(tmp_path, monkeypatch):
 @pytest.mark.timeout(scaled(60, 1800))
 def test_a_thread_that_is_killed(tmp_path, monkeypatch, place):
     """`PyThreadState_SetAsyncExc` in one thread leaves nothing that the others would wait for."""
-    # Mutation that this was seen to catch: Turn without its frame, as a lock that has to be released.
     store = AutoStore(tmp_path / "store" if place == "folder" else "memory://", LocalFileConfig(timeout=5))
     kills, dice = scaled(200, 20_000), random.Random(2)
     monkeypatch.setattr(sys, "unraisablehook", lambda _: None)

@@ -135,6 +135,11 @@ BOMBS = {
     "deep blocks.yaml": lambda: b"- " * 100_000,
     "huge number.yaml": lambda: b"1" * 5_000_000,
     "many digits.yaml": lambda: b"1" + b":59" * 50_000,
+    "base 60.yaml": lambda: b"- 1" + b":59" * 400_000,
+    "tagged digits.yaml": lambda: b'!!int "1' + b":59" * 400_000 + b'"',
+    "digits.yaml": lambda: b"a: " + b"9" * 400_000,
+    "digits in text.csv": lambda: b"a\n" + b"9" * 400_000 + b"\n",
+    "digits.jsonl": lambda: b"9" * 400_000 + b"\n",
     "deep.json": lambda: b"[" * 5_000_000,
     "deep objects.json": lambda: b'{"a":' * 1_000_000,
     "huge number.json": lambda: b"1" * 5_000_000,
@@ -152,7 +157,7 @@ BOMBS = {
 }  # fmt: skip
 
 
-HARMLESS = {"many digits.yaml", "huge exponent.json"}
+HARMLESS = {"huge exponent.json", "digits in text.csv"}
 """Those that are merely odd, and read as what they say."""
 
 
@@ -174,3 +179,165 @@ def test_a_bomb_does_not_go_off(tmp_path, bomb):
     assert (outcome == "value") == (bomb in HARMLESS), outcome
     assert float(seconds) < MOST_SECONDS
     assert int(grown) < MOST_MIB, done.stdout
+
+
+UNFOLD = """
+import resource, sys, time, warnings
+from autostore import AutoStore, LocalFileConfig, StorageError
+warnings.simplefilter("ignore")
+folder, name, ceiling = sys.argv[1:4]
+for library in sys.argv[4:]:
+    __import__(library)
+if ceiling == "limit":  # of the address space, which the default takes half of
+    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + (600 << 20), used + (600 << 20)))
+config = LocalFileConfig(max_read_bytes=None if ceiling == "limit" else int(ceiling))
+before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+try:
+    AutoStore(folder, config)[name]
+    outcome = "value"
+except StorageError as error:
+    outcome = f"{type(error).__name__}: {error}"
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before >> 10, outcome)
+"""
+CEILING = 100 << 20
+
+
+def row_groups(rows, groups):
+    """A small Parquet file of very many zeros."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table({"a": np.zeros(rows)})
+    target = io.BytesIO()
+    with pq.ParquetWriter(target, table.schema, compression="zstd") as writer:
+        for _ in range(groups):
+            writer.write_table(table, row_group_size=rows)
+    return target.getvalue()
+
+
+def texts():
+    """A Parquet file of one long text, again and again, plain and packed."""
+    import polars as pl
+
+    target = io.BytesIO()
+    pl.DataFrame({"a": ["x" * 100_000 + str(n) for n in range(3_000)]}).write_parquet(target, compression="zstd")
+    return target.getvalue()
+
+
+def nested():
+    """One row that holds a list of very many zeros."""
+    import numpy as np
+    import polars as pl
+
+    target = io.BytesIO()
+    pl.DataFrame({"a": [pl.Series(np.zeros(30_000_000))]}).write_parquet(target)
+    return target.getvalue()
+
+
+def packed_tensors():
+    """A state dict whose members were packed after PyTorch wrote them."""
+    import torch
+
+    source, target = io.BytesIO(), io.BytesIO()
+    torch.save({"w": torch.zeros(40 << 20)}, source)
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
+        for info in old.infolist():
+            new.writestr(info.filename, old.read(info))
+    return target.getvalue()
+
+
+def gzipped():
+    """A CSV file that Polars unpacks unasked."""
+    import gzip
+
+    return gzip.compress(b"a\n" + b"0\n" * (60 << 20), 1)
+
+
+UNFOLDING = {
+    "zeros.parquet": (lambda: row_groups(1 << 20, 60), ["polars"]),
+    "zeros, by pyarrow.parquet": (lambda: row_groups(1 << 20, 60), ["pandas", "pyarrow.parquet"]),
+    "texts.parquet": (texts, ["polars"]),
+    "nested.parquet": (nested, ["polars"]),
+    "packed.pt": (packed_tensors, ["torch"]),
+    "packed.npz": (lambda: compressed_zip(npy_header((200 << 17,)), 200), ["numpy"]),
+    "packed.sparse": (lambda: compressed_zip(npy_header((200 << 17,)), 200), ["scipy.sparse"]),
+    "packed.csv": (gzipped, ["polars"]),
+    "empty cells.csv": (lambda: b",".join(b"c%d" % n for n in range(5_000)) + b"\n1" * 100_000, ["polars"]),
+    "pixels.png": (lambda: png(5_000, 4_500, zeros(4_500, 15_001)), ["PIL.Image"]),
+    "objects.json": (lambda: b"[" + b"{}," * 3_000_000 + b"1]", []),
+    "objects.jsonl": (lambda: (b"[" + b"{}," * 100_000 + b"1]\n") * 30, []),
+    "nodes.yaml": (lambda: b"- [a, b]\n" * 300_000, ["yaml"]),
+}  # fmt: skip
+
+
+def read_elsewhere(folder, name, ceiling, libraries):
+    """What a process of its own makes of it: MiB that it grew by, and the outcome."""
+    command = [sys.executable, "-c", UNFOLD, str(folder), name, str(ceiling), *libraries]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, cwd=Path(__file__).parents[2]
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    grown, _, outcome = done.stdout.strip().partition(" ")
+    return int(grown), outcome
+
+
+@pytest.mark.parametrize("kind", UNFOLDING)
+def test_what_unfolds_is_refused_before_it_does(tmp_path, kind):
+    """A small file that would take more than `max_read_bytes` is refused by its header, with the numbers."""
+    # Mutation that this was seen to catch: Ceiling.allows is always true.
+    make, libraries = UNFOLDING[kind]
+    name = "bomb." + kind.rpartition(".")[2]
+    (tmp_path / name).write_bytes(make())
+    assert (tmp_path / name).stat().st_size < CEILING
+    grown, outcome = read_elsewhere(tmp_path, name, CEILING, libraries)
+    assert outcome.startswith("TooLargeError"), outcome
+    assert "max_read_bytes" in outcome
+    assert f"{CEILING:,}" in outcome
+    assert grown < 130
+
+
+def test_the_default_is_a_share_of_what_the_process_may_have(tmp_path):
+    """Without a setting half of the process's own limit, the group's or the machine's is the ceiling."""
+    (tmp_path / "k.parquet").write_bytes(row_groups(1 << 20, 150))
+    grown, outcome = read_elsewhere(tmp_path, "k.parquet", "limit", ["polars"])
+    assert outcome.startswith("TooLargeError"), outcome
+    assert "half of what this process may have" in outcome
+    assert grown < 100
+
+
+def test_lazy_and_mapped_values_are_exempt(tmp_path):
+    """What takes no memory when it is read is not refused: a LazyFrame, and a large array, which is mapped."""
+    import numpy as np
+    import polars as pl
+
+    from autostore import AutoStore, LocalFileConfig, TooLargeError
+
+    store = AutoStore(tmp_path, LocalFileConfig(max_read_bytes=1000))
+    store["f"] = pl.DataFrame({"a": range(10_000)}).lazy()
+    store["a"] = np.zeros(3 << 20)
+    assert store["f"].select(pl.len()).collect().item() == 10_000
+    assert store["a"].shape == (3 << 20,)
+    with pytest.raises(TooLargeError):
+        store.read("f", as_type=pl.DataFrame)
+    with pytest.raises(TooLargeError):
+        store.read("a", as_type=bytes)
+
+
+def test_ordinary_files_are_read_below_their_ceiling(tmp_path):
+    """A ceiling of a few times its size refuses no ordinary file of any format."""
+    import numpy as np
+    import polars as pl
+
+    from autostore import AutoStore, LocalFileConfig
+
+    store = AutoStore(tmp_path, LocalFileConfig(max_read_bytes=16 << 20))
+    rows = [{"a": number, "b": f"text {number}", "c": [number, 1]} for number in range(20_000)]
+    frame = pl.DataFrame(rows)
+    for key, value in {
+        "json": {"rows": rows}, "jsonl": rows, "f": frame, "pd": frame.drop("c").to_pandas(), "t.csv": frame.drop("c"),
+        "y.yaml": rows[:1_000], "x": {"a": np.arange(500_000)}, "text": "x" * 1_000_000,
+    }.items():  # fmt: skip
+        store[key] = value
+        store[key]

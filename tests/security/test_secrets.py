@@ -175,3 +175,97 @@ def test_values_are_not_quoted_in_errors(folder):
     with pytest.raises(StorageError) as caught:
         store["k"]
     assert sings(str(caught.value)) == []
+
+
+SECRET = "canary/secret+canary"
+URIS = [
+    f"s3://AKIACANARY:{SECRET}@bucket/p", f"S3://AKIACANARY:{SECRET}@bucket", f"s3:/AKIACANARY:{SECRET}@bucket",
+    "s3://canary@bucket", f"s3://:{SECRET}@bucket", f"s3://bucket:{SECRET}", f"memory://user:{SECRET}@x",
+    f"nope://user:{SECRET}@host/x", f"sftp://user:{SECRET}@host:22/x", f"file://user:{SECRET}@x",
+    f"s3://bucket/p?aws_secret_access_key={SECRET}", f"s3://bucket/p?X-Amz-Signature={SECRET}&x=1",
+    f"https://bucket.s3.amazonaws.com/k?X-Amz-Credential={SECRET}", f"s3://bucket/?region=x&token={SECRET}",
+]  # fmt: skip
+
+
+def shown(error):
+    """All that is printed of an error: every exception of its chain, its notes, its pickle and its traceback."""
+    # The lines of source that a traceback quotes are not the library's words.
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    texts = [line for line in lines if not line.startswith("    ")]
+    return "\n".join([*texts, repr(error), str(error), repr(pickle.loads(pickle.dumps(error)))])
+
+
+@pytest.mark.parametrize("uri", URIS)
+def test_a_uri_that_holds_credentials_is_refused_unquoted(uri):
+    """It is refused when the store is made, whatever its scheme, and the sentence says where they belong."""
+    # Mutation that this was seen to catch: parse_uri does not ask holds_secret.
+    with pytest.raises(StorageError) as caught:
+        AutoStore(uri)
+    assert "canary" not in shown(caught.value)
+    if "@bucket" in uri and ":canary" in uri:
+        assert "configuration" in str(caught.value)
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket/a@b", "s3://bucket/10:30@noon/", "s3://bucket/what?x=1", "memory://a@b"])
+def test_other_signs_in_a_uri_are_not_credentials(uri):
+    """Names with @, : and ? below a bucket stay what they are."""
+    with AutoStore(uri) as store:
+        assert store.uri.rstrip("/") == uri.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["http://u:canary@h", "https://canary@h:1", "u:canary@h", "http://h/?secret=canary", "http://h#canary"]
+)
+def test_an_endpoint_that_holds_credentials_is_refused_unquoted(endpoint, monkeypatch):
+    """In the configuration when it is made, in the environment before the first request."""
+    # Mutation that this was seen to catch: _client does not look at the endpoint that botocore resolved.
+    with pytest.raises(StorageError, match="aws_access_key_id") as caught:
+        S3StorageConfig(endpoint_url=endpoint)
+    assert "canary" not in shown(caught.value)
+    if endpoint.startswith("http"):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        store = AutoStore("s3://bucket/", S3StorageConfig(region_name="x", max_retries=0, timeout=1))
+        with pytest.raises(StorageError) as caught:
+            store["k"]
+        assert "canary" not in shown(caught.value)
+        store.close()
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://u:canary@127.0.0.1:1",
+        "http://u:can#ary@127.0.0.1:1",
+        "http://u:canary@127.0.0.1:port",
+        "ftp://u:canary@h",
+    ],
+)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_no_error_shows_a_proxy_s_password(monkeypatch, proxy, scheme):
+    """What HTTPS_PROXY holds stands in no error and in nothing behind it, also where it cannot be parsed."""
+    # Mutation that this was seen to catch: quieted() does nothing.
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, proxy)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    config = S3StorageConfig(
+        endpoint_url=f"{scheme}://192.0.2.1:1", region_name="x", aws_access_key_id="a", aws_secret_access_key="b",
+        timeout=1, max_retries=0,
+    )  # fmt: skip
+    with AutoStore("s3://bucket/", config) as store, pytest.raises(StorageError) as caught:
+        store["k"]
+    text = shown(caught.value)
+    assert "canary" not in text
+    assert "can#ary" not in text
+    assert "u:" not in text.replace("http", "")
+
+
+def test_no_error_quotes_upload_args():
+    """Arguments that botocore refuses are named, and their values, and those of the others, are not shown."""
+    # Mutation that this was seen to catch: _secrets leaves upload_args out.
+    config = S3StorageConfig(
+        endpoint_url="http://127.0.0.1:1", region_name="x", aws_access_key_id="a", aws_secret_access_key="b",
+        upload_args={"SSECustomerKey": "canary-key", "ContentLength": "canary-length", "Metadata": {"n": "canary-3"}},
+    )  # fmt: skip
+    with AutoStore("s3://bucket/", config) as store, pytest.raises(StorageError, match="ContentLength") as caught:
+        store["k.json"] = 1
+    assert "canary" not in shown(caught.value)

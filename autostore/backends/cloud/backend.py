@@ -1,7 +1,6 @@
 """A store on S3 or a compatible server: `S3Backend`, each duty in as few requests as S3 allows.
 
-How bytes move stands in `boto3/uploads.py`, `downloads.py` and `copies.py`, what errors mean in
-`boto3/errors.py`. boto3 is imported by the first request.
+How bytes move, and what errors and answers mean, stands in `boto3/`, which is imported by the first request.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from autostore.backends.cloud.boto3.connection import S3Connection
 from autostore.backends.cloud.boto3.copies import copy_object, copy_parts, is_too_large
 from autostore.backends.cloud.boto3.downloads import download
 from autostore.backends.cloud.boto3.errors import translated, was_repeated
+from autostore.backends.cloud.boto3.listing import below, object_pages
 from autostore.backends.cloud.boto3.uploads import LARGEST_PUT, put, put_if, put_parts, sweep
 from autostore.backends.cloud.objects import (
     WRITE_ID,
@@ -40,6 +40,7 @@ from autostore.errors import (
 )
 from autostore.keys import ParsedUri, can_be_key
 from autostore.mark import Mark
+from autostore.optional import require_installed
 from autostore.parallel import in_order
 
 __all__ = ["S3Backend", "S3StorageConfig"]
@@ -71,7 +72,9 @@ class S3Backend(StorageBackend):
         bucket, _, prefix = uri.rest.partition("/")
         if not _BUCKET.fullmatch(bucket):
             remedy = "Pass 's3://bucket/prefix/'."
-            raise InvalidKeyError(compose(f"{bucket!r} is not a bucket's name", uri=f"s3://{uri.rest}", remedy=remedy))
+            shown = "This" if set("@:") & set(bucket) else repr(bucket)  # such are credentials, misplaced
+            raise InvalidKeyError(compose(f"{shown} is not a bucket's name", remedy=remedy))
+        require_installed("boto3")  # said now, not at the first read
         prefix = prefix.rstrip("/") + "/" if prefix.strip("/") else ""
         super().__init__(ParsedUri("s3", f"{bucket}/{prefix}"), config)
         self._prefix = prefix
@@ -99,14 +102,13 @@ class S3Backend(StorageBackend):
 
     def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
         """One request per 1,000 objects; objects that no key can name are skipped."""
-        more: dict[str, str] = {}
+        listing = object_pages(self._connection, self._prefix + prefix)
         while True:
             with translated(self.uri):
-                page = self._connection.call("list_objects_v2", Prefix=self._prefix + prefix, **more)
-            yield from self._listed(page)
-            if not page.get("IsTruncated"):
+                page = next(listing, None)
+            if page is None:
                 return
-            more = {"ContinuationToken": page["NextContinuationToken"]}
+            yield from self._listed(page)
 
     def find(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
         """One LIST; where a thousand other names begin alike, a HEAD per extension more."""
@@ -230,10 +232,7 @@ class S3Backend(StorageBackend):
             return None
 
     def _listed(self, page: Mapping[str, Any]) -> Iterator[FileMetadata]:
-        for entry in page.get("Contents", ()):
-            path = entry["Key"][len(self._prefix) :]
-            if can_be_key(path):
-                yield listed(path, entry)
+        return (listed(path, entry) for path, entry in below(page, self._prefix) if can_be_key(path))
 
     def _put_if(
         self, key: str, file: Path, size: int, etag: str | None, headers: Mapping[str, Any]

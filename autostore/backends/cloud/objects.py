@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -16,6 +17,9 @@ __all__ = ["WRITE_ID", "described", "in_quotes", "listed", "new_write_id", "plai
 
 # User metadata of an object, lower case as S3 returns it; formats.md settles the first three.
 _VERSION, _TIME, _ID = "autostore-v", "autostore-time", "autostore-id"
+LONGEST_TIME = 20
+"""Digits of a mark's time, nanoseconds: what is longer is none of ours."""
+
 WRITE_ID = "autostore-write"
 """Names one write, so that its author recognises it where the answer was lost on the way."""
 
@@ -55,7 +59,7 @@ def described(path: str, answer: Mapping[str, Any]) -> FileMetadata:
     whole = str(answer.get("ContentRange") or "").rpartition("/")[2]
     return FileMetadata(
         path=path,
-        size=int(whole) if whole.isdigit() else answer["ContentLength"],
+        size=int(whole) if answer.get("ContentRange") else answer["ContentLength"],
         etag=plain_etag(answer.get("ETag")),
         modified_time=_utc(answer.get("LastModified"), answer),
         content_type=answer.get("ContentType"),
@@ -92,12 +96,17 @@ def listed(path: str, entry: Mapping[str, Any]) -> FileMetadata:
 
 def _mark(metadata: Mapping[str, str]) -> Mark | None:
     time_ns, mark_id = metadata.get(_TIME, ""), metadata.get(_ID)
-    return Mark(int(time_ns), mark_id) if time_ns.isascii() and time_ns.isdigit() and mark_id is not None else None
+    is_time = time_ns.isascii() and time_ns.isdigit() and len(time_ns) <= LONGEST_TIME
+    return Mark(int(time_ns), mark_id) if is_time and mark_id is not None else None
 
 
 def _utc(modified: datetime | None, answer: Mapping[str, Any]) -> datetime:
     """The server's time: Last-Modified, or of a PUT, which does not tell it, the moment of the answer."""
     if modified is None:
-        date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-        modified = parsedate_to_datetime(date) if date else datetime.now(UTC)
-    return modified.astimezone(UTC)
+        modified = datetime.now(UTC)
+        with contextlib.suppress(TypeError, ValueError):
+            modified = parsedate_to_datetime(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date"))
+    try:
+        return modified.astimezone(UTC) if modified.tzinfo else modified.replace(tzinfo=UTC)
+    except OverflowError:  # at the end of time, in another zone
+        return modified.replace(tzinfo=UTC)

@@ -25,6 +25,7 @@ from autostore.config import LocalFileConfig, StorageConfig
 from autostore.disk.locks import FolderLocks
 from autostore.disk.scratch import Scratch
 from autostore.errors import InvalidKeyError, PreconditionFailedError, StorageError, compose, from_os_error
+from autostore.guard.foreign import let_pass
 from autostore.keys import RESERVED, ParsedUri, can_be_key, where
 from autostore.mark import Mark
 
@@ -260,4 +261,5 @@ class LocalFileBackend(StorageBackend):
         except StorageError:
             raise
         except OSError as error:
+            let_pass(error)
             raise from_os_error(error, where(path, self.uri)) from error

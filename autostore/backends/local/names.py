@@ -19,8 +19,8 @@ TRUSTED_SECONDS = 2.0
 LARGEST = 4096
 """A larger folder is not listed: looking for each extension is cheaper then."""
 
-FOLDERS = 64
-"""How many listings are kept."""
+FOLDERS, ASKED = 64, 256
+"""How many listings are kept, and of how many folders it is known when one was last wanted."""
 
 
 @dataclass
@@ -46,7 +46,7 @@ class FolderNames:
         # One write alone does not pay for a listing; the second in a row does.
         asked, self._asked[folder] = self._asked.get(folder, 0.0), now
         if now - asked > TRUSTED_SECONDS:
-            if len(self._asked) > LARGEST:
+            if len(self._asked) > ASKED:
                 self._asked = {folder: now}
             return None
         return self._list(folder, now)

@@ -15,6 +15,7 @@ from typing import Any
 
 from autostore.equality import same
 from autostore.errors import UnsupportedFormatError
+from autostore.guard.foreign import let_pass
 from autostore.handlers.tables.mark import MARK, TableMark, mark_text
 from autostore.optional import require
 
@@ -70,6 +71,7 @@ def refused_by_arrow(kind: str) -> Iterator[None]:
     except (require("pyarrow").ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
+        let_pass(error)
         raise UnsupportedFormatError(f"Parquet cannot hold this {kind}: {error}. Convert the column.") from error
 
 

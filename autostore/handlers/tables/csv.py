@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 
 from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.errors import UnsupportedFormatError
+from autostore.guard.ceiling import Ceiling
+from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.tables.dialect import MOST_COLUMNS, delimiter
 from autostore.handlers.tables.kinds import (
@@ -23,6 +25,7 @@ from autostore.handlers.tables.kinds import (
     requested_kind,
     table_preview,
 )
+from autostore.handlers.tables.packed import check_size, unpacked
 from autostore.optional import require
 from autostore.preview import Preview
 
@@ -55,7 +58,7 @@ class CSVHandler(DataHandler):
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """A Polars DataFrame; the whole file is looked at to infer its dtypes."""
         with panics_are_errors():
-            return _read(file_path, lazy=False)
+            return _read(file_path, self.ceiling, lazy=False)
 
     def read_as(self, file_path: Path, file_extension: str, as_type: Any) -> Any:
         """Any of the four kinds of tables."""
@@ -63,7 +66,7 @@ class CSVHandler(DataHandler):
         if kind in SERIES:
             raise UnsupportedFormatError("A CSV file holds a table. Read it as a DataFrame, and take its column.")
         with panics_are_errors():
-            frame = _read(file_path, lazy=kind == "polars.LazyFrame")
+            frame = _read(file_path, self.ceiling, lazy=kind == "polars.LazyFrame")
             if kind == "pandas.DataFrame":
                 require("pyarrow")  # polars converts through it
                 return frame.to_pandas()
@@ -111,6 +114,7 @@ def _as_polars(pl: Any, data: Any) -> Any:
     try:
         frame = pl.from_arrow(data) if kind == "pyarrow.Table" else pl.from_pandas(data)
     except Exception as error:  # either library's, for cells of mixed types and the like
+        let_pass(error)
         raise UnsupportedFormatError(f"CSV cannot hold this table: {error}. Convert the column.") from error
     frame.columns = list(data.column_names if kind == "pyarrow.Table" else data.columns)  # empty names were replaced
     return frame
@@ -136,12 +140,14 @@ def _check_schema(pl: Any, schema: Any) -> None:
             )
 
 
-def _read(file: Path, *, lazy: bool) -> Any:
+def _read(file: Path, ceiling: Ceiling, *, lazy: bool) -> Any:
     pl = require("polars")
     # Opened once, because the path may name another version a moment later. Polars duplicates the
     # descriptor of a lazy frame, which so outlives this handle.
     with open(file, "rb") as stream:
-        options = {**_INFER, "separator": delimiter(stream)}
+        separator, columns = delimiter(unpacked(stream, ceiling))
+        check_size(stream, columns, ceiling)
+        options = {**_INFER, "separator": separator}
         schema = _scan(pl, stream, **options).collect_schema()
         schema = schema | dict.fromkeys(_lossy_columns(pl, stream, schema, options["separator"]), pl.String)
         frame = _scan(pl, stream, **options, schema=schema)

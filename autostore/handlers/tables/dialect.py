@@ -27,8 +27,9 @@ _QUOTED = re.compile(rb'"[^"]*"?')
 _OTHERS = {b";": "a semicolon", b"\t": "a tab", b"|": "a bar"}
 
 
-def delimiter(stream: Any) -> str:
-    """What separates the columns of this open file; refuses what could not be read as it was meant."""
+def delimiter(stream: Any) -> tuple[str, int]:
+    """What separates the columns of this open file, and how many there are; refuses what would be misread."""
+    stream.seek(0)
     check_utf8(_chunks(stream))
     stream.seek(0)
     lines = _lines(stream.read(_LONGEST_HEADER).removeprefix(b"\xef\xbb\xbf"))
@@ -41,7 +42,7 @@ def delimiter(stream: Any) -> str:
     columns = header.count(found) + 1
     if columns > MOST_COLUMNS:
         raise UnsupportedFormatError(f"The file has {columns} columns or more. Read it with as_type=bytes.")
-    return found.decode()
+    return found.decode(), columns
 
 
 def _found(header: bytes, rows: list[bytes]) -> bytes:

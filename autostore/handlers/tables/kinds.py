@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from autostore.errors import CorruptDataError, StorageError, UnsupportedFormatError
+from autostore.guard.foreign import let_pass
 from autostore.optional import loaded_type
 from autostore.preview import Preview
 from autostore.previews.tables import TABLES
@@ -91,8 +92,10 @@ def failed_query() -> Iterator[None]:
     except OSError as error:
         if error.errno in _DISK:
             raise
+        let_pass(error)
         raise _failed(error) from error
     except Exception as error:
+        let_pass(error)
         raise _failed(error) from error
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from autostore.equality import same
 from autostore.errors import UnsupportedFormatError
+from autostore.guard.foreign import let_pass
 from autostore.handlers.json import check_json
 from autostore.handlers.tables.arrow import read_table, refused_by_arrow, write_marked
 from autostore.handlers.tables.kinds import not_one_column
@@ -81,6 +82,7 @@ def _write(frame: Any, data: Any, file: Path, mark: dict[str, Any]) -> None:
             write_marked(table, file, mark_text(**mark))
             kept = _is_plain(frame) or same(_read_back(file, mark), data)
     except (TypeError, ValueError, ArithmeticError, NotImplementedError) as error:
+        let_pass(error)
         raise UnsupportedFormatError(f"Parquet cannot hold this {kind}: {error}. Convert the column.") from error
     if not kept:
         raise UnsupportedFormatError(

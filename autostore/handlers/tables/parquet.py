@@ -8,8 +8,11 @@ from typing import Any
 
 from autostore.equality.tables import TABLES
 from autostore.errors import MissingDependencyError, UnsupportedFormatError
+from autostore.guard.ceiling import Ceiling
+from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.tables import arrow, pandas, polars
+from autostore.handlers.tables.footer import unfolded
 from autostore.handlers.tables.kinds import kind_of, panics_are_errors, requested_kind, table_preview
 from autostore.handlers.tables.mark import TableMark, read_mark
 from autostore.optional import require
@@ -40,11 +43,12 @@ class ParquetHandler(DataHandler):
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The kind of table that the footer names."""
-        return _read(file_path, None)
+        return _read(file_path, None, self.ceiling)
 
     def read_as(self, file_path: Path, file_extension: str, as_type: Any) -> Any:
         """Any of the six kinds, whichever was written; a Series from a table of one column."""
-        return _read(file_path, None if as_type in (Any, object) else requested_kind(as_type))
+        kind = None if as_type in (Any, object) else requested_kind(as_type)
+        return _read(file_path, kind, self.ceiling)
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write the table; what Parquet would change is refused."""
@@ -57,18 +61,21 @@ class ParquetHandler(DataHandler):
         return table_preview(data)
 
 
-def _read(file: Path, kind: str | None) -> Any:
+def _read(file: Path, kind: str | None, ceiling: Ceiling) -> Any:
     # Opened once, because the path may name another version a moment later.
     with open(file, "rb") as stream:
         with panics_are_errors():
             mark = read_mark(stream)
-        kind = kind or str(mark["type"])
+            kind = kind or str(mark["type"])
+            if kind != "polars.LazyFrame":  # that takes nothing until it is collected
+                ceiling.check(unfolded(stream), "The table")
         try:
             with panics_are_errors():
                 return _READERS[kind](stream, mark)
         except (MemoryError, MissingDependencyError, UnsupportedFormatError):
             raise
         except Exception as error:
+            let_pass(error)
             other = _other_reader(kind, stream)
             if other is None:
                 raise
@@ -89,7 +96,8 @@ def _other_reader(kind: str, stream: Any) -> str | None:
         else:
             for _ in require("pyarrow.parquet").ParquetFile(stream).iter_batches():
                 pass
-    except Exception:  # whatever either library raises for a damaged file
+    except Exception as error:  # whatever either library raises for a damaged file
+        let_pass(error)
         return None
     return "polars.DataFrame" if by_polars else "pyarrow.Table"
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from autostore.errors import CorruptDataError, StorageError, UntrustedDataError
+from autostore.guard.foreign import let_pass
 from autostore.handlers.envelope import check_version
 from autostore.handlers.json import parse_json
 from autostore.handlers.names import find_class, is_model
@@ -87,7 +88,7 @@ class Decoder:
         self._value = found["value"]
 
     def _fail_for(self, key: str) -> NoReturn:
-        raise CorruptDataError(f"The key {key!r:.40} stands beside others, or inside. Restore the file.")
+        raise CorruptDataError(f"The key {key!r:.40} stands beside others, or inside. Look at it with as_type=bytes.")
 
     def _tagged(self, tag: str, payload: Any) -> Any:
         decode = DECODERS.get(tag) or self._own(tag)
@@ -98,9 +99,11 @@ class Decoder:
             return decode(payload)
         except (StorageError, MemoryError):
             raise
-        except Exception as error:  # whatever a class of the standard library, or one that the file names, raises
+        except Exception as error:  # whatever a class of the standard library raises
+            let_pass(error)  # of one that the file names
             raise CorruptDataError(
-                f"{tag} does not hold what it should: {type(error).__name__}: {error!s:.200}. Restore the file."
+                f"{tag} does not hold what it should: {type(error).__name__}: {error!s:.200}. "
+                "Look at it with as_type=bytes."
             ) from error
 
     def _own(self, tag: str) -> Callable[[Any], Any] | None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from autostore.equality import same
 from autostore.errors import CorruptDataError, UntrustedDataError
+from autostore.guard.foreign import let_pass
 from autostore.handlers.names import is_model, is_named_tuple, name_class
 from autostore.handlers.typed.tag import need, refuse, typed
 from autostore.handlers.validated import reasons
@@ -82,7 +83,8 @@ def fields_of(value: Any) -> tuple[dict[str, Any], list[str]]:
 def _is_rebuilt(value: Any, fields: dict[str, Any], unset: list[str]) -> bool:
     try:
         back = rebuilt(type(value), fields, unset)
-    except Exception as error:  # the class's validators are code of its own
+    except Exception as error:
+        let_pass(error)  # of the class's validators
         refuse(f"is a {type(value).__qualname__} that cannot be made of its own fields: {error!s:.300}")
     if not is_model(type(value)):  # of a dataclass no code has run
         kept = all(getattr(back, name, _ABSENT) is part for name, part in fields.items())

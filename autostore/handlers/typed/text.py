@@ -56,9 +56,9 @@ def _levels(outside: bytes) -> int:
 def _finite(digits: str) -> float:
     value = float(digits)
     if not isfinite(value):
-        raise CorruptDataError(f"{digits:.40} is beyond what a float holds. Restore the file.")
+        raise CorruptDataError(f"{digits:.40} is beyond what a float holds. Look at it with as_type=bytes.")
     return value
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise CorruptDataError(f"{name} is not JSON. Restore the file.")
+    raise CorruptDataError(f"{name} is not JSON. Look at it with as_type=bytes.")

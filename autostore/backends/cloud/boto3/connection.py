@@ -6,20 +6,16 @@ boto3 is imported by the first request; botocore's own retries are the only ones
 from __future__ import annotations
 
 import contextlib
-import io
 import os
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
-from autostore.backends.cloud.boto3.errors import code_of
+from autostore.backends.cloud.boto3.answers import NotQuiteS3Error, check, is_bare
+from autostore.backends.cloud.boto3.client import make_client, opening, secrets_of
+from autostore.backends.cloud.boto3.errors import code_of, status_of
 from autostore.config import SMALLEST_PART, S3StorageConfig
-from autostore.errors import StorageConnectionError
-from autostore.holding.turns import Turns
-from autostore.optional import require
+from autostore.guard.secrecy import quieted
 
 __all__ = ["S3Connection"]
 
@@ -27,16 +23,6 @@ Work = Callable[[], None]
 
 FEW_TURNS = 10
 """From here on a last turn that is not full is no more than a tenth of the time."""
-
-CONTINUE_FROM = 2 << 20
-"""Bodies below this many bytes are sent without asking for a 100-continue first, which takes a round trip; Go's
-SDK draws the line there too: https://pkg.go.dev/github.com/aws/aws-sdk-go-v2/service/s3#Options."""
-
-_opening = Turns()
-os.register_at_fork(after_in_child=_opening.forget)
-
-_loaders: dict[int, Any] = {}
-"""One for each process: botocore's parsed service models."""
 
 
 class S3Connection:
@@ -60,18 +46,21 @@ class S3Connection:
 
     def call(self, operation: str, **arguments: Any) -> Any:
         """One request about the bucket; `upload_args` go with every operation that knows them."""
-        opened = self._opened()
         try:
+            opened = self._opened()
             # Never in a local variable: a crash report may show those, and upload_args may hold a key.
             response = getattr(opened.client, operation)(**self._with_upload_args(opened, operation, arguments))
-        except opened.refused as error:
-            if error.response.get("Error", {}).get("Code") in ("304", "NoSuchKey", "PreconditionFailed"):
+        except Exception as error:
+            quieted(error, secrets_of(self.config))
+            if code_of(error) in ("304", "NoSuchKey", "PreconditionFailed"):
                 self.bucket_seen = True
             raise
-        if operation in ("get_object", "head_object") and not response.get("ETag"):
-            with contextlib.suppress(KeyError):
+        try:
+            check(operation, arguments, response)
+        except NotQuiteS3Error:
+            with contextlib.suppress(KeyError, AttributeError):
                 response["Body"].close()
-            raise StorageConnectionError(f"What answers at {self.endpoint} is not S3. Check endpoint_url.")
+            raise
         self.bucket_seen = True
         return response
 
@@ -110,7 +99,13 @@ class S3Connection:
                 with contextlib.closing(answer["Body"]) as body:
                     body.read(1)
                 return answer
-        return self.call("head_object", Key=key)
+        try:
+            return self.call("head_object", Key=key)
+        except Exception as error:
+            if status_of(error) != 404 or not is_bare(getattr(error, "response", {})):
+                raise
+        self.bucket_seen = False  # whatever answered did not say that it is S3: a GET is asked for its words
+        return self.look(key)
 
     def part_size(self, size: int) -> int:
         """Bytes of each part of a file: `multipart_chunksize`, or less where that fills the last turn.
@@ -151,7 +146,7 @@ class S3Connection:
         opened = self._open
         if opened is not None and opened.pid == os.getpid():
             return opened
-        with _opening.take():
+        with opening.take():
             opened = self._open  # `close()` may come at any time
             if opened is None or opened.pid != os.getpid():
                 self._open = opened = _Opened(self.config)
@@ -163,8 +158,7 @@ class _Opened:
 
     def __init__(self, config: S3StorageConfig) -> None:
         self.pid = os.getpid()
-        self.client = _client(config)
-        self.refused = require("botocore.exceptions").ClientError
+        self.client = make_client(config)
         self.threads = ThreadPoolExecutor(config.max_concurrency, thread_name_prefix="autostore-s3")
         self._members: dict[str, frozenset[str]] = {}
 
@@ -181,93 +175,3 @@ class _Opened:
             shape = self.client.meta.service_model.operation_model(name).input_shape
             self._members[operation] = frozenset(shape.members)
         return self._members[operation]
-
-
-def _client(config: S3StorageConfig) -> Any:
-    client = _session(config).client(
-        "s3",
-        endpoint_url=config.endpoint_url,
-        use_ssl=config.use_ssl,
-        verify=config.verify,
-        config=_botocore_config(config),
-        **_credentials(config),
-    )
-    client.meta.events.register("request-created.s3", _prepare(config.timeout))
-    client.meta.events.register_first("needs-retry.s3", _give_up_in_time)
-    return client
-
-
-def _credentials(config: S3StorageConfig) -> dict[str, str]:
-    """Those that were set; in a function of its own, so that no traceback shows them as a local variable."""
-    names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
-    return {name: getattr(config, name) for name in names if getattr(config, name)}
-
-
-def _session(config: S3StorageConfig) -> Any:
-    """A session of its own, so that threads never share one; only the parsed service models are shared.
-
-    Parsing them takes ten times as long as all else that a client needs.
-    """
-    core = require("botocore.session").get_session()
-    if config.profile_name is not None:
-        core.set_config_variable("profile", config.profile_name)
-    with _opening.take():
-        loader = _loaders.setdefault(os.getpid(), core.get_component("data_loader"))
-        core.register_component("data_loader", loader)
-        core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
-        session = require("boto3").Session(botocore_session=core, region_name=config.region_name)
-        loader.search_paths[:] = dict.fromkeys(loader.search_paths)  # each boto3 session adds its own path
-    return session
-
-
-def _timestamp(value: Any) -> datetime:
-    """The two forms that S3 sends; botocore's own parser tries all there are, half of a listing's time."""
-    for parse in (datetime.fromisoformat, parsedate_to_datetime) if isinstance(value, str) else ():
-        with contextlib.suppress(TypeError, ValueError):
-            found = parse(value)
-            if found.tzinfo is not None:
-                return found
-    return require("botocore.utils").parse_timestamp(value)  # type: ignore[no-any-return]
-
-
-def _botocore_config(config: S3StorageConfig) -> Any:
-    custom = any((config.endpoint_url, *map(os.environ.get, ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"))))
-    checksums = config.checksums if config.checksums is not None else not custom
-    # boto3's default checksums are refused by many S3-compatible servers: https://github.com/boto/boto3/issues/4392
-    # Without them the signature covers a SHA-256 of the body, which every server checks.
-    when = "when_supported" if checksums else "when_required"
-    options: dict[str, Any] = {
-        "retries": {"mode": "standard", "total_max_attempts": config.max_retries + 1},
-        "connect_timeout": config.timeout,
-        "read_timeout": config.timeout,
-        "max_pool_connections": max(50, 4 * config.max_concurrency),
-        "s3": {"addressing_style": config.addressing_style or ("path" if custom else "auto")},
-        "request_checksum_calculation": when,
-        "response_checksum_validation": when,
-        # botocore composes its own anew for each request, twice.
-        "user_agent": f"autostore Boto3/{require('boto3').__version__}",
-    }
-    if config.anonymous:
-        options["signature_version"] = require("botocore").UNSIGNED
-    return require("botocore.config").Config(**options)
-
-
-def _prepare(timeout: float) -> Any:
-    def prepare(request: Any, **_: Any) -> None:
-        request.context.setdefault("autostore_deadline", time.monotonic() + timeout)
-        body = request.data
-        if isinstance(body, io.BytesIO) and body.getbuffer().nbytes < CONTINUE_FROM:
-            del request.headers["Expect"]
-
-    return prepare
-
-
-def _give_up_in_time(request_dict: Any, caught_exception: Any, attempts: int, **_: Any) -> None:
-    """Stop retrying a place that cannot be reached where the next try would begin after `timeout`."""
-    unreachable = require("botocore.exceptions")
-    silent = (unreachable.EndpointConnectionError, unreachable.ConnectTimeoutError, unreachable.ReadTimeoutError)
-    deadline = request_dict.get("context", {}).get("autostore_deadline")
-    if deadline is not None and isinstance(caught_exception, silent):
-        longest_wait = 2 ** (attempts - 1)  # seconds, of botocore's standard mode
-        if time.monotonic() + longest_wait > deadline:
-            raise caught_exception

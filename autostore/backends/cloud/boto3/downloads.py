@@ -19,6 +19,7 @@ from autostore.backends.cloud.boto3.connection import S3Connection
 from autostore.backends.cloud.boto3.errors import is_broken_body, status_of
 from autostore.backends.cloud.objects import in_quotes, plain_etag
 from autostore.errors import StorageConnectionError, compose
+from autostore.guard.foreign import let_pass
 
 __all__ = ["download"]
 
@@ -141,6 +142,7 @@ class _Stream:
             data: bytes = self._body.read(amount)
         except Exception as error:
             self.close()
+            let_pass(error)
             if not is_broken_body(error) or self._failures >= self._connection.config.max_retries:
                 raise
             data = b""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from autostore.backend import changed, not_found
+from autostore.backends.cloud.boto3.answers import NotQuiteS3Error, is_bare
 from autostore.errors import (
     InvalidConfigError,
     StorageConnectionError,
@@ -20,6 +21,7 @@ from autostore.errors import (
     compose,
     from_os_error,
 )
+from autostore.guard.foreign import let_pass
 
 __all__ = ["code_of", "is_broken_body", "status_of", "translated", "was_repeated"]
 
@@ -53,17 +55,21 @@ _CONNECTION = (
     "FlexibleChecksumError",
     "MetadataRetrievalError",
 )
+# What botocore raises over an answer that it cannot parse.
+_NONSENSE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, AssertionError)
 _BROKEN_BODY = ("HTTPClientError", "IncompleteReadError", "ReadTimeoutError")
 
 
 @contextlib.contextmanager
 def translated(uri: str, path: str | None = None) -> Iterator[None]:
     """Raise what goes wrong inside as a `StorageError` about `path` in `uri`."""
+    handled = sys.exc_info()[1]
     try:
         yield
     except StorageError:
         raise
     except Exception as error:
+        let_pass(error, handled)
         found = _translate(error, uri, path)
         if found is None:
             raise
@@ -109,13 +115,20 @@ def _translate(error: Exception, uri: str, path: str | None) -> StorageError | N
     if type(error).__module__ == "botocore.exceptions" or _names_no_place(error):
         remedy = "Check the bucket's name, endpoint_url, region_name and upload_args."
         return InvalidConfigError(compose(f"The request cannot be sent: {error}", key=path, uri=uri, remedy=remedy))
-    if type(error).__name__ == "ResponseParserError":
-        return StorageConnectionError(
-            compose("What answers here is not S3", key=path, uri=uri, remedy="Check endpoint_url.")
-        )
     if isinstance(error, OSError):
         return from_os_error(error, f"key {path!r} in {uri}")
-    return None
+    return _nonsense(error, uri, path)
+
+
+def _nonsense(error: Exception, uri: str, path: str | None) -> StorageError | None:
+    """An answer that is not quite S3's, or cannot be parsed."""
+    if isinstance(error, NotQuiteS3Error):
+        problem, remedy = str(error), "Check endpoint_url, and what stands between here and there."
+    elif type(error).__name__ == "ResponseParserError" or isinstance(error, _NONSENSE):
+        problem, remedy = "What answers here is not S3", "Check endpoint_url."
+    else:
+        return None
+    return StorageConnectionError(compose(problem, key=path, uri=uri, remedy=remedy))
 
 
 def _refused(code: str, status: int, error: Any, uri: str, path: str | None) -> StorageError:
@@ -126,8 +139,7 @@ def _refused(code: str, status: int, error: Any, uri: str, path: str | None) -> 
         return StorageConnectionError(
             compose(f"The bucket {bucket!r} does not exist", key=path, uri=uri, remedy=remedy)
         )
-    # A HEAD has no body to hold a code; any other bare 404 comes from something that is not S3.
-    if path is not None and (code in _MISSING or (status == 404 and error.operation_name == "HeadObject")):
+    if path is not None and _is_absent(code, status, error):
         return not_found(path, uri)
     if status in (409, 412) and path is not None and code != "OperationAborted":
         return changed(path, uri)
@@ -146,6 +158,12 @@ def _refused(code: str, status: int, error: Any, uri: str, path: str | None) -> 
     )
 
 
+def _is_absent(code: str, status: int, error: Any) -> bool:
+    """Whether S3 itself said so: a HEAD has no body to hold a code, any other bare 404 comes from a stranger."""
+    by_head = status == 404 and error.operation_name == "HeadObject" and not is_bare(error.response)
+    return code in _MISSING or by_head
+
+
 def _denied(code: str, uri: str, path: str | None) -> StoragePermissionError:
     # A HEAD has no body, so that an expired token is a bare 400 there.
     if code in _CREDENTIALS or code == "400":
@@ -153,7 +171,7 @@ def _denied(code: str, uri: str, path: str | None) -> StoragePermissionError:
     elif code == "RequestTimeTooSkewed":
         remedy = "Set this machine's clock."
     elif code == "InvalidObjectState":
-        remedy = "The object is archived: restore it first."
+        remedy = "The object is archived: ask S3 to bring it back (RestoreObject), and wait until it has."
     else:
         remedy = "Check the credentials, and what the bucket's policy allows them to do."
     return StoragePermissionError(compose(f"S3 refused access ({code})", key=path, uri=uri, remedy=remedy))
@@ -164,7 +182,7 @@ def _failed(code: str, status: int) -> tuple[str, str]:
         return f"S3 asks to slow down ({code})", "Try again later, or raise max_retries."
     if code in _DAMAGED:
         return f"The bytes were damaged on their way ({code})", "Try again."
-    if code in ("404", "405"):
+    if code in ("404", "405") or (not code and status in (404, 405)):
         return "What answers here is not S3", "Check endpoint_url."
     if status >= 500 or code in ("OperationAborted", "RequestTimeout", "NoSuchUpload"):
         return f"S3 failed ({code})", "Try again, or raise max_retries."

@@ -1,0 +1,155 @@
+"""How a boto3 client is made for a store: credentials, checksums, retries that end in time, answers that are looked at.
+
+botocore's own retries are the only ones; its service models are parsed once a process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from autostore.backends.cloud.boto3.answers import NotQuiteS3Error, check_body
+from autostore.config import S3StorageConfig, misplaced_credentials
+from autostore.guard.foreign import let_pass
+from autostore.guard.secrecy import holds_secret, proxy_secrets
+from autostore.holding.turns import Turns
+from autostore.optional import require
+
+__all__ = ["make_client", "opening", "secrets_of"]
+
+CONTINUE_FROM = 2 << 20
+"""Bodies below this many bytes are sent without asking for a 100-continue first, which takes a round trip; Go's
+SDK draws the line there too: https://pkg.go.dev/github.com/aws/aws-sdk-go-v2/service/s3#Options."""
+
+opening = Turns()
+"""Whoever makes a client takes a turn: parsing service models side by side would double their memory."""
+
+os.register_at_fork(after_in_child=opening.forget)
+
+_loaders: dict[int, Any] = {}
+"""One for each process: botocore's parsed service models."""
+
+
+def make_client(config: S3StorageConfig) -> Any:
+    """A client; an endpoint that holds credentials, wherever it was set, is refused before anything is sent."""
+    client = _session(config).client(
+        "s3",
+        endpoint_url=config.endpoint_url,
+        use_ssl=config.use_ssl,
+        verify=config.verify,
+        config=_botocore_config(config),
+        **_credentials(config),
+    )
+    if holds_secret(client.meta.endpoint_url) or "@" in client.meta.endpoint_url:
+        client.close()
+        raise misplaced_credentials("The endpoint of the AWS configuration or environment")
+    client.meta.events.register("before-parse.s3", _check_body)
+    client.meta.events.register("request-created.s3", _prepare(config.timeout))
+    client.meta.events.register_first("needs-retry.s3", _give_up_in_time)
+    return client
+
+
+def secrets_of(config: S3StorageConfig) -> Iterator[str]:
+    """Every text that no message may show."""
+    yield from filter(None, (config.aws_access_key_id, config.aws_secret_access_key, config.aws_session_token))
+    for value in config.upload_args.values():
+        yield from (str(part) for part in (value.values() if isinstance(value, Mapping) else (value,)))
+    yield from proxy_secrets(urllib.request.getproxies().values())
+
+
+def _credentials(config: S3StorageConfig) -> dict[str, str]:
+    """Those that were set; in a function of its own, so that no traceback shows them as a local variable."""
+    names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+    return {name: getattr(config, name) for name in names if getattr(config, name)}
+
+
+def _session(config: S3StorageConfig) -> Any:
+    """A session of its own, so that threads never share one; only the parsed service models are shared.
+
+    Parsing them takes ten times as long as all else that a client needs.
+    """
+    core = require("botocore.session").get_session()
+    if config.profile_name is not None:
+        core.set_config_variable("profile", config.profile_name)
+    with opening.take():
+        loader = _loaders.setdefault(os.getpid(), core.get_component("data_loader"))
+        core.register_component("data_loader", loader)
+        core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
+        session = require("boto3").Session(botocore_session=core, region_name=config.region_name)
+        loader.search_paths[:] = dict.fromkeys(loader.search_paths)  # each boto3 session adds its own path
+    return session
+
+
+def _timestamp(value: Any) -> datetime | None:
+    """The two forms that S3 sends; botocore's own parser tries all there are, half of a listing's time."""
+    for parse in (datetime.fromisoformat, parsedate_to_datetime) if isinstance(value, str) else ():
+        with contextlib.suppress(TypeError, ValueError):
+            found = parse(value)
+            if found.tzinfo is not None:
+                return found
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        return require("botocore.utils").parse_timestamp(value)  # type: ignore[no-any-return]
+    return None  # as if there were none
+
+
+def _botocore_config(config: S3StorageConfig) -> Any:
+    custom = any((config.endpoint_url, *map(os.environ.get, ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"))))
+    checksums = config.checksums if config.checksums is not None else not custom
+    # boto3's default checksums are refused by many S3-compatible servers: https://github.com/boto/boto3/issues/4392
+    # Without them the signature covers a SHA-256 of the body, which every server checks.
+    when = "when_supported" if checksums else "when_required"
+    options: dict[str, Any] = {
+        "retries": {"mode": "standard", "total_max_attempts": config.max_retries + 1},
+        "connect_timeout": config.timeout,
+        "read_timeout": config.timeout,
+        "max_pool_connections": max(50, 4 * config.max_concurrency),
+        "s3": {"addressing_style": config.addressing_style or ("path" if custom else "auto")},
+        "request_checksum_calculation": when,
+        "response_checksum_validation": when,
+        # botocore composes its own anew for each request, twice.
+        "user_agent": f"autostore Boto3/{require('boto3').__version__}",
+    }
+    if config.anonymous:
+        options["signature_version"] = require("botocore").UNSIGNED
+    return require("botocore.config").Config(**options)
+
+
+def _prepare(timeout: float) -> Any:
+    def prepare(request: Any, **_: Any) -> None:
+        request.context.setdefault("autostore_deadline", time.monotonic() + timeout)
+        body = request.data
+        if isinstance(body, io.BytesIO) and body.getbuffer().nbytes < CONTINUE_FROM:
+            del request.headers["Expect"]
+
+    return prepare
+
+
+def _check_body(operation_model: Any, response_dict: Any, **_: Any) -> None:
+    if response_dict["status_code"] < 300 and isinstance(response_dict["body"], bytes):
+        check_body(operation_model.name, response_dict["body"])
+
+
+def _give_up_in_time(
+    operation: Any, request_dict: Any, response: Any, caught_exception: Any, attempts: int, **_: Any
+) -> None:
+    """Stop retrying a place that cannot be reached where the next try would begin after `timeout`."""
+    if caught_exception is not None:
+        let_pass(caught_exception)  # botocore would take a time limit's exception for a broken connection
+    redirected = response is not None and 300 <= response[0].status_code < 400
+    if operation.name == "HeadBucket" and redirected and "x-amz-bucket-region" not in response[0].headers:
+        # botocore asks so for the bucket's region, and again, and again.
+        raise NotQuiteS3Error(f"The server redirects ({response[0].status_code}), and does not say to which region")
+    unreachable = require("botocore.exceptions")
+    silent = (unreachable.EndpointConnectionError, unreachable.ConnectTimeoutError, unreachable.ReadTimeoutError)
+    deadline = request_dict.get("context", {}).get("autostore_deadline")
+    if deadline is not None and isinstance(caught_exception, silent):
+        longest_wait = 2 ** (attempts - 1)  # seconds, of botocore's standard mode
+        if time.monotonic() + longest_wait > deadline:
+            raise caught_exception

@@ -1,0 +1,85 @@
+"""Whose exception it is: what a format's library said about the data, or the user's own passing through.
+
+Only the first may be read as a refusal or as damage. The second (a time limit that a signal
+handler raises, a failing `__reduce__`, a validator, a plugin) leaves as it is, with a note.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import CodeType, TracebackType
+
+from autostore.errors import StorageError
+
+__all__ = ["let_pass", "noted", "users_own"]
+
+# Beside the standard library: what formats and places are made with, and what that is made with.
+_LIBRARIES = frozenset(
+    ["PIL", "_yaml", "annotated_types", "autostore", "boto3", "botocore", "certifi", "cffi", "dateutil", "defusedxml",
+     "idna", "jmespath", "numpy", "packaging", "pandas", "polars", "polars_runtime_32", "pyarrow", "pydantic",
+     "pydantic_core", "pytz", "s3transfer", "scipy", "six", "sympy", "torch", "typing_extensions", "typing_inspection",
+     "tzdata", "urllib3", "yaml", "zstandard"]
+)  # fmt: skip
+_SOCKETS = frozenset({"socket", "ssl", "http", "urllib3", "botocore", "selectors"})
+_COMPILED = (".pyx", ".pxi", ".pxd", "<stringsource>")
+
+
+def users_own(error: BaseException, handled: BaseException | None = None) -> BaseException | None:
+    """The user's exception that `error` is, or hides behind one that a library raised on top of it; else None.
+
+    `handled` is what the caller is handling already: it stands behind every error here, and caused none.
+    """
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found is not None and found is not handled and id(found) not in seen:
+        if _is_users(found):
+            return found
+        if isinstance(found, StorageError):
+            return None  # one of us said what it means
+        seen.add(id(found))
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+    return None
+
+
+def let_pass(error: BaseException, handled: BaseException | None = None) -> None:
+    """Raise the user's own exception as it is; return where the error is a library's, to be translated."""
+    own = users_own(error, handled)
+    if own is not None:
+        raise own
+
+
+def noted(error: BaseException, note: str) -> BaseException:
+    """The same exception, with a note that says where it passed through us first."""
+    if not any(kept.startswith("autostore: ") for kept in getattr(error, "__notes__", ())):
+        error.add_note(f"autostore: {note}")
+    return error
+
+
+def _is_users(error: BaseException) -> bool:
+    if not _is_library(type(error).__module__):
+        return True
+    if isinstance(error, StorageError) or type(error).__module__.partition(".")[0] in _LIBRARIES:
+        return False
+    module, code = _innermost(error.__traceback__)
+    if isinstance(error, TimeoutError) and error.errno is None:  # no file says so; time limits do, and sockets
+        return module.partition(".")[0] not in _SOCKETS
+    if code is None:
+        return False
+    evaluated = code.co_name == "<module>" and code.co_filename == "<string>"  # an annotation, by who reads it
+    if evaluated or code.co_filename.endswith(_COMPILED):  # those are extension types that do not pickle
+        return False
+    return not _is_library(module)
+
+
+def _innermost(trace: TracebackType | None) -> tuple[str, CodeType | None]:
+    """The module and the code that raised."""
+    if trace is None:
+        return "", None
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return str(trace.tb_frame.f_globals.get("__name__", "")), trace.tb_frame.f_code
+
+
+def _is_library(module: str) -> bool:
+    top = module.partition(".")[0]
+    return top in _LIBRARIES or top in sys.stdlib_module_names

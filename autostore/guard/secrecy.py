@@ -1,0 +1,66 @@
+"""What no message may show: credentials in addresses, in queries, and wherever else a person put them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+__all__ = ["holds_secret", "proxy_secrets", "quieted", "redacted"]
+
+_HIDDEN = "***"
+_SHORTEST = 4
+"""Shorter words are no secrets, and stand in every sentence."""
+
+# A secret key of AWS may itself hold slashes.
+_USERINFO = re.compile(r"(:/{0,3})(?:[^\s/@:'\"<>]*:[^\s@'\"<>]*|[^\s/@'\"<>]*)@")
+_NAMES = r"[\w.-]*(?:secret|passw|pwd|token|signature|credential|access_?key|api_?key|authori)[\w.-]*|sig"
+_QUERY = re.compile(rf"([?&#;](?:{_NAMES})=)[^&\s'\"<>]+", re.IGNORECASE)
+_PORT = re.compile(r"[^/@:]*:\d+(?:/|$)")
+
+
+def holds_secret(address: str) -> bool:
+    """Whether an address (`scheme://...`) carries a password, or a query that names a secret."""
+    if _QUERY.search(address):
+        return True
+    rest = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*:/{0,3}", "", address)
+    authority = rest.partition("/")[0]
+    if ":" in authority.rpartition("@")[0]:
+        return True
+    return ":" in authority and "@" in rest and not _PORT.match(rest)
+
+
+def redacted(text: str, known: Iterable[str] = ()) -> str:
+    """The text without the secrets that its form gives away, and without the `known` ones."""
+    text = _QUERY.sub(rf"\g<1>{_HIDDEN}", _USERINFO.sub(rf"\g<1>{_HIDDEN}@", text))
+    for secret in sorted(known, key=len, reverse=True):
+        if len(secret) >= _SHORTEST:
+            text = text.replace(secret, _HIDDEN)
+    return text
+
+
+def quieted(error: BaseException, known: Iterable[str] = ()) -> None:
+    """Redact an exception, and every other that stands behind it, in place."""
+    known, seen, pending = tuple(known), set(), [error]
+    while pending:
+        one = pending.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if not isinstance(one, OSError) or one.errno is None:  # those show their number, and a file of ours
+            one.args = tuple(redacted(part, known) if isinstance(part, str) else part for part in one.args)
+        for name, value in list(getattr(one, "__dict__", {}).items()):
+            if isinstance(value, str):
+                setattr(one, name, redacted(value, known))
+            elif name == "kwargs" and isinstance(value, dict):  # botocore's own
+                one.kwargs = {k: redacted(str(v), known) for k, v in value.items()}  # type: ignore[attr-defined]
+        pending += [part for part in (*one.args, one.__cause__, one.__context__) if isinstance(part, BaseException)]
+
+
+def proxy_secrets(proxies: Iterable[str]) -> list[str]:
+    """The names and passwords that stand in the addresses of proxies."""
+    found = []
+    for address in proxies:
+        userinfo = address.rpartition("@")[0].rpartition("//")[2]
+        # Where a sign in a password ends the address, what complains of the rest quotes a piece.
+        found += [userinfo, *userinfo.split(":"), *re.split("[#?/]", userinfo)]
+    return found

@@ -1,0 +1,116 @@
+"""What an exception of a handler means: the next format, a typed error, or the user's own that leaves as it is.
+
+A refusal is an `UnsupportedFormatError`. Built-in handlers may also leave what their library
+raised of the value or the bytes; of any other handler everything else leaves unchanged.
+"""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from autostore.errors import (
+    CorruptDataError,
+    StorageError,
+    StorageFileNotFoundError,
+    UnsupportedFormatError,
+    from_os_error,
+)
+from autostore.guard.foreign import noted, users_own
+from autostore.handler import DataHandler
+
+__all__ = ["Act", "FileGone", "after_reading", "after_writing", "is_gone"]
+
+_DISK = frozenset({errno.EFBIG, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+
+
+class FileGone(Exception):  # noqa: N818 - an event, not an error: whoever reads looks again
+    """The file was removed or replaced before it was opened."""
+
+
+class Act(NamedTuple):
+    """What a handler was asked to do, for messages; `handled` is what its caller was handling already."""
+
+    handler: DataHandler
+    extension: str
+    where: str
+    handled: BaseException | None
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the handler is not this library's own."""
+        return not type(self.handler).__module__.startswith("autostore.")
+
+    def left(self, error: BaseException, verb: str) -> BaseException:
+        """The error as it is, with a note that names key and handler."""
+        return noted(error, f"raised while {type(self.handler).__qualname__} {verb} {self.where}")
+
+    def named(self, error: StorageError) -> BaseException:
+        """The same error, naming the key."""
+        try:
+            return type(error)(f"{self.where}: {error}")
+        except TypeError:  # a subclass that takes something else
+            return noted(error, self.where)
+
+
+def after_writing(act: Act, error: Exception, data: Any) -> BaseException:
+    """What to raise; an `UnsupportedFormatError` asks the next handler, and names no key yet."""
+    if isinstance(error, UnsupportedFormatError):
+        return error
+    if type(error) is MemoryError:
+        return StorageError(f"{act.where}: memory ran out. Free some, or store the value in parts.")
+    if isinstance(error, OSError) and error.errno in _DISK and not isinstance(error, StorageError):
+        return from_os_error(error, act.where)
+    own = users_own(error, act.handled)
+    if own is not None:
+        return act.left(own, "wrote")
+    if isinstance(error, StorageError):
+        return act.named(error)
+    if act.is_foreign:
+        return act.left(error, "wrote")
+    if isinstance(error, OSError) and error.errno is not None:
+        return from_os_error(error, act.where)
+    kind = type(data).__qualname__
+    return UnsupportedFormatError(f"{act.extension} cannot hold this {kind}: {type(error).__name__}: {error}")
+
+
+def is_gone(error: Exception, file: Path) -> bool:
+    """Whether the file itself was not there when it was opened, even if it is there again by now."""
+    if not isinstance(error, OSError) or isinstance(error, StorageError):
+        return False
+    return (isinstance(error, FileNotFoundError) and str(error.filename) == str(file)) or not file.is_file()
+
+
+def after_reading(act: Act, error: Exception, file: Path) -> BaseException:
+    """What to raise where a handler could not read a file that is there."""
+    where, extension = act.where, act.extension
+    if type(error) is MemoryError:
+        return CorruptDataError(
+            f"{where}: memory ran out while this {extension} file was read: it claims more than it holds, or this "
+            "machine is too small for it. Free some memory and try again before you replace it."
+        )
+    own = users_own(error, act.handled)
+    if own is not None and not isinstance(own, StorageFileNotFoundError):
+        return act.left(own, "read")
+    if isinstance(error, StorageFileNotFoundError):  # of another key: nobody may take it for the absence of this one
+        return StorageError(f"{where}: reading it ran code that failed: {error}")
+    if isinstance(error, StorageError):
+        return act.named(error)
+    if act.is_foreign:
+        return act.left(error, "read")
+    return _damage(act, error, file)
+
+
+def _damage(act: Act, error: Exception, file: Path) -> StorageError:
+    """What a built-in format's library said of the bytes, or the disk of the file."""
+    # Another file's trouble is not the store's: what an unpickled object opens may be missing. And
+    # only a damaged file sends its reader to places that are none, which is EINVAL.
+    ours = isinstance(error, OSError) and str(error.filename or file) == str(file)
+    if ours and isinstance(error, OSError) and error.errno not in (None, errno.EINVAL, errno.ENOENT):
+        return from_os_error(error, act.where)
+    said = str(error).replace(str(file), "the file")  # a cached copy has a long name that helps nobody
+    return CorruptDataError(
+        f"{act.where}: this is not a valid {act.extension} file: {type(error).__name__}: {said:.500}. "
+        "Read it with as_type=bytes to see what is there, and ask what wrote it."
+    )
