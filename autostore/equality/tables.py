@@ -73,12 +73,22 @@ def _same_index(pd: Any, first: Any, second: Any, again: Again) -> bool:
 def _same_values(first: Any, second: Any, again: Again) -> bool:
     if first.dtype != second.dtype or type(first) is not type(second):
         return False
-    np = require("numpy")
+    np, pd = require("numpy"), require("pandas")
+    if isinstance(first.dtype, pd.CategoricalDtype):  # to pandas the order of the categories is no difference
+        codes = np.array_equal(first.codes, second.codes)
+        return bool(codes) and _same_index(pd, first.categories, second.categories, again)
     if isinstance(first.dtype, np.dtype) and first.dtype.kind not in "mM":
         return again(np.asarray(first), np.asarray(second))
+    if hasattr(first.dtype, "pyarrow_dtype"):
+        return _same_column(_chunked(first), _chunked(second), again)
     if first.dtype.kind == "O" or "loat" in str(first.dtype):
         return again(first.tolist(), second.tolist())
     return bool(first.equals(second))
+
+
+def _chunked(values: Any) -> Any:
+    array = values.__arrow_array__()
+    return array if hasattr(array, "chunks") else require("pyarrow").chunked_array([array])
 
 
 def _same_arrow(first: Any, second: Any, again: Again) -> bool:
@@ -89,9 +99,32 @@ def _same_arrow(first: Any, second: Any, again: Again) -> bool:
 
 
 def _same_column(first: Any, second: Any, again: Again) -> bool:
+    if first.type != second.type or len(first) != len(second):
+        return False
+    pa = require("pyarrow")
+    if pa.types.is_floating(first.type):
+        # As whole numbers of the same bits, which tells signs of zero; NaN has several.
+        bits = {16: pa.int16(), 32: pa.int32(), 64: pa.int64()}[first.type.bit_width]
+        one, two = (pa.chunked_array([c.view(bits) for c in column.chunks], bits) for column in (first, second))
+        return bool(one.equals(two)) or again(first.to_pylist(), second.to_pylist())
+    if pa.types.is_dictionary(first.type):
+        return _same_dictionary(first, second, again)
     if not _has_floats(str(first.type)):
         return bool(first.equals(second))
     return again(first.to_pylist(), second.to_pylist())
+
+
+def _same_dictionary(first: Any, second: Any, again: Again) -> bool:
+    """By what the cells say and what they may say; how chunks number it does not matter."""
+    one, two = (_words(column) for column in (first, second))
+    if not first.type.ordered:
+        one, two = sorted(one, key=repr), sorted(two, key=repr)
+    return again(first.to_pylist(), second.to_pylist()) and again(one, two)
+
+
+def _words(column: Any) -> list[Any]:
+    chunks = column.unify_dictionaries().chunks
+    return list(chunks[0].dictionary.to_pylist()) if chunks else []
 
 
 def _has_floats(type_name: str) -> bool:

@@ -1,19 +1,22 @@
 """Images of Pillow: lossless by default, JPEG where the key names it, loaded and detached from the file.
 
-Equal means mode, size, pixels and palette; https://pillow.readthedocs.io/en/stable/handbook/concepts.html#modes.
+Equal means what `equality.images` says: pixels of all frames, and what a viewer needs beside them;
+https://pillow.readthedocs.io/en/stable/handbook/concepts.html#modes.
 """
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from autostore.equality import same
-from autostore.equality.images import IMAGES
+from autostore.equality.images import IMAGES, exif_of, facts, frame_count, frames, same_fact, show_frame
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
 from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
+from autostore.handlers.pictures import save_options, source
 from autostore.optional import loaded_type, require
 from autostore.preview import Preview
 from autostore.previews.images import image
@@ -26,7 +29,7 @@ _FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     ".jpeg": ("JPEG", {"quality": 95}),
     ".tif": ("TIFF", {}),
     ".tiff": ("TIFF", {}),
-    ".bmp": ("BMP", {}),
+    ".bmp": ("BMP", {"dpi": (0, 0)}),  # or Pillow says 96
     ".gif": ("GIF", {"optimize": False}),
     ".webp": ("WEBP", {"lossless": True, "exact": True}),
 }
@@ -35,10 +38,12 @@ _TIFF_MODES = frozenset({"PA", "CMYK", "YCbCr", "LAB", "I", "F", "I;16B"})
 # Those whose every value these formats are known to keep need no reading back.
 _TRUSTED = {"PNG": frozenset({"L", "LA", "RGB", "RGBA"})}
 _JPEG_MODES = frozenset({"L", "RGB", "CMYK"})
+# What a file of several frames is kept as; pages of other formats have no times, and are a TIFF.
+_ANIMATED = {"GIF": ".gif", "PNG": ".png", "WEBP": ".webp"}
 
 
 class ImageHandler(DataHandler):
-    """Single images of Pillow; what is read is a plain `PIL.Image.Image`."""
+    """Images of Pillow; what is read is a plain `PIL.Image.Image`, or where it has several frames a file in memory."""
 
     equality = IMAGES
     media_types = {".webp": "image/webp"}
@@ -46,7 +51,7 @@ class ImageHandler(DataHandler):
 
     @property
     def extensions(self) -> list[str]:
-        """A bare key gets .png or .tif, by the mode."""
+        """A bare key gets .png or .tif, by the mode, and with several frames that of the file it came from."""
         return list(_FORMATS)
 
     @property
@@ -61,47 +66,85 @@ class ImageHandler(DataHandler):
 
     def extension_for(self, data: Any) -> str:
         """The format that keeps this mode exactly."""
+        if frame_count(data) > 1:
+            return _ANIMATED.get(data.format, ".tif")
         return ".tif" if data.mode in _TIFF_MODES else ".png"
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
-        """The one picture of the file, within Pillow's limit of pixels."""
-        return _read(file_path, _FORMATS[file_extension][0], self.ceiling)
+        """The picture, detached from the file, within Pillow's limit of pixels."""
+        with open(file_path, "rb") as stream:
+            return _read(stream, _FORMATS[file_extension][0], self.ceiling)
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
-        """Write the picture; whatever a lossless format would change is refused."""
+        """Write the picture; whatever a lossless format would change is refused.
+
+        An animation, and a photo for JPEG, is the file that it was opened from, byte by byte,
+        where it still says the same.
+        """
         name, options = _FORMATS[file_extension]
         _check(data, name)
-        try:
-            data.save(file_path, format=name, **options)
-        except (KeyError, ValueError, SystemError, TypeError) as error:
-            let_pass(error)
-            raise UnsupportedFormatError(
-                f"{name} cannot hold an image of mode {data.mode} and size {data.size}: {error}. Use a bare key."
-            ) from error
-        except OSError as error:
-            let_pass(error)
-            if error.errno is not None:
-                raise
-            raise UnsupportedFormatError(
-                f"{name} cannot hold the mode {data.mode}: {error}. Use a bare key."
-            ) from error
-        if (
-            name != "JPEG"
-            and data.mode not in _TRUSTED.get(name, ())
-            and not same(_read(file_path, name, self.ceiling), data)
-        ):
-            raise UnsupportedFormatError(f"{name} would change this image of mode {data.mode}. Use a bare key.")
+        if (frame_count(data) > 1 or name == "JPEG") and _copied(data, file_path, name):
+            return
+        if frame_count(data) > 1 and name in ("JPEG", "BMP"):
+            raise UnsupportedFormatError(f"{name} holds one picture, and this has {data.n_frames}. Use a bare key.")
+        said = _save(data, file_path, name, options)
+        if name == "JPEG":
+            _check_lost(said, file_path, self.ceiling)
+        elif said or frame_count(data) > 1 or data.mode not in _TRUSTED.get(name, ()):
+            _check_kept(data, said, file_path, name, self.ceiling)
 
     def preview(self, data: Any) -> Preview:
         """Size, mode and thumbnail."""
         return image(data)
 
 
-def _check(image: Any, name: str) -> None:
-    if getattr(image, "n_frames", 1) != 1:
+def _save(data: Any, file: Path, name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Write the file; return what the picture says beside its pixels, which its reader must find."""
+    position = data.tell()
+    try:
+        options = options | save_options(data, name)
+        if frame_count(data) > 1:
+            data.save(file, format=name, **options)
+            show_frame(data, position)  # not all of Pillow's writers go back
+        else:  # and some change the palette of what they write
+            (data.copy() if data.mode in ("P", "PA") else data).save(file, format=name, **options)
+        return facts(data)
+    except (KeyError, ValueError, SystemError, TypeError, AttributeError, ArithmeticError) as error:
+        let_pass(error)
         raise UnsupportedFormatError(
-            f"The image has {image.n_frames} frames, and only single ones are stored. Store the frames one by one."
-        )
+            f"{name} cannot hold an image of mode {data.mode} and size {data.size}: {error}. Use a bare key."
+        ) from error
+    except OSError as error:
+        let_pass(error)
+        if error.errno is not None:
+            raise
+        raise UnsupportedFormatError(f"{name} cannot hold the mode {data.mode}: {error}. Use a bare key.") from error
+
+
+def _copied(data: Any, file: Path, name: str) -> bool:
+    """Write the bytes of the file that the image was opened from, where it still says the same."""
+    content = source(data, (name, "MPO") if name == "JPEG" else (name,))
+    if content is None:
+        return False
+    shown = data.copy()  # the frame as it stands; walking through the others would undo a change of it
+    try:
+        with require("PIL.Image").open(io.BytesIO(content)) as original:
+            show_frame(original, data.tell())
+            changed = original.mode != shown.mode or original.tobytes() != shown.tobytes()
+        if changed and frame_count(data) > 1:
+            raise UnsupportedFormatError("A frame of this animation was changed. Store the frames one by one.")
+        with require("PIL.Image").open(io.BytesIO(content)) as original:
+            if changed or not same(original, data):
+                return False
+    except (OSError, ValueError, SyntaxError, EOFError) as error:  # the file begins elsewhere in its stream
+        let_pass(error)
+        return False
+    with open(file, "wb") as stream:
+        stream.write(content)
+    return True
+
+
+def _check(image: Any, name: str) -> None:
     if image.mode not in _PNG_MODES | _TIFF_MODES:
         raise UnsupportedFormatError(f"No image format keeps the mode {image.mode}. Convert the image.")
     if name == "JPEG" and image.mode not in _JPEG_MODES:
@@ -111,9 +154,36 @@ def _check(image: Any, name: str) -> None:
         raise UnsupportedFormatError(f"The image has more than {limit} pixels, and would be refused when it is read.")
 
 
-def _read(file: Path, name: str, ceiling: Ceiling) -> Any:
+def _check_kept(data: Any, said: dict[str, Any], file: Path, name: str, ceiling: Ceiling) -> None:
+    try:
+        kept = same(_read_back(file, name, ceiling), data)
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        let_pass(error)
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        kept = False  # Pillow writes some images so that nobody reads them
+    if not kept:
+        lost = f" or its {', '.join(said)}" if said else ""
+        raise UnsupportedFormatError(f"{name} would change this image of mode {data.mode}{lost}. Use a bare key.")
+
+
+def _check_lost(said: dict[str, Any], file: Path, ceiling: Ceiling) -> None:
+    """JPEG is a picture, not pixels, and has no place for texts; everything else that it cannot hold is refused."""
+    said = {name: value for name, value in said.items() if name != "text"}
+    found = facts(_read_back(file, "JPEG", ceiling)) if said else {}
+    lost = [name for name, value in said.items() if not same_fact(name, value, found.get(name))]
+    if lost:
+        raise UnsupportedFormatError(f"JPEG would lose the image's {', '.join(lost)}. Use .png or a bare key.")
+
+
+def _read_back(file: Path, name: str, ceiling: Ceiling) -> Any:
+    with open(file, "rb") as stream:
+        return _read(stream, name, ceiling)
+
+
+def _read(stream: IO[bytes], name: str, ceiling: Ceiling) -> Any:
     pil = require("PIL.Image")
-    with pil.open(file, formats=[name]) as image:
+    with pil.open(stream, formats=[name]) as image:
         # Pillow only warns up to twice the limit: https://pillow.readthedocs.io/en/stable/reference/Image.html
         limit = pil.MAX_IMAGE_PIXELS
         if limit is not None and image.width * image.height > limit:
@@ -123,8 +193,31 @@ def _read(file: Path, name: str, ceiling: Ceiling) -> Any:
             )
         # Pillow keeps up to four bytes a pixel, and the copy is a second picture.
         ceiling.check(image.width * image.height * 8, "The image")
+        if name == "GIF":
+            _check_end(stream)
         # A photo may carry a preview as a second frame.
-        if name != "JPEG" and getattr(image, "n_frames", 1) != 1:
-            raise UnsupportedFormatError(f"The file has {image.n_frames} frames. Read it with as_type=bytes.")
+        if name != "JPEG" and frame_count(image) > 1:
+            stream.seek(0)
+            return _whole(stream.read(), name)
         image.load()
-        return image.copy()
+        plain = image.copy()
+        if name == "TIFF" and exif_of(image):  # which stands in the tags of the file, and not with the picture
+            plain.info["exif"] = save_options(image, "")["exif"]
+        return plain
+
+
+def _check_end(stream: IO[bytes]) -> None:
+    # The one format whose decoder takes a file that was cut between two frames for a shorter animation.
+    position = stream.tell()
+    stream.seek(-min(1024, stream.seek(0, io.SEEK_END)), io.SEEK_END)
+    if not stream.read().rstrip(b"\0\r\n").endswith(b";"):
+        raise CorruptDataError("The GIF has no end mark, so it may have been cut. Read it with as_type=bytes.")
+    stream.seek(position)
+
+
+def _whole(content: bytes, name: str) -> Any:
+    """All frames, each of which can be read; in memory as the file that they are."""
+    image = require("PIL.Image").open(io.BytesIO(content), formats=[name])
+    for _ in frames(image):
+        pass
+    return image

@@ -1,7 +1,7 @@
 """JSON and JSON lines: plain files that hold exactly what JSON can express, never a mark of ours.
 
-Both are strict both ways: no NaN, UTF-8 without a byte order mark, and only the types that
-JSON gives back as they were.
+Both are strict both ways: no NaN, no key twice, UTF-8 (a byte order mark is read, and never
+written), and only the types that JSON gives back as they were.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import json
 from pathlib import Path
 from typing import Any, NoReturn
 
-from autostore.errors import UnsupportedFormatError
+from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling, read_whole
 from autostore.handler import DataHandler
+from autostore.handlers.encoding import without_mark
 from autostore.handlers.plain import judge
 
 __all__ = ["JSONHandler", "JSONLinesHandler", "check_json", "parse_json", "read_json"]
@@ -74,14 +75,28 @@ def _text(value: Any) -> bytes:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+    raise CorruptDataError(
+        f"The file holds {name}, which is no JSON, though Python's json module writes it. "
+        "Write null or a text in its place, or read the file with as_type=bytes and json.loads."
+    )
 
 
-_decoder = json.JSONDecoder(parse_constant=_no_constant)
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in found if names.count(name) > 1)
+        raise CorruptDataError(
+            f"An object of the file has the key {twice!r:.80} twice, and readers disagree on which counts. Remove one."
+        )
+    return found
+
+
+_decoder = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_unique)
 
 
 def parse_json(text: str) -> Any:
-    """`json.loads`, but NaN and infinities are errors, as the standard says."""
+    """`json.loads`, but NaN and infinities are errors, as the standard says, and so is a key that stands twice."""
     return _decoder.decode(text)
 
 
@@ -91,7 +106,18 @@ def read_json(file: Path, ceiling: Ceiling) -> str:
     if not ceiling.allows(MOST_UNFOLDED * len(content)):
         objects = (content.count(b"[") + content.count(b"{")) * OBJECT_BYTES + content.count(b'"') // 2 * TEXT_BYTES
         ceiling.check(len(content) + objects + content.count(b",") * 8, "The JSON")
-    return content.decode("utf-8")
+    return without_mark(content)
+
+
+def _parse_one(text: str) -> Any:
+    try:
+        return parse_json(text)
+    except json.JSONDecodeError as error:
+        if error.msg != "Extra data" or "\n" not in text.strip():
+            raise
+        raise CorruptDataError(
+            f"More stands after the first JSON value ({error}). If each line is a value, name the file .jsonl."
+        ) from error
 
 
 def _dump_lines(rows: list[Any]) -> bytes:
@@ -100,8 +126,15 @@ def _dump_lines(rows: list[Any]) -> bytes:
 
 
 def _parse_lines(text: str) -> list[Any]:
+    rows = []
     # Not splitlines(), which also splits at characters that JSON strings may hold as they are.
-    return [parse_json(line) for line in text.split("\n") if line.strip()]
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                rows.append(parse_json(line))
+            except ValueError as error:
+                raise CorruptDataError(f"Line {number} is not JSON as it is kept here: {error}") from error
+    return rows
 
 
 class JSONHandler(DataHandler):
@@ -127,9 +160,9 @@ class JSONHandler(DataHandler):
         return type(data) in _LEAVES or type(data) in (dict, list)
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
-        """The parsed file; NaN and infinities are errors."""
+        """The parsed file; NaN, infinities and a key that stands twice are errors."""
         text = read_json(file_path, self.ceiling)
-        return _parse_lines(text) if file_extension == ".jsonl" else parse_json(text)
+        return _parse_lines(text) if file_extension == ".jsonl" else _parse_one(text)
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write UTF-8; one line a row for .jsonl."""

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from autostore.config import StorageConfig
-from autostore.equality import same
 from autostore.errors import UnknownTypeError, UnsupportedFormatError, UntrustedDataError
 from autostore.guard.ceiling import read_whole
 from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
+from autostore.handlers.losses import dump
 from autostore.handlers.signing import SigningKey, sign_file, verified
-from autostore.optional import loaded_type
 
 __all__ = ["PickleHandler"]
 
@@ -68,11 +67,10 @@ class PickleHandler(DataHandler):
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write protocol 5, signed where the store has a key."""
         self._check("written")
-        _check_image(data)
         try:
             with open(file_path, "wb") as file:
-                pickle.dump(data, file, protocol=PROTOCOL)
-        except OSError:
+                dump(data, file, PROTOCOL)
+        except (OSError, UnsupportedFormatError):
             raise
         except Exception as error:
             let_pass(error)  # of the value's own code
@@ -89,12 +87,3 @@ class PickleHandler(DataHandler):
                 f"A pickle cannot be {verb}, because this store has allow_pickle=False. "
                 "Store a value that another format holds, or allow pickles where you trust the place."
             )
-
-
-def _check_image(data: Any) -> None:
-    """Pillow pickles its images itself, and forgets the transparency of a palette."""
-    image: Any = loaded_type("PIL.Image", "Image")
-    if image is not None and isinstance(data, image) and not same(pickle.loads(pickle.dumps(data, PROTOCOL)), data):
-        raise UnsupportedFormatError(
-            f"A pickle would not give this image of mode {data.mode} back as it is. Convert it: image.convert('RGBA')."
-        )

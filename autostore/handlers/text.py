@@ -8,6 +8,7 @@ from typing import Any
 from autostore.errors import UnsupportedFormatError
 from autostore.guard.ceiling import read_whole
 from autostore.handler import DataHandler
+from autostore.handlers.encoding import decode
 from autostore.handlers.well_known import TEXT
 from autostore.preview import Preview
 from autostore.previews.text import text
@@ -41,7 +42,7 @@ class TextHandler(DataHandler):
     def read_from_file(self, file_path: Path, file_extension: str) -> str:
         """The text; a byte order mark that another program wrote stays part of it."""
         # Decoding bytes, not opening in text mode, keeps \r\n.
-        return read_whole(file_path, self.ceiling).decode("utf-8")
+        return decode(read_whole(file_path, self.ceiling))
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write UTF-8; lone surrogates are refused."""

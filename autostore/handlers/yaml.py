@@ -1,12 +1,14 @@
 """YAML, safe-loaded always; chosen only where the key names it.
 
 Depth and aliases are bounded before anything is built, so that a small file cannot expand
-into a large object (https://en.wikipedia.org/wiki/Billion_laughs_attack).
+into a large object (https://en.wikipedia.org/wiki/Billion_laughs_attack). What is written reads
+the same in YAML 1.1 and 1.2: a text that either takes for something else is quoted.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +18,7 @@ from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling, read_whole
 from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
+from autostore.handlers.encoding import without_mark
 from autostore.optional import require
 
 __all__ = ["YAMLHandler"]
@@ -30,6 +33,10 @@ NODE_BYTES, NODES_A_LOOK = 800, 10_000
 
 _NUMBER = re.compile(r"[-+0-9_:.eE]*")
 _TYPES = frozenset({dict, list, set, str, bytes, int, float, bool, type(None), dt.datetime, dt.date})
+# Looks like a number to 1.1 or to 1.2, or to a reader between the two; PyYAML itself knows most of 1.1.
+_NUMBER_LIKE = re.compile(r"[-+]?(?:[0-9]|\.[0-9_])[0-9a-fox_:.+-]*|[-+]?\.(?:inf|nan)", re.IGNORECASE)
+_WORD = re.compile(r"y|n|yes|no|on|off|true|false|null|~|", re.IGNORECASE)
+_BREAKS = re.compile("[\x85\u2028\u2029\ufeff]")  # ends of lines in 1.1, characters in 1.2
 
 
 class YAMLHandler(DataHandler):
@@ -59,12 +66,12 @@ class YAMLHandler(DataHandler):
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The one document of the file."""
-        return _load(read_whole(file_path, self.ceiling).decode("utf-8"), self.ceiling)
+        return _load(without_mark(read_whole(file_path, self.ceiling)), self.ceiling)
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write block style in the order given, if that reads back equal."""
         yaml = require("yaml")
-        dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+        dumper = _dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper))
         try:
             text = yaml.dump(data, Dumper=dumper, sort_keys=False, allow_unicode=True)
             content = text.encode("utf-8")
@@ -78,16 +85,67 @@ class YAMLHandler(DataHandler):
             file.write(content)
 
 
+@functools.cache
+def _dumper(base: Any) -> Any:
+    """PyYAML's dumper, but texts that 1.2 reads as something else are quoted, too."""
+
+    class Dumper(base):  # type: ignore[misc]
+        pass
+
+    def text(dumper: Any, data: str) -> Any:
+        style = '"' if _BREAKS.search(data) else "'" if _NUMBER_LIKE.fullmatch(data) or _WORD.fullmatch(data) else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+    Dumper.add_representer(str, text)
+    return Dumper
+
+
 def _load(text: str, ceiling: Ceiling) -> Any:
     yaml = require("yaml")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    _check_bounds(yaml, text, loader, ceiling)
-    return yaml.load(text, Loader=loader)
+    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    _check_bounds(yaml, text, base, ceiling)
+    loader = base(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _check_keys(yaml, loader, node)
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _check_keys(yaml: Any, loader: Any, root: Any) -> None:
+    """Refuse a key that stands twice in one mapping, before merges (`<<`) add those that may."""
+    pending, seen = [root], {id(root)}
+    while pending:
+        node = pending.pop()
+        mapping = isinstance(node, yaml.MappingNode)
+        if mapping:
+            _check_mapping(yaml, loader, node)
+        if not isinstance(node, yaml.ScalarNode):
+            children = [child for pair in node.value for child in pair] if mapping else node.value
+            pending += [child for child in children if id(child) not in seen]
+            seen.update(map(id, children))
+
+
+def _check_mapping(yaml: Any, loader: Any, node: Any) -> None:
+    keys: set[Any] = set()
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+            continue
+        name = key.value if key.tag == "tag:yaml.org,2002:str" else loader.construct_object(key, deep=True)
+        if name in keys:
+            raise CorruptDataError(
+                f"The key {key.value!r:.80} stands twice in one mapping, in line {key.start_mark.line + 1} again, "
+                "and readers disagree on which counts. Remove one."
+            )
+        keys.add(name)
 
 
 def _check_bounds(yaml: Any, text: str, loader: Any, ceiling: Ceiling) -> None:
     """Walk the events, which costs no recursion, before anything is built from them."""
-    depth = 0
+    depth = documents = 0
     aliases = _Aliases()
     for number, event in enumerate(yaml.parse(text, Loader=loader)):
         if not number % NODES_A_LOOK:
@@ -106,6 +164,17 @@ def _check_bounds(yaml: Any, text: str, loader: Any, ceiling: Ceiling) -> None:
             aliases.end()
         elif isinstance(event, yaml.AliasEvent):
             aliases.expand(event.anchor)
+        elif isinstance(event, yaml.DocumentStartEvent):
+            documents = _next_document(documents)
+
+
+def _next_document(documents: int) -> int:
+    if documents:
+        raise CorruptDataError(
+            "The file holds several YAML documents, and a key has one value. "
+            "Make it one list, or read it with as_type=bytes and yaml.safe_load_all."
+        )
+    return documents + 1
 
 
 def _check_number(event: Any) -> None:

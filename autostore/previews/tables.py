@@ -83,5 +83,7 @@ TABLES: Mapping[str, Callable[[Any], Preview]] = {
     "polars.LazyFrame": polars_lazy,
     "pandas.DataFrame": pandas_frame,
     "pyarrow.Table": arrow_table,
+    "polars.Series": lambda series: polars_frame(series.to_frame()),
+    "pandas.Series": lambda series: pandas_frame(series.to_frame()),
 }
 """Package and class of each kind of table -> what it shows."""

@@ -57,6 +57,15 @@ def flagged(**info: Any) -> pd.DataFrame:
     return frame
 
 
+def arrow_series(values: Any) -> Any:
+    return pd.Series(pd.arrays.ArrowExtensionArray(pa.array(values, pa.float64(), from_pandas=False)))
+
+
+def words(indices: Any, dictionary: Any, ordered: bool = False) -> pa.Table:
+    array = pa.DictionaryArray.from_arrays(pa.array(indices, pa.int8()), pa.array(dictionary), ordered=ordered)
+    return pa.table({"a": array})
+
+
 def module(weight: float) -> Any:
     layer = torch.nn.Linear(1, 1)
     torch.nn.init.constant_(layer.weight, weight)
@@ -158,6 +167,13 @@ DIFFERENT = [
         pd.DataFrame({"a": [1, 2]}, index=pd.DatetimeIndex(["2020-01-01", "2020-01-02"])),
     ),
     (pd.Series([1], name="a"), pd.Series([1], name="b")),
+    (pd.Series([1], name="1"), pd.Series([1], name=1)),
+    (pd.Series(["a"], dtype=pd.CategoricalDtype(["a", "b"])), pd.Series(["a"], dtype=pd.CategoricalDtype(["b", "a"]))),
+    (pd.Series(["a"], dtype=pd.CategoricalDtype(["a"])), pd.Series(["a"], dtype=pd.CategoricalDtype(["a", "b"]))),
+    (arrow_series([0.0]), arrow_series([-0.0])),
+    (arrow_series([NAN]), arrow_series([None])),
+    (words([0, 0], ["x"]), words([0, 0], ["x", "y"])),
+    (words([0, 0], ["x", "y"], ordered=True), words([1, 1], ["y", "x"], ordered=True)),
     (pa.table({"a": [1]}), pa.table({"a": [1]}).replace_schema_metadata({"k": "v"})),
     (pa.table({"a": [0.0]}), pa.table({"a": [-0.0]})),
     (pa.table({"a": [1]}), pa.table({"a": pa.array([1], pa.int32())})),
@@ -205,6 +221,8 @@ def test_what_differs_is_not_the_same(first: Any, second: Any) -> None:
         (pl.DataFrame({"a": [[NAN, None]]}), pl.DataFrame({"a": [[NAN, None]]})),
         (pa.chunked_array([[1.5], [NAN]]).to_pylist(), [1.5, NAN]),
         (pa.table({"a": pa.chunked_array([[1], [2]])}), pa.table({"a": [1, 2]})),
+        (arrow_series([NAN, None]), arrow_series([-NAN, None])),
+        (words([0, 1], ["x", "y"]), words([1, 0], ["y", "x"])),
         (grey(1), grey(1).crop((0, 0, 2, 2))),
         (dt.datetime(2020, 1, 1, tzinfo=dt.UTC), dt.datetime(2020, 1, 1, tzinfo=TzInfo(0))),
         (dt.datetime(2020, 1, 1, tzinfo=PARIS), dt.datetime(2020, 1, 1, tzinfo=zoneinfo.ZoneInfo.no_cache(PARIS.key))),
@@ -215,6 +233,13 @@ def test_what_differs_is_not_the_same(first: Any, second: Any) -> None:
 def test_what_is_equal_is_the_same(first: Any, second: Any) -> None:
     """NaN equals NaN, cycles end, and layout in memory does not matter."""
     assert same(first, second)
+
+
+def test_rows_without_columns_count() -> None:
+    """Although pyarrow's own copies forget them."""
+    first, second = pa.table({"a": [1, 2]}), pa.table({"a": [1]})
+    assert same(first.select([]), first.select([]))
+    assert not same(first.select([]), second.select([]))
 
 
 def test_depth_is_no_limit() -> None:

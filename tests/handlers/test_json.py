@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autostore.errors import UnsupportedFormatError
+from autostore import AutoStore
+from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handlers.json import JSONHandler, JSONLinesHandler
 from autostore.testing import HandlerContract, same
 
@@ -122,6 +123,39 @@ def test_every_line_must_be_json(tmp_path: Path, content: bytes) -> None:
     file.write_bytes(content)
     with pytest.raises(ValueError):
         JSONLinesHandler().read_from_file(file, ".jsonl")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.json", b'{"a": NaN}', "NaN, which is no JSON"),
+        ("a.json", b"[-Infinity]", "-Infinity, which is no JSON"),
+        ("a.json", b'{"a": 1, "b": 0, "a": 2}', "key 'a' twice"),
+        ("a.json", b'[{"x": {"a": 1, "a": 1}}]', "key 'a' twice"),
+        ("a.json", b'{"a": 1}\n{"a": 2}\n', "name the file .jsonl"),
+        ("a.json", '{"a": "é"}'.encode("latin-1"), "not UTF-8, from byte 7"),
+        ("a.json", '{"a": 1}'.encode("utf-16"), "UTF-16"),
+        ("a.json", '{"a": 1}'.encode("utf-16-le"), "UTF-16"),
+        ("a.json", '{"a": 1}'.encode("utf-32"), "UTF-32"),
+        ("a.jsonl", b'{"a": 1}\n\n{"a": NaN}\n', "Line 3 .*NaN, which is no JSON"),
+        ("a.jsonl", b'{"a": 1}\n{"a": 1, "a": 2}', "Line 2 .*key 'a' twice"),
+        ("a.jsonl", b'{"a": 1}\n{"a"', "Line 2 "),
+    ],
+)
+def test_files_of_others_say_what_they_are(tmp_path: Path, name: str, content: bytes, says: str) -> None:
+    """What Python's own json would take, or change in silence, is named, and nobody is told to delete a whole file."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CorruptDataError, match=says) as caught:
+        AutoStore(tmp_path)["a"]
+    assert "delete" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.json", '{"x": "☃"}'), ("a.jsonl", '{"x": "☃"}\r\n{"x": "☃"}')])
+def test_a_byte_order_mark_is_no_part_of_the_value(tmp_path: Path, name: str, content: str) -> None:
+    """Windows programs put one before UTF-8."""
+    (tmp_path / name).write_text(content, encoding="utf-8-sig", newline="")
+    value = {"x": "☃"}
+    assert AutoStore(tmp_path)["a"] == (value if name == "a.json" else [value, value])
 
 
 json_values = st.recursive(

@@ -11,10 +11,13 @@ from collections import Counter, OrderedDict, defaultdict
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from autostore import AutoStore
 from autostore.config import StorageConfig
 from autostore.errors import UnknownTypeError, UnsupportedFormatError, UntrustedDataError
 from autostore.handlers.pickles import PickleHandler
@@ -207,3 +210,36 @@ def test_a_full_disk_is_not_a_refusal(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space") as caught:
         PLAIN.write_to_file(bytes(10**6), full, ".pkl")
     assert not isinstance(caught.value, UnsupportedFormatError)
+
+
+SORTED_KEYS = pa.map_(pa.string(), pa.int64(), keys_sorted=True)
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        pa.table({"a": [1, 2]}).select([]),
+        pa.record_batch({"a": [1, 2]}).select([]),
+        pa.table({"m": pa.array([[("a", 1)]], SORTED_KEYS)}),
+        pa.schema({"l": pa.list_(SORTED_KEYS)}),
+        pl.Series([[]], dtype=pl.Array(pl.Int8, 0)),
+        pl.DataFrame({"a": pl.Series([{"x": [[]]}], dtype=pl.Struct({"x": pl.List(pl.Array(pl.Int8, 0))}))}),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_a_pickle_would_lose_is_refused_wherever_it_stands(tmp_path: Path, lost: Any) -> None:
+    """In a list or a class of one's own, although the library itself pickles it; nothing is stored."""
+    store = AutoStore(tmp_path)
+    for value in ([lost], {1: (lost, lost)}, shapes.Loose(lost)):
+        with pytest.raises(UnsupportedFormatError, match="under a key of its own"):
+            store.write("k", value, format="pkl")
+        with pytest.raises(UnsupportedFormatError, match="under a key of its own"):
+            PLAIN.write_to_file(value, tmp_path / "f", ".pkl")
+    assert "k" not in store
+
+
+def test_what_is_only_like_it_is_kept(tmp_path: Path) -> None:
+    """Tables with columns, and maps whose keys are not known to be sorted."""
+    kept = [pa.table({"m": pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64()))}), pa.table({}), pl.Series([[1]])]
+    AutoStore(tmp_path).write("k", kept, format="pkl")
+    assert same(AutoStore(tmp_path)["k"], kept)

@@ -1,11 +1,14 @@
 """Tables: Parquet for Polars, pandas and Arrow, and CSV."""
 
+import contextlib
+import csv
 import datetime as dt
 import decimal
 import gc
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import textwrap
@@ -21,8 +24,9 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from polars.testing.parametric import dataframes
+from polars.testing.parametric import dataframes, series
 
+from autostore import AutoStore
 from autostore.errors import CorruptDataError, MissingDependencyError, StorageError, UnsupportedFormatError
 from autostore.handlers.tables.csv import CSVHandler
 from autostore.handlers.tables.parquet import ParquetHandler
@@ -33,6 +37,7 @@ FIXTURES = settings(
     deadline=None,
     max_examples=50,
 )
+MANY = settings(FIXTURES, max_examples=200)
 PARQUET, CSV = ParquetHandler(), CSVHandler()
 NOON = dt.datetime(2020, 1, 1, 12)
 
@@ -65,6 +70,36 @@ def frame(**columns: Any) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
+def with_unit() -> Any:
+    value = pd.Series([1.5], name="x")
+    value.attrs["unit"] = "m"
+    return value
+
+
+SERIES = (
+    pl.Series("y", [1, None]),
+    pl.Series([1.5, float("nan")]),
+    pl.Series("c", ["a", None], dtype=pl.Categorical),
+    pl.Series("e", ["a"], dtype=pl.Enum(["b", "a"])),
+    pl.Series("l", [[{"a": 1}], None]),
+    pl.Series("n", [], dtype=pl.Null),
+    pd.Series([1.0], name="x"),
+    pd.Series([1, 2]),
+    pd.Series([1], name=3),
+    pd.Series([1], name=""),
+    pd.Series([], dtype="float32"),
+    pd.Series(["u", "v"], index=["a", "b"], name="s"),
+    pd.Series([True], index=pd.MultiIndex.from_tuples([("x", 1)], names=["k", None])),
+    pd.Series(pd.Categorical(["x", None], categories=["z", "x"], ordered=True)),
+    pd.Series([1, None], dtype="Int8", name="i"),
+    pd.Series([1.5, 2.5], index=pd.date_range("2020-01-31", periods=2, freq="ME", tz="Europe/Berlin"), name="price"),
+    pd.Series([1.5, 2.5], index=pd.timedelta_range("1h", periods=2, freq="15min")),
+    pd.Series([1.5, 2.5], index=pd.period_range("2020", periods=2, freq="Q")),
+    pd.Series([1, 2], index=pd.interval_range(0, 2)),
+    with_unit(),
+)
+
+
 def labelled_pandas() -> pd.DataFrame:
     return pd.DataFrame({"a": [1, 2]}, index=pd.Index(["x", "y"], name="id"))
 
@@ -95,6 +130,20 @@ class TestParquetHandler(HandlerContract):
         pd.DataFrame({"a": [1, 2]}, index=pd.MultiIndex.from_tuples([("x", 1), ("y", 2)], names=["k", "n"])),
         with_attrs(),
         pd.DataFrame({"a": [-0.0, 0.0]}),
+        pd.DataFrame({"a": [1, 2]}, index=pd.date_range("2020-01-01", periods=2, freq="D")),
+        pd.DataFrame({"a": pd.to_datetime([1, 2], unit="s").as_unit("s")}),
+        pd.DataFrame({"a": pd.Categorical(["x"], categories=["z", "x", "y"])}),
+        pd.DataFrame({"a": pd.Series([1.5, None, float("nan")], dtype=pd.ArrowDtype(pa.float64()))}),
+        *SERIES,
+        pa.table({"a": [1, 2, 3]}).select([]),
+        pa.table({"a": pa.array([1, None], pa.timestamp("s")), "b": pa.array([1, None], pa.timestamp("s", "UTC"))}),
+        pa.table({"a": pa.array([[1], None], pa.list_(pa.timestamp("s"))), "b": pa.array([1, None], pa.time32("s"))}),
+        pa.table({"a": pa.array([86_400_000, None], pa.date64())}),
+        pa.table({"m": pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64(), keys_sorted=True))}),
+        pa.table({"m": pa.array([[("a", 1.5)]], pa.map_(pa.string(), pa.float32()))}),
+        pa.table({"a": pa.DictionaryArray.from_arrays(pa.array([0, 0], pa.int8()), ["x", "unused"])}),
+        pa.table({"a": pa.array(["a", None], pa.string_view()), "u": pa.array([bytes(16), None], pa.uuid())}),
+        pa.table({"a": pa.array([decimal.Decimal("1.10"), None], pa.decimal256(50, 2))}),
         pa.table({"a": [1, None], "b": ["x", ""], "l": [[1, None], None], "f": [float("nan"), -0.0]}),
         pa.table({"a": [1]}).replace_schema_metadata({"owner": "me"}),
         pa.table({"d": pa.array(["x", "y"]).dictionary_encode(), "t": pa.array([1, 2], pa.timestamp("ns", "UTC"))}),
@@ -111,15 +160,19 @@ class TestParquetHandler(HandlerContract):
         pd.DataFrame({"a": pd.Series([2**80], dtype=object)}),
         pd.DataFrame({1: [1], "a": [2]}),
         pd.DataFrame([[1, 2]], columns=["a", "a"]),
-        pd.DataFrame({"a": [1, 2]}, index=pd.date_range("2020-01-01", periods=2, freq="D")),
         pd.DataFrame({"a": [1 + 2j]}),
         pd.DataFrame({"a": pd.Series([(1, 2)], dtype=object)}),
-        pd.Series([1]),
-        pa.table({"a": pa.array([1], pa.timestamp("s"))}),
+        pd.Series([1], name=("a", 1)),
+        pd.Series([1 + 2j]),
+        pd.Series([1, "a"]),
+        pa.table({"x": pa.array([[], []], pa.list_(pa.int32(), 0)), "keep": [1, 2]}),
+        pa.table({"a": pa.array([2**60], pa.timestamp("s"))}),
         pa.table({"a": pa.array([1], pa.date64())}),
+        pa.table({"a": pa.array([1, 2]).dictionary_encode()}),
+        pa.table({"a": pa.array([{}], pa.struct([]))}),
         pa.table({"a": [1]}).replace_schema_metadata({"autostore": "mine"}),
         pa.array([1]),
-        pl.Series([1]),
+        pl.Series([object()]),
         {"a": [1]},
     )
 
@@ -147,15 +200,88 @@ def test_the_footer_names_the_kind(tmp_path: Path, value: Any, kind: str) -> Non
     assert b"autostore" not in (table.schema.metadata or {})
 
 
-@pytest.mark.parametrize("value", TestParquetHandler.samples[-12:], ids=str)
+KINDS = (pl.DataFrame, pl.LazyFrame, pd.DataFrame, pa.Table, pl.Series, pd.Series)
+
+
+@pytest.mark.parametrize("value", TestParquetHandler.samples, ids=lambda value: type(value).__name__)
 def test_every_kind_reads_as_every_other(tmp_path: Path, value: Any) -> None:
-    """Whichever was written, the reader chooses what it gets."""
+    """Whichever was written, the reader chooses what it gets; where a library cannot, another is named that does."""
     PARQUET.write_to_file(value, tmp_path / "f.parquet", ".parquet")
-    for as_type in (pl.DataFrame, pl.LazyFrame, pd.DataFrame, pa.Table):
-        back = PARQUET.read_as(tmp_path / "f.parquet", ".parquet", as_type)
+    rows = len(value.collect()) if type(value) is pl.LazyFrame else len(value)
+    for as_type in KINDS:
+        try:
+            back = PARQUET.read_as(tmp_path / "f.parquet", ".parquet", as_type)
+        except UnsupportedFormatError as error:
+            named = re.search(r"as_type=(\w+\.\w+)\.$", str(error))
+            assert named is not None
+            module, name = named[1].split(".")
+            PARQUET.read_as(tmp_path / "f.parquet", ".parquet", getattr(sys.modules[module], name))
+            continue
         assert type(back) is as_type
-        rows = len(back.collect()) if as_type is pl.LazyFrame else len(back)
-        assert rows == len(PARQUET.read_as(tmp_path / "f.parquet", ".parquet", pa.Table))
+        assert rows == (len(back.collect()) if as_type is pl.LazyFrame else len(back))
+
+
+def test_a_series_is_a_column_that_any_tool_reads(tmp_path: Path) -> None:
+    """Its type is in the footer, its name is the column's, and each Series reads as the other."""
+    store = AutoStore(tmp_path)
+    store["p"] = pd.Series([1.5, 2.5], index=pd.date_range("2020", periods=2, freq="D", name="day"), name="price")
+    assert json.loads(metadata(tmp_path / "p.parquet")[b"autostore"]) == {"v": 1, "type": "pandas.Series", "freq": "D"}
+    assert pq.read_table(tmp_path / "p.parquet").column_names == ["price", "day"]
+    assert store.read("p", as_type=pl.Series).equals(pl.Series("price", [1.5, 2.5]), check_names=True)
+    assert store.read("p", as_type=pl.DataFrame).columns == ["price", "day"]
+    store["q"] = pl.Series("y", [1, 2])
+    assert json.loads(metadata(tmp_path / "q.parquet")[b"autostore"]) == {"v": 1, "type": "polars.Series"}
+    assert same(store.read("q", as_type=pd.Series), pd.Series([1, 2], name="y"))
+    store["unnamed"] = pd.Series(["a"])
+    assert store.read("unnamed", as_type=pl.Series).name == ""
+    assert store.read("unnamed", as_type=pl.DataFrame).columns == ["values"]
+    store["wide"] = frame(a=[1], b=[2])
+    for as_type in (pl.Series, pd.Series):
+        with pytest.raises(UnsupportedFormatError, match="the table has 2"):
+            store.read("wide", as_type=as_type)
+
+
+def test_no_row_without_a_column_is_lost(tmp_path: Path) -> None:
+    """Whichever library wrote it, and whichever reads."""
+    store = AutoStore(tmp_path)
+    for value in (pl.DataFrame(height=5), pl.LazyFrame(height=5), pa.table({"a": range(5)}).select([])):
+        store["t"] = value
+        assert (tmp_path / "t.parquet").exists()
+        assert same(store["t"], value)
+        for as_type in (pl.DataFrame, pd.DataFrame, pa.Table):
+            assert store.read("t", as_type=as_type).shape == (5, 0)
+        assert store.read("t", as_type=pl.LazyFrame).select(pl.len()).collect().item() == 5
+    store["d"] = pd.DataFrame(index=range(5))
+    assert same(store["d"], pd.DataFrame(index=range(5)))
+
+
+def test_what_one_library_cannot_read_another_does(tmp_path: Path) -> None:
+    """A whole file is never called invalid, and a damaged one never whole."""
+    store = AutoStore(tmp_path)
+    value = pa.table({"a": pa.array([decimal.Decimal("1.1")] * 1000, pa.decimal256(50, 2))})
+    pq.write_table(value, tmp_path / "w.parquet")
+    for as_type in (None, pl.LazyFrame):
+        with pytest.raises(UnsupportedFormatError, match=r"whole.*as_type=pyarrow\.Table"):
+            store.read("w", as_type=as_type)
+    assert store.read("w", as_type=pa.Table).equals(value)
+    store["i"] = frame(a=[2**100])
+    with pytest.raises(UnsupportedFormatError, match=r"whole.*as_type=polars\.DataFrame"):
+        store.read("i", as_type=pd.DataFrame)
+    content = bytearray((tmp_path / "w.parquet").read_bytes())
+    content[4:40] = bytes(36)
+    (tmp_path / "w.parquet").write_bytes(content)
+    with pytest.raises(CorruptDataError):
+        store["w"]
+
+
+def test_a_frequency_that_this_pandas_does_not_know(tmp_path: Path) -> None:
+    """The message says how the file is read all the same."""
+    table = pa.Table.from_pandas(pd.DataFrame({"a": [1, 2]}, index=pd.date_range("2020", periods=2)))
+    mark = '{"v": 1, "type": "pandas.DataFrame", "freq": "fortnight"}'
+    pq.write_table(table.replace_schema_metadata({**table.schema.metadata, "autostore": mark}), tmp_path / "f.parquet")
+    with pytest.raises(UnsupportedFormatError, match=r"fortnight.*pyarrow\.Table"):
+        AutoStore(tmp_path)["f"]
+    assert AutoStore(tmp_path).read("f", as_type=pa.Table).num_rows == 2
 
 
 def test_a_foreign_file_is_a_polars_frame(tmp_path: Path) -> None:
@@ -357,6 +483,164 @@ def test_every_polars_frame_comes_back_exactly_or_is_refused(tmp_path: Path, val
     assert same(PARQUET.read_from_file(file, ".parquet"), value.lazy())
 
 
+@FIXTURES
+@given(value=series(max_size=6, name=st.text(max_size=3)))
+def test_every_polars_series_comes_back_exactly_or_is_refused(tmp_path: Path, value: pl.Series) -> None:
+    """Of whatever dtype and name."""
+    try:
+        PARQUET.write_to_file(value, tmp_path / "f", ".parquet")
+    except UnsupportedFormatError:
+        return
+    assert same(PARQUET.read_from_file(tmp_path / "f", ".parquet"), value)
+
+
+UNITS = ("s", "ms", "us", "ns")
+leaf_types = st.sampled_from(
+    [
+        *(pa.timestamp(unit, zone) for unit in UNITS for zone in (None, "UTC", "Asia/Kathmandu", "+02:00")),
+        *(pa.duration(unit) for unit in UNITS),
+        *(pa.time32("s"), pa.time32("ms"), pa.time64("us"), pa.time64("ns"), pa.date32(), pa.date64(), pa.null()),
+        *(pa.int8(), pa.uint64(), pa.bool_(), pa.float16(), pa.float32(), pa.float64(), pa.binary(3), pa.binary()),
+        *(pa.string(), pa.large_string(), pa.string_view(), pa.large_binary(), pa.binary_view()),
+        *(pa.decimal32(5, 2), pa.decimal64(9, 0), pa.decimal128(38, 10), pa.decimal256(50, -2)),
+        *(pa.dictionary(pa.int8(), pa.string()), pa.dictionary(pa.int32(), pa.int64(), ordered=True)),
+        *(pa.month_day_nano_interval(), pa.run_end_encoded(pa.int32(), pa.string())),
+        *(pa.uuid(), pa.json_(), pa.bool8(), pa.fixed_shape_tensor(pa.int8(), [2])),
+    ]
+)
+arrow_types = st.recursive(
+    leaf_types,
+    lambda inner: (
+        st.builds(pa.list_, inner)
+        | st.builds(pa.large_list, inner)
+        | st.builds(pa.list_view, inner)
+        | st.builds(pa.list_, inner, st.integers(0, 2))
+        | st.builds(lambda kind: pa.struct([pa.field("a", kind, nullable=pa.types.is_null(kind)), ("b", kind)]), inner)
+        | st.builds(pa.map_, leaf_types.filter(lambda kind: not pa.types.is_null(kind)), inner, st.booleans())
+        | st.just(pa.struct([]))
+    ),
+    max_leaves=3,
+)
+
+
+@MANY
+@given(kinds=st.lists(arrow_types, max_size=3), filled=st.integers(0, 3), data=st.data())
+def test_every_arrow_table_comes_back_exactly_or_is_refused(tmp_path: Path, kinds: Any, filled: int, data: Any) -> None:
+    """Of whatever types, nested ones too, and with the values that pyarrow can make of zeroed memory."""
+    try:
+        arrays = [pa.concat_arrays([pa.nulls(1, kind), zeros(kind, filled)]) for kind in kinds]
+        value = pa.table(arrays, names=[f"c{n % 2}" for n in range(len(kinds))])
+    except (pa.ArrowException, ValueError, TypeError, NotImplementedError):
+        return
+    value = value.replace_schema_metadata({"k": "v"}) if data.draw(st.booleans()) else value
+    try:
+        PARQUET.write_to_file(value, tmp_path / "f", ".parquet")
+    except UnsupportedFormatError:
+        return
+    assert same(PARQUET.read_from_file(tmp_path / "f", ".parquet"), value)
+
+
+def zeros(kind: Any, length: int) -> Any:
+    """An array of this type that has values."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return pa.ExtensionArray.from_storage(kind, zeros(kind.storage_type, length))
+    if pa.types.is_dictionary(kind):
+        words = pa.concat_arrays([zeros(kind.value_type, 1), pa.array([7, None], pa.int8()).cast(kind.value_type)])
+        return pa.DictionaryArray.from_arrays(pa.array([0] * length, kind.index_type), words, ordered=kind.ordered)
+    value: Any = zeros_of(kind)
+    return pa.array([value] * length, kind)
+
+
+def zeros_of(kind: Any) -> Any:
+    types = pa.types
+    if types.is_struct(kind):
+        return {field.name: zeros_of(field.type) for field in kind}
+    if types.is_map(kind):
+        return [(zeros_of(kind.key_type), zeros_of(kind.item_type))]
+    if types.is_fixed_size_list(kind):
+        return [zeros_of(kind.value_type)] * kind.list_size
+    if types.is_nested(kind) and not types.is_union(kind) and hasattr(kind, "value_type"):
+        return [zeros_of(kind.value_type), None]
+    if types.is_fixed_size_binary(kind):
+        return bytes(kind.byte_width)
+    if types.is_decimal(kind):
+        return decimal.Decimal(100)
+    if "string" in str(kind) or "binary" in str(kind):
+        return "0" if "string" in str(kind) else b"0"
+    if types.is_interval(kind):
+        return (0, 1, 2)
+    return 86_400_000 if types.is_date64(kind) or types.is_timestamp(kind) else 0
+
+
+PANDAS_DTYPES = (
+    *("int8", "uint64", "float16", "float32", "bool", "complex64", "object", "str", "string", "Int8", "UInt64"),
+    *("Float32", "Float64", "boolean", "category", "datetime64[s]", "datetime64[ns]", "datetime64[us, Asia/Kathmandu]"),
+    *("timedelta64[s]", "timedelta64[ns]", "period[M]", "interval[int64]", "Sparse[int64]", ">i4", "longdouble"),
+    *("int64[pyarrow]", "double[pyarrow]", "string[pyarrow]", "timestamp[s][pyarrow]", "date64[pyarrow]"),
+    *("bool[pyarrow]", "decimal128(10, 2)[pyarrow]", "duration[ms][pyarrow]", "binary[pyarrow]", "string[python]"),
+    pd.CategoricalDtype([3, 1, 2], ordered=True),
+    pd.CategoricalDtype(["1", "0", "x"]),
+    pd.ArrowDtype(pa.list_(pa.int64())),
+    pd.ArrowDtype(pa.dictionary(pa.int8(), pa.string())),
+)
+labels = st.text(max_size=2) | st.integers(0, 3) | st.none() | st.tuples(st.just("a"), st.integers(0, 1))
+indexes = st.sampled_from(
+    [
+        pd.RangeIndex(3),
+        pd.RangeIndex(4, 10, 2, name="r"),
+        pd.Index([2, 0, 1]),
+        pd.Index(["x", "x", None], name="x"),
+        pd.date_range("2020-01-31", periods=3, freq="ME"),
+        pd.date_range("2020", periods=3, freq="2h", tz="Europe/Berlin", unit="s"),
+        pd.DatetimeIndex(["2020-01-01", "2020-01-02", "2020-01-03"]),
+        pd.timedelta_range("1D", periods=3),
+        pd.period_range("2020", periods=3, freq="M"),
+        pd.interval_range(0, 3),
+        pd.CategoricalIndex(["b", "a", "b"], categories=["b", "c", "a"]),
+        pd.MultiIndex.from_product([["x"], [1, 2, 3]], names=[None, "n"]),
+        pd.MultiIndex.from_arrays([pd.to_datetime([1, 2, 3], unit="D"), ["a", None, "c"]]),
+        pd.Index([1.5, float("nan"), 0.0]),
+        pd.Index([True, False, True]),
+    ]
+)
+
+
+@MANY
+@given(
+    columns=st.lists(
+        st.tuples(
+            labels,
+            st.sampled_from(PANDAS_DTYPES),
+            st.lists(st.none() | st.sampled_from([0, 1, 2]), min_size=3, max_size=3),
+        ),
+        max_size=3,
+    ),
+    index=indexes,
+    attrs=st.sampled_from([{}, {"unit": "m"}, {"n": [1, None]}, {"t": (1,)}, {1: 2}, {"o": object}]),
+    duplicates=st.booleans(),
+    column_name=st.sampled_from([None, "c", 1]),
+)
+def test_every_pandas_dtype_and_label_comes_back_exactly_or_is_refused(
+    tmp_path: Path, columns: Any, index: Any, attrs: Any, duplicates: bool, column_name: Any
+) -> None:
+    """Frames and their columns: nullable, sparse and Arrow's dtypes, indexes, names, attributes and flags."""
+    made = {}
+    for label, dtype, values in columns:
+        with contextlib.suppress(ValueError, TypeError, NotImplementedError, pa.ArrowException):
+            made[label] = pd.Series(pd.array(values, dtype=dtype), index=index)
+    value = pd.DataFrame(made, index=index)
+    value.columns.name = column_name
+    value.attrs.update(attrs)
+    if not duplicates and index.is_unique and value.columns.is_unique:
+        value = value.set_flags(allows_duplicate_labels=False)
+    for each in (value, *(value.iloc[:, n] for n in range(value.shape[1]))):
+        try:
+            PARQUET.write_to_file(each, tmp_path / "f", ".parquet")
+        except UnsupportedFormatError:
+            continue
+        assert same(PARQUET.read_from_file(tmp_path / "f", ".parquet"), each)
+
+
 cells = st.one_of(
     *(
         st.lists(kind, min_size=3, max_size=3)
@@ -502,3 +786,69 @@ def test_csv_of_one_column_keeps_its_rows_or_is_refused(tmp_path: Path, values: 
     back = CSV.read_from_file(tmp_path / "f.csv", ".csv")
     assert len(back) == len(values)
     assert all(map(is_inferred, values, back["s"]))
+
+
+@pytest.mark.parametrize(
+    ("content", "columns"),
+    [
+        (b"a;b\n1;2\n", ["a", "b"]),
+        (b"a\tb\r\n1\t2\r\n", ["a", "b"]),
+        (b"a|b\n1|2\n", ["a", "b"]),
+        (b'"a;x"|b\n1|"2"\n', ["a;x", "b"]),
+        (b'"a";"b"\n1;"x,y"\n', ["a", "b"]),
+        (b"\n\na;b\n1;2\n", ["a", "b"]),
+        ("a,b\n1,2\n".encode("utf-8-sig"), ["a", "b"]),
+        ("a;b\n1;2\n".encode("utf-8-sig"), ["a", "b"]),
+        (b"pay | month\n1\n2\n", ["pay | month"]),
+        (b"a;x,b\n1,2\n", ["a;x", "b"]),
+        (b"text\na;b\n", ["text"]),
+    ],
+)
+def test_csv_of_other_programs_is_read_by_its_delimiter(tmp_path: Path, content: bytes, columns: list[str]) -> None:
+    """Where header and rows agree on one; eager, lazy, and without the byte order mark."""
+    (tmp_path / "e.csv").write_bytes(content)
+    store = AutoStore(tmp_path)
+    assert store["e"].columns == columns
+    assert store["e"].row(0)[0] in (1, "a;b")
+    assert store.read("e", as_type=pl.LazyFrame).collect().equals(store["e"])
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("prénom,n\nAda,1\n".encode("latin-1"), "not UTF-8, from byte 2"),
+        (b"a\n" + b"x\n" * 2_000_000 + "é\n".encode("cp1252"), "not UTF-8, from byte 4000002"),
+        ("name,n\nA,1\n".encode("utf-16"), "UTF-16"),
+        ("name,n\nA,1\n".encode("utf-16-le"), "UTF-16"),
+        (b"sep=;\na;b\n1;2\n", "a semicolon"),
+        (b"a;x,b\n1;2,3\n", "a comma or a semicolon"),
+        (b"price;of,x\n1;1,5\n", "a comma or a semicolon"),
+        (b"a|b\n1|2\n1\n", "a bar"),
+        (b"a,b\r1,2\r", "carriage return"),
+    ],
+)
+def test_csv_that_would_be_misread_is_refused(tmp_path: Path, content: bytes, says: str) -> None:
+    """The encoding or the delimiter is named; nothing is guessed, and nobody is told to delete the file."""
+    (tmp_path / "e.csv").write_bytes(content)
+    for as_type in (None, pl.LazyFrame, pd.DataFrame, pa.Table):
+        with pytest.raises((CorruptDataError, UnsupportedFormatError), match=says) as caught:
+            AutoStore(tmp_path).read("e", as_type=as_type)
+        assert "delete" not in str(caught.value)
+
+
+@FIXTURES
+@given(
+    rows=st.lists(st.tuples(*[st.text("ab;,|\t\"' é\n", max_size=5)] * 3), min_size=1, max_size=5),
+    mark=st.sampled_from(",;\t|"),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "latin-1", "utf-16"]),
+)
+def test_csv_of_any_program_is_read_right_or_refused(tmp_path: Path, rows: Any, mark: str, encoding: str) -> None:
+    """Written by the standard library, in any dialect and encoding: never something else in silence."""
+    with open(tmp_path / "f.csv", "w", encoding=encoding, newline="") as stream:
+        csv.writer(stream, delimiter=mark).writerows([("a", "b", "ç"), *rows])
+    try:
+        back = CSV.read_from_file(tmp_path / "f.csv", ".csv")
+    except (CorruptDataError, UnsupportedFormatError):
+        return
+    assert back.columns == ["a", "b", "ç"]
+    assert [tuple(value or "" for value in row) for row in back.rows()] == rows

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autostore.errors import UnsupportedFormatError
+from autostore import AutoStore
+from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handlers.binary import BytesHandler
 from autostore.handlers.text import TextHandler
 from autostore.testing import HandlerContract
@@ -46,9 +47,19 @@ def test_every_text_is_kept_as_utf8_or_refused(tmp_path: Path, text: str) -> Non
     assert TextHandler().read_from_file(file, ".txt") == text
 
 
-def test_bytes_that_are_not_utf8_are_an_error(tmp_path: Path) -> None:
-    """A file in another encoding is never guessed at."""
-    file = tmp_path / "t.txt"
-    file.write_bytes("é".encode("latin-1"))
-    with pytest.raises(UnicodeDecodeError):
-        TextHandler().read_from_file(file, ".txt")
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ("é".encode("latin-1"), "not UTF-8, from byte 0"),
+        (b"abc" + "é".encode("cp1252") + b"d", "not UTF-8, from byte 3"),
+        ("é".encode("utf-16"), "UTF-16"),
+        ("é".encode("utf-32"), "UTF-32"),
+    ],
+)
+def test_text_that_is_not_utf8_is_an_error_that_says_so(tmp_path: Path, content: bytes, name: str) -> None:
+    """A file in another encoding is never guessed at, and its owner is not told to delete it."""
+    (tmp_path / "t.txt").write_bytes(content)
+    with pytest.raises(CorruptDataError, match=name) as caught:
+        AutoStore(tmp_path)["t"]
+    assert "as_type=bytes" in str(caught.value)
+    assert "elete" not in str(caught.value)

@@ -11,6 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from autostore import AutoStore
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handlers import yaml as handler_module
 from autostore.handlers.yaml import YAMLHandler
@@ -151,6 +152,111 @@ def test_the_pure_python_library_does_as_well(tmp_path: Path, monkeypatch: pytes
     assert HANDLER.read_from_file(tmp_path / "f.yaml", ".yaml") == {"b": [1.5, "☃"]}
     with pytest.raises(CorruptDataError):
         read(tmp_path, laughs(10))
+
+
+AMBIGUOUS = (
+    *(
+        "25921e05",
+        "08",
+        "0o14",
+        "1e3",
+        "1E3",
+        ".5e3",
+        "+1",
+        "1_000",
+        "0x1F",
+        "0b11",
+        "1:30",
+        "1:30.5",
+        "1.",
+        "-.inf",
+        ".NaN",
+    ),
+    *(
+        "y",
+        "N",
+        "yes",
+        "Off",
+        "true",
+        "Null",
+        "~",
+        "",
+        "<<",
+        "=",
+        "2020-01-01",
+        "2001-12-14t21:59:43.10-05:00",
+        "12e03",
+    ),
+    *("a\x85b", "a\u2028b", "\ufeffx", "---", "%x", "@x", "- a", "a: b", "#a", " a", "a\tb", "\ta", "a\nb ", "\n"),
+)
+
+
+def test_a_text_is_a_text_to_every_reader(tmp_path: Path) -> None:
+    """What YAML 1.2 reads as a number, or 1.1 as a bool, is quoted; plain words are not."""
+    value = {"sha": "25921e05", "id": "08", "mode": "0o14", "y": "y", "e": "1e3", "version": "1.2 beta", "name": "Ada"}
+    AutoStore(tmp_path)["v.yaml"] = value
+    lines = (tmp_path / "v.yaml").read_text(encoding="utf-8").splitlines()
+    assert lines == [
+        *("sha: '25921e05'", "id: '08'", "mode: '0o14'", "'y': 'y'", "e: '1e3'", "version: 1.2 beta", "name: Ada"),
+    ]
+
+
+def test_a_key_twice_is_an_error(tmp_path: Path) -> None:
+    """Also where it is spelled otherwise; what a merge brings may be given again."""
+    for text in ("a: 1\nb: 0\na: 2\n", "x: {a: {k: 1, k: 1}}", "1: a\n0x1: b\n", "- {~: 1, null: 2}"):
+        with pytest.raises(CorruptDataError, match="twice"):
+            read(tmp_path, text)
+    merged = "b: &b {a: 1}\no: {<<: *b, a: 2}\np: {q: {w: &x {<<: *b, a: 3}}}\nr: {<<: *x}\n"
+    assert read(tmp_path, merged)["p"] == {"q": {"w": {"a": 3}}}
+    assert read(tmp_path, "a: 1\n'1': 2\n1: 3\n") == {"a": 1, "1": 2, 1: 3}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"a: 1\n---\nb: 2\n", "several YAML documents"),
+        ("a: é".encode("latin-1"), "not UTF-8"),
+        (b"a: 1\na: 2", "line 2"),
+    ],
+)
+def test_files_of_others_say_what_they_are(tmp_path: Path, content: bytes, says: str) -> None:
+    """And nobody is told to delete a whole file."""
+    (tmp_path / "m.yaml").write_bytes(content)
+    with pytest.raises(CorruptDataError, match=says) as caught:
+        AutoStore(tmp_path)["m"]
+    assert "delete" not in str(caught.value)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_value(tmp_path: Path) -> None:
+    """Windows programs put one before UTF-8."""
+    (tmp_path / "m.yaml").write_text("a: 1", encoding="utf-8-sig")
+    assert AutoStore(tmp_path)["m"] == {"a": 1}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@given(
+    value=st.recursive(
+        st.sampled_from(AMBIGUOUS)
+        | st.text()
+        | st.text("0123456789+-._:exobEyn~", max_size=7)
+        | st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text("0123456789+-._:exoyn~", max_size=4), inner),
+        max_leaves=8,
+    )
+)
+def test_a_reader_of_yaml_1_2_reads_the_same(tmp_path: Path, value: Any) -> None:
+    """By ruamel.yaml, another library of the newer standard."""
+    ruamel = pytest.importorskip("ruamel.yaml", reason="ruamel.yaml is not installed")
+    if not HANDLER.can_handle_data(value):
+        return
+    try:
+        HANDLER.write_to_file(value, tmp_path / "f", ".yaml")
+    except UnsupportedFormatError:
+        return
+    assert same(ruamel.YAML(typ="safe", pure=True).load((tmp_path / "f").read_bytes()), value)
 
 
 values = st.recursive(

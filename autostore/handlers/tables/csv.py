@@ -2,12 +2,12 @@
 
 Text is quoted, so that null (nothing) differs from empty text (two quotes). Dates, times and
 datetimes are recognised by their ISO form, also where they were text; a column of numbers
-stays text where a number would lose something, as "007" would.
+stays text where a number would lose something, as "007" would. Files of other programs may have
+another delimiter (`dialect.py`); numbers with a decimal comma stay text.
 """
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,19 +16,20 @@ from autostore.errors import UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
 from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
-from autostore.handlers.tables.kinds import failed_query, kind_of, panics_are_errors, requested_kind, table_preview
-from autostore.handlers.tables.packed import check_size
+from autostore.handlers.tables.dialect import MOST_COLUMNS, delimiter
+from autostore.handlers.tables.kinds import (
+    SERIES,
+    failed_query,
+    kind_of,
+    panics_are_errors,
+    requested_kind,
+    table_preview,
+)
+from autostore.handlers.tables.packed import check_size, unpacked
 from autostore.optional import require
 from autostore.preview import Preview
 
 __all__ = ["CSVHandler"]
-
-MOST_COLUMNS = 20_000
-"""Each costs Polars some 20 KB, so that a file of nothing but commas would take ten thousand times its size."""
-
-_LONGEST_HEADER = 4 * 1024 * 1024
-_HEADER = re.compile(rb'(?:[^"\n]+|"[^"]*"?)*')  # quoted names may hold line ends
-_QUOTED = re.compile(rb'"[^"]*"?')
 
 _INFER: dict[str, Any] = {"try_parse_dates": True, "infer_schema_length": None, "glob": False}
 
@@ -52,7 +53,7 @@ class CSVHandler(DataHandler):
 
     def can_handle_data(self, data: Any) -> bool:
         """Tables of Polars, pandas and Arrow."""
-        return kind_of(data) is not None
+        return kind_of(data) not in (None, *SERIES)
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """A Polars DataFrame; the whole file is looked at to infer its dtypes."""
@@ -62,6 +63,8 @@ class CSVHandler(DataHandler):
     def read_as(self, file_path: Path, file_extension: str, as_type: Any) -> Any:
         """Any of the four kinds of tables."""
         kind = "polars.DataFrame" if as_type in (Any, object) else requested_kind(as_type)
+        if kind in SERIES:
+            raise UnsupportedFormatError("A CSV file holds a table. Read it as a DataFrame, and take its column.")
         with panics_are_errors():
             frame = _read(file_path, self.ceiling, lazy=kind == "polars.LazyFrame")
             if kind == "pandas.DataFrame":
@@ -142,11 +145,12 @@ def _read(file: Path, ceiling: Ceiling, *, lazy: bool) -> Any:
     # Opened once, because the path may name another version a moment later. Polars duplicates the
     # descriptor of a lazy frame, which so outlives this handle.
     with open(file, "rb") as stream:
-        columns = _check_width(stream.read(_LONGEST_HEADER))
+        separator, columns = delimiter(unpacked(stream, ceiling))
         check_size(stream, columns, ceiling)
-        schema = _scan(pl, stream, **_INFER).collect_schema()
-        schema = schema | dict.fromkeys(_lossy_columns(pl, stream, schema), pl.String)
-        frame = _scan(pl, stream, **_INFER | {"schema": schema})
+        options = {**_INFER, "separator": separator}
+        schema = _scan(pl, stream, **options).collect_schema()
+        schema = schema | dict.fromkeys(_lossy_columns(pl, stream, schema, options["separator"]), pl.String)
+        frame = _scan(pl, stream, **options, schema=schema)
         return frame if lazy else frame.collect()
 
 
@@ -155,20 +159,12 @@ def _scan(pl: Any, stream: Any, **options: Any) -> Any:
     return pl.scan_csv(stream, **options)
 
 
-def _check_width(head: bytes) -> int:
-    header = _HEADER.match(head)
-    columns = _QUOTED.sub(b"", header[0]).count(b",") + 1 if header else 1
-    if columns > MOST_COLUMNS:
-        raise UnsupportedFormatError(f"The file has {columns} columns or more. Read it with as_type=bytes.")
-    return columns
-
-
-def _lossy_columns(pl: Any, stream: Any, schema: Any) -> list[str]:
+def _lossy_columns(pl: Any, stream: Any, schema: Any, separator: str) -> list[str]:
     """The columns whose text says more than the values that Polars infers from it."""
     inferred = [name for name, dtype in schema.items() if dtype != pl.String]
     if not inferred:
         return []
-    text = _scan(pl, stream, infer_schema=False, glob=False)
+    text = _scan(pl, stream, infer_schema=False, glob=False, separator=separator)
     lossy = [_is_lossy(pl.nth(i), dtype).any() for i, dtype in enumerate(schema.values()) if dtype != pl.String]
     found = text.select(flag.alias(str(n)) for n, flag in enumerate(lossy)).collect().row(0)
     return [name for name, flag in zip(inferred, found, strict=True) if flag]

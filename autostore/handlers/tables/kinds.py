@@ -1,4 +1,4 @@
-"""What the two table formats share: the kinds of tables, conversions, and errors of a query."""
+"""What the two table formats share: the kinds of tables, and errors of a query."""
 
 from __future__ import annotations
 
@@ -13,16 +13,31 @@ from autostore.optional import loaded_type
 from autostore.preview import Preview
 from autostore.previews.tables import TABLES
 
-__all__ = ["failed_query", "kind_of", "panics_are_errors", "requested_kind", "table_preview"]
+__all__ = [
+    "KINDS",
+    "SERIES",
+    "failed_query",
+    "kind_of",
+    "not_one_column",
+    "panics_are_errors",
+    "requested_kind",
+    "table_preview",
+]
 
 # What the disk that is written to may raise; any other comes from the files that a query reads.
 _DISK = frozenset({errno.EFBIG, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
-_KINDS = {
+KINDS = {
     "polars.DataFrame": ("polars", "DataFrame"),
     "polars.LazyFrame": ("polars", "LazyFrame"),
     "pandas.DataFrame": ("pandas", "DataFrame"),
     "pyarrow.Table": ("pyarrow", "Table"),
+    "polars.Series": ("polars", "Series"),
+    "pandas.Series": ("pandas", "Series"),
 }
+"""Recorded name -> module and class."""
+
+SERIES = frozenset({"polars.Series", "pandas.Series"})
+"""Those of one column."""
 
 
 def kind_of(data: Any) -> str | None:
@@ -41,18 +56,20 @@ def requested_kind(as_type: Any) -> str:
     """The same for a class that a reader asks for."""
     kind = _kind_of_class(as_type)
     if kind is None:
-        raise UnsupportedFormatError(
-            f"A table cannot be read as {as_type!r}. "
-            "Pass polars.DataFrame, polars.LazyFrame, pandas.DataFrame or pyarrow.Table."
-        )
+        raise UnsupportedFormatError(f"A table cannot be read as {as_type!r}. Pass one of {', '.join(KINDS)}.")
     return kind
 
 
 def _kind_of_class(cls: Any) -> str | None:
-    for name, (module, attribute) in _KINDS.items():
+    for name, (module, attribute) in KINDS.items():
         if cls is not None and cls is loaded_type(module, attribute):
             return name
     return None
+
+
+def not_one_column(columns: int, frame: str) -> UnsupportedFormatError:
+    """A Series was asked for, and the table is none."""
+    return UnsupportedFormatError(f"A Series is one column, and the table has {columns}. Read it with as_type={frame}.")
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import zlib
 from typing import BinaryIO
@@ -9,7 +10,7 @@ from typing import BinaryIO
 from autostore.errors import UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
 
-__all__ = ["check_size"]
+__all__ = ["check_size", "unpacked"]
 
 _BLOCK = 1 << 20
 _CELL_BYTES = 8
@@ -17,6 +18,20 @@ _PACKED = {b"\x1f\x8b": 31, b"\x78\x01": 15, b"\x78\x5e": 15, b"\x78\x9c": 15, b
 """How gzip and zlib begin, and what zlib calls them."""
 
 _ZSTD = b"\x28\xb5\x2f\xfd"
+
+
+def unpacked(stream: BinaryIO, ceiling: Ceiling) -> BinaryIO:
+    """What Polars will read: the file itself, or what it unpacks, as far as the ceiling allows."""
+    stream.seek(0)
+    head = stream.read(4)
+    if head == _ZSTD:
+        raise UnsupportedFormatError("The CSV is packed by zstd. Unpack it first")
+    stream.seek(0)
+    if head[:2] not in _PACKED:
+        return stream
+    _check_unpacked(stream, _PACKED[head[:2]], ceiling)
+    stream.seek(0)
+    return io.BytesIO(zlib.decompressobj(_PACKED[head[:2]]).decompress(stream.read()))
 
 
 def check_size(stream: BinaryIO, columns: int, ceiling: Ceiling) -> None:

@@ -1,0 +1,115 @@
+"""Tables of Arrow in Parquet, of exactly the schema that was written.
+
+Parquet has fewer types than Arrow: seconds come back as milliseconds, `date64` as days. The footer holds
+the whole schema too (`ARROW:schema`, https://arrow.apache.org/docs/cpp/parquet.html#roundtripping-arrow-types-and-schema),
+so such columns are cast back; where that is not exact, the table is refused.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from autostore.equality import same
+from autostore.errors import UnsupportedFormatError
+from autostore.guard.foreign import let_pass
+from autostore.handlers.tables.mark import MARK, TableMark, mark_text
+from autostore.optional import require
+
+__all__ = ["read_table", "refused_by_arrow", "write_marked", "write_table"]
+
+_SCHEMA = b"ARROW:schema"
+
+
+def read_table(stream: Any, mark: TableMark) -> Any:
+    """The table, without our mark; a file that was not written from Arrow or pandas as pyarrow itself reads it."""
+    with require("pyarrow.parquet").ParquetFile(stream) as parquet:
+        table, footer = parquet.read(), parquet.metadata
+    metadata = dict(table.schema.metadata or {})
+    ours = metadata.pop(MARK.encode(), None) is not None
+    if not table.num_columns:
+        return _without_columns(mark.get("rows", footer.num_rows), metadata)
+    if str(mark["type"]).startswith(("pyarrow.", "pandas.")):
+        table = _restored(table, (footer.metadata or {}).get(_SCHEMA))
+    return table.replace_schema_metadata(metadata or None) if ours else table
+
+
+def _without_columns(rows: int, metadata: dict[bytes, bytes]) -> Any:
+    # Whatever changes a table without columns forgets how many rows it has.
+    pa = require("pyarrow")
+    return pa.table({"": pa.nulls(rows)}).replace_schema_metadata(metadata or None).select([])
+
+
+def _restored(table: Any, stored: bytes | None) -> Any:
+    if stored is None:
+        return table
+    schema = require("pyarrow").ipc.read_schema(require("pyarrow").py_buffer(base64.b64decode(stored)))
+    # The metadata tells the names of a map's parts, too.
+    return table if schema.equals(table.schema, check_metadata=True) else table.cast(schema)
+
+
+def write_table(data: Any, file: Path) -> None:
+    """Write the table, if what is read back is the same."""
+    if MARK.encode() in (data.schema.metadata or {}):
+        raise UnsupportedFormatError(f"The table's metadata already has the key {MARK!r}. Remove it.")
+    details = {} if data.num_columns else {"rows": data.num_rows}
+    with refused_by_arrow("Table"):
+        write_marked(data, file, mark_text("pyarrow.Table", **details))
+        kept = _is_plain(data.schema) or same(_read_back(file, details), data)
+    if not kept:
+        raise UnsupportedFormatError(f"Parquet would change this table of the schema {data.schema}. Cast the columns.")
+
+
+@contextlib.contextmanager
+def refused_by_arrow(kind: str) -> Iterator[None]:
+    """What pyarrow raises for a type that it cannot write or read back; it has no class of its own for some."""
+    try:
+        yield
+    except (require("pyarrow").ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        let_pass(error)
+        raise UnsupportedFormatError(f"Parquet cannot hold this {kind}: {error}. Convert the column.") from error
+
+
+def write_marked(table: Any, file: Path, mark: str) -> None:
+    """Write any table with a mark in its footer."""
+    for field in table.schema:
+        _check_lists(field.name, field.type)
+    marked = table.replace_schema_metadata({**(table.schema.metadata or {}), MARK: mark})
+    # The compliant names would rename the items of lists.
+    require("pyarrow.parquet").write_table(marked, file, compression="zstd", use_compliant_nested_type=False)
+
+
+def _check_lists(name: str, kind: Any) -> None:
+    # pyarrow writes lists of the fixed size 0 so that nobody reads them, or ends the process.
+    types = require("pyarrow").types
+    if types.is_fixed_size_list(kind) and kind.list_size == 0:
+        raise UnsupportedFormatError(f"Parquet cannot hold lists of the fixed size 0 ({name!r:.80}). Cast the column.")
+    if types.is_dictionary(kind) or isinstance(kind, require("pyarrow").BaseExtensionType):
+        _check_lists(name, getattr(kind, "value_type", None) or kind.storage_type)
+    for part in range(kind.num_fields):
+        _check_lists(name, kind.field(part).type)
+
+
+def _read_back(file: Path, details: dict[str, Any]) -> Any:
+    with open(file, "rb") as stream:
+        return read_table(stream, {"type": "pyarrow.Table", **details})
+
+
+def _is_plain(schema: Any) -> bool:
+    """Whether Parquet is known to keep every type, so that the table need not be read back."""
+    types = require("pyarrow").types
+    kept = (
+        *(types.is_boolean, types.is_integer, types.is_floating, types.is_decimal128, types.is_date32),
+        *(types.is_string, types.is_binary, types.is_large_string, types.is_large_binary, types.is_duration),
+    )
+    return bool(len(schema)) and all(
+        any(is_kind(field.type) for is_kind in kept)
+        or (types.is_timestamp(field.type) and field.type.unit != "s")
+        or (types.is_time(field.type) and field.type.unit != "s")
+        for field in schema
+    )

@@ -1,0 +1,49 @@
+"""What a Parquet file's footer says of the kind of table: `autostore` = `{"v": 1, "type": "polars.LazyFrame"}`.
+
+Beside the type stands what Parquet itself has no room for: `rows` of a table without columns,
+`freq` of a pandas index, and the `name` of a pandas Series where that is no text.
+https://parquet.apache.org/docs/file-format/metadata/
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from autostore.errors import CorruptDataError
+from autostore.handlers.tables.kinds import KINDS
+from autostore.optional import require
+
+__all__ = ["MARK", "TableMark", "mark_text", "read_mark"]
+
+MARK = "autostore"
+"""The key in the footer; readers here strip it."""
+
+TableMark = Mapping[str, Any]
+
+
+def mark_text(kind: str, **details: Any) -> str:
+    """The mark of a new file."""
+    return json.dumps({"v": 1, "type": kind, **details})
+
+
+def read_mark(stream: Any) -> TableMark:
+    """The mark of an open file, which is then at its beginning; a file without one is a Polars DataFrame."""
+    # Either library reads a footer; the one that is loaded, or installed, does.
+    if sys.modules.get("polars") is not None or importlib.util.find_spec("pyarrow") is None:
+        text = require("polars").read_parquet_metadata(stream).get(MARK)
+    else:
+        metadata = require("pyarrow.parquet").read_metadata(stream).metadata or {}
+        text = metadata.get(MARK.encode(), b"").decode() or None
+    stream.seek(0)
+    if text is None:
+        return {"type": "polars.DataFrame"}
+    mark: TableMark = json.loads(text)
+    if mark["v"] != 1:
+        raise CorruptDataError(f"The file has version {mark['v']!r:.40}. Upgrade autostore.")
+    if mark["type"] not in KINDS:
+        raise CorruptDataError(f"The file names an unknown kind of table {mark['type']!r:.80}. Upgrade autostore.")
+    return mark

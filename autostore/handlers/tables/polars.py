@@ -1,0 +1,78 @@
+"""Frames, lazy frames and Series of Polars in Parquet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from autostore.disk.failures import failing_disk_is_an_os_error
+from autostore.errors import CorruptDataError, UnsupportedFormatError
+from autostore.handlers.tables.kinds import failed_query, not_one_column, panics_are_errors
+from autostore.handlers.tables.mark import MARK, TableMark, mark_text
+from autostore.optional import require
+
+__all__ = ["read_frame", "read_lazy", "read_series", "write_frame", "write_lazy", "write_series"]
+
+
+def read_frame(stream: Any, mark: TableMark) -> Any:
+    """The whole table."""
+    return _scan(stream, mark).collect()
+
+
+def read_lazy(stream: Any, mark: TableMark) -> Any:
+    """A frame that scans the open file."""
+    frame = _scan(stream, mark)
+    require("polars").DataFrame(schema=frame.collect_schema())  # refuses at once what collecting would refuse later
+    return frame
+
+
+def _scan(stream: Any, mark: TableMark) -> Any:
+    # A stream is neither a glob nor in a Hive folder. Polars duplicates its descriptor, so that
+    # the frame outlives the path and this handle.
+    pl = require("polars")
+    frame = pl.scan_parquet(stream)
+    if not len(frame.collect_schema()) and mark.get("rows"):  # a table of Arrow, which writes no such count
+        return pl.DataFrame(height=mark["rows"]).lazy()
+    return frame
+
+
+def read_series(stream: Any, mark: TableMark) -> Any:
+    """The only column, or that which was written as a Series."""
+    frame = read_frame(stream, mark)
+    if frame.width != 1 and mark["type"] != "pandas.Series":
+        raise not_one_column(frame.width, "polars.DataFrame")
+    name = mark.get("name", frame.columns[0])
+    return frame.to_series(0).rename("" if name is None else str(name))
+
+
+def write_frame(data: Any, file: Path, kind: str = "polars.DataFrame") -> None:
+    """Write all columns, if their dtypes come back."""
+    pl = require("polars")
+    try:
+        with failing_disk_is_an_os_error(file), panics_are_errors():
+            data.write_parquet(file, metadata={MARK: mark_text(kind)})
+            kept = _schema(pl, file) == list(data.schema.items())
+    except (pl.exceptions.PolarsError, CorruptDataError) as error:
+        raise UnsupportedFormatError(f"Parquet cannot hold this {kind}: {error}. Cast the column.") from error
+    if not kept:
+        raise UnsupportedFormatError(f"Parquet would change the schema {data.schema}. Cast the columns.")
+
+
+def write_series(data: Any, file: Path) -> None:
+    """Write one column of the Series' name."""
+    write_frame(data.to_frame(), file, "polars.Series")
+
+
+def write_lazy(data: Any, file: Path) -> None:
+    """Stream what the query yields; whatever fails is its author's."""
+    pl = require("polars")
+    with failed_query(), failing_disk_is_an_os_error(file):
+        schema = data.collect_schema()
+        data.sink_parquet(file, metadata={MARK: mark_text("polars.LazyFrame")})
+        if _schema(pl, file) != list(schema.items()):
+            raise UnsupportedFormatError(f"Parquet would change the schema {schema}. Cast the columns")
+
+
+def _schema(pl: Any, file: Path) -> list[tuple[str, Any]]:
+    with open(file, "rb") as stream:
+        return list(pl.read_parquet_schema(stream).items())
