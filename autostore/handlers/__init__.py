@@ -57,11 +57,15 @@ def builtin_handlers(config: StorageConfig, handlers: Handlers | None = None) ->
         BundleHandler(config, handlers or (lambda: sorted(own, key=lambda handler: -handler.priority))),
         PickleHandler(config),
     ]
+    return _within(config, own)
+
+
+def _within(config: StorageConfig, handlers: list[DataHandler]) -> list[DataHandler]:
     ceiling = Ceiling(config.max_read_bytes)
-    for handler in own:
+    for handler in handlers:
         handler.ceiling = ceiling
         handler.may_map = config.mmap
-    return own
+    return handlers
 
 
 for _handler in builtin_handlers(StorageConfig()):

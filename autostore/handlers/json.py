@@ -14,6 +14,7 @@ from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling, read_whole
 from autostore.handler import DataHandler
 from autostore.handlers.encoding import without_mark
+from autostore.handlers.fitting import fitted
 from autostore.handlers.plain import judge
 
 __all__ = ["JSONHandler", "JSONLinesHandler", "check_json", "parse_json", "read_json"]
@@ -163,6 +164,11 @@ class JSONHandler(DataHandler):
         """The parsed file; NaN, infinities and a key that stands twice are errors."""
         text = read_json(file_path, self.ceiling)
         return _parse_lines(text) if file_extension == ".jsonl" else _parse_one(text)
+
+    def read_as(self, file_path: Path, file_extension: str, as_type: Any) -> Any:
+        """The data validated into a type: a model, `list[Row]`, `dict[str, Model]`, ...; fields by name or alias."""
+        row = "line" if file_extension == ".jsonl" else "item"
+        return fitted(as_type, self.read_from_file(file_path, file_extension), row=row, from_json=True)
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write UTF-8; one line a row for .jsonl."""

@@ -19,6 +19,7 @@ from autostore.guard.ceiling import Ceiling, read_whole
 from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.encoding import without_mark
+from autostore.handlers.fitting import fitted
 from autostore.optional import require
 
 __all__ = ["YAMLHandler"]
@@ -67,6 +68,10 @@ class YAMLHandler(DataHandler):
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The one document of the file."""
         return _load(without_mark(read_whole(file_path, self.ceiling)), self.ceiling)
+
+    def read_as(self, file_path: Path, file_extension: str, as_type: Any) -> Any:
+        """The document validated into a type, as `as_type=Settings`; fields by name or alias."""
+        return fitted(as_type, self.read_from_file(file_path, file_extension), row="item")
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write block style in the order given, if that reads back equal."""

@@ -16,9 +16,11 @@ from autostore.errors import UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
 from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
+from autostore.handlers.fitting import fitted
 from autostore.handlers.tables.dialect import MOST_COLUMNS, delimiter
 from autostore.handlers.tables.kinds import (
     SERIES,
+    asks_for_rows,
     failed_query,
     kind_of,
     panics_are_errors,
@@ -61,7 +63,9 @@ class CSVHandler(DataHandler):
             return _read(file_path, self.ceiling, lazy=False)
 
     def read_as(self, file_path: Path, file_extension: str, as_type: Any) -> Any:
-        """Any of the four kinds of tables."""
+        """Any of the four kinds of tables; or rows, as `list[Row]`, validated one by one."""
+        if asks_for_rows(as_type):
+            return fitted(as_type, self.read_from_file(file_path, file_extension).to_dicts(), row="row")
         kind = "polars.DataFrame" if as_type in (Any, object) else requested_kind(as_type)
         if kind in SERIES:
             raise UnsupportedFormatError("A CSV file holds a table. Read it as a DataFrame, and take its column.")

@@ -16,6 +16,7 @@ from autostore.previews.tables import TABLES
 __all__ = [
     "KINDS",
     "SERIES",
+    "asks_for_rows",
     "failed_query",
     "kind_of",
     "not_one_column",
@@ -50,6 +51,15 @@ def table_preview(data: Any) -> Preview:
     kind = kind_of(data)
     assert kind is not None
     return TABLES[kind](data)
+
+
+def asks_for_rows(as_type: Any) -> bool:
+    """Whether a reader asks for rows in a type of its own, such as `list[Row]`, and not for a kind of table."""
+    return as_type not in (Any, object) and _kind_of_class(as_type) is None and not _is_of_a_library(as_type)
+
+
+def _is_of_a_library(as_type: Any) -> bool:
+    return getattr(as_type, "__module__", "").partition(".")[0] in ("numpy", "pandas", "polars", "pyarrow", "torch")
 
 
 def requested_kind(as_type: Any) -> str:

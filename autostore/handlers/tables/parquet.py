@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from autostore.errors import MissingDependencyError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
 from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
+from autostore.handlers.fitting import fitted
 from autostore.handlers.tables import arrow, pandas, polars
 from autostore.handlers.tables.footer import unfolded
-from autostore.handlers.tables.kinds import kind_of, panics_are_errors, requested_kind, table_preview
+from autostore.handlers.tables.kinds import asks_for_rows, kind_of, panics_are_errors, requested_kind, table_preview
 from autostore.handlers.tables.mark import TableMark, read_mark
 from autostore.optional import require
 from autostore.preview import Preview
@@ -46,7 +48,9 @@ class ParquetHandler(DataHandler):
         return _read(file_path, None, self.ceiling)
 
     def read_as(self, file_path: Path, file_extension: str, as_type: Any) -> Any:
-        """Any of the six kinds, whichever was written; a Series from a table of one column."""
+        """Any of the six kinds, whichever was written; or rows, as `list[Row]`. A Series from a table of one column."""
+        if asks_for_rows(as_type):
+            return fitted(as_type, _rows(file_path, self.ceiling), row="row")
         kind = None if as_type in (Any, object) else requested_kind(as_type)
         return _read(file_path, kind, self.ceiling)
 
@@ -59,6 +63,13 @@ class ParquetHandler(DataHandler):
     def preview(self, data: Any) -> Preview:
         """Rows, columns, head and statistics; a LazyFrame is computed for it."""
         return table_preview(data)
+
+
+def _rows(file: Path, ceiling: Ceiling) -> list[dict[str, Any]]:
+    """Every row as a dict, by whichever library is there."""
+    if importlib.util.find_spec("polars") is not None:
+        return list(_read(file, "polars.DataFrame", ceiling).to_dicts())
+    return list(_read(file, "pyarrow.Table", ceiling).to_pylist())
 
 
 def _read(file: Path, kind: str | None, ceiling: Ceiling) -> Any:

@@ -1,0 +1,63 @@
+"""Reading plain data into a type that the caller names: validated by Pydantic, or refused with what does not fit."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from autostore.errors import UnsupportedFormatError
+from autostore.guard.foreign import let_pass
+from autostore.optional import require
+
+__all__ = ["fitted"]
+
+MOST_PLACES = 5
+
+
+def fitted(as_type: Any, data: Any, *, row: str, from_json: bool = False) -> Any:
+    """What a file holds as any type that Pydantic knows: models by field or alias, `list[Row]`, TypedDicts, unions, ...
+
+    `row` is what an item of a list is called in messages. With `from_json` strict types take
+    dates, tuples and the like as JSON spells them.
+    """
+    if as_type in (Any, object) or (isinstance(as_type, type) and type(data) is as_type):
+        return data
+    pydantic = require("pydantic")
+    try:
+        adapter = pydantic.TypeAdapter(as_type)
+        if from_json:
+            return adapter.validate_json(json.dumps(data), by_alias=True, by_name=True)
+        return adapter.validate_python(data, by_alias=True, by_name=True)
+    except pydantic.ValidationError as error:
+        let_pass(error)
+        raise UnsupportedFormatError(
+            f"The data does not fit {_spelled(as_type)}: {_places(error, row)}. "
+            "Correct the file or the type; without as_type it reads as it is."
+        ) from error
+    except pydantic.errors.PydanticUserError as error:
+        raise UnsupportedFormatError(
+            f"{_spelled(as_type)} is no type that plain data can be read into: {error.message.splitlines()[0]} "
+            "Pass a model, a dataclass or a type made of such, or read it without as_type."
+        ) from error
+
+
+def _spelled(as_type: Any) -> str:
+    plain = isinstance(as_type, type) and not hasattr(as_type, "__args__")
+    return as_type.__qualname__ if plain else f"{as_type!r:.200}"
+
+
+def _places(error: Any, row: str) -> str:
+    """Where it does not fit and why; the values themselves may be secret, so only their types are told."""
+    details = error.errors(include_url=False, include_context=False)
+    told = [_place(detail, row) for detail in details[:MOST_PLACES]]
+    more = len(details) - len(told)
+    return "; ".join(told) + (f"; and {more} more" if more else "")
+
+
+def _place(detail: Any, row: str) -> str:
+    way = list(detail["loc"])
+    where = f"{row} {way.pop(0) + 1}" if way and isinstance(way[0], int) else ""
+    if way:
+        where += f"{', ' if where else ''}field {'.'.join(map(str, way))}"
+    found = "" if detail["type"] == "missing" else f" (it is a {type(detail['input']).__qualname__})"
+    return f"{where or 'the whole'}: {detail['msg']}{found}"
