@@ -52,8 +52,9 @@ def _memory(chunk: Chunk) -> int:
 
 def chunks(stream: BinaryIO) -> Iterator[Chunk]:
     """Every column of every row group."""
-    if sys.modules.get("pyarrow.parquet") is not None:
-        yield from _by_pyarrow(stream)
+    footer = _by_pyarrow(stream)
+    if footer is not None:
+        yield from _of_pyarrow(footer)
         return
     size = os.fstat(stream.fileno()).st_size
     stream.seek(max(0, size - 8))
@@ -71,8 +72,16 @@ def chunks(stream: BinaryIO) -> Iterator[Chunk]:
 _TYPES = ("BOOLEAN", "INT32", "INT64", "INT96", "FLOAT", "DOUBLE", "BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY")
 
 
-def _by_pyarrow(stream: BinaryIO) -> Iterator[Chunk]:
-    footer: Any = sys.modules["pyarrow.parquet"].read_metadata(stream)
+def _by_pyarrow(stream: BinaryIO) -> Any:
+    """The footer, where the library is loaded and knows the types in it: it opens no file with Int128."""
+    library: Any = sys.modules.get("pyarrow.parquet")
+    try:
+        return None if library is None else library.read_metadata(stream)
+    except NotImplementedError:
+        return None
+
+
+def _of_pyarrow(footer: Any) -> Iterator[Chunk]:
     for number in range(footer.num_row_groups):
         group = footer.row_group(number)
         for at in range(group.num_columns):
