@@ -42,6 +42,9 @@ class StorageConfig:
         pickle_key: secret that signs pickles; unsigned or tampered ones are then refused.
         max_read_bytes: memory that one read may take, bytes, judged from the file's header before it is taken
             (`TooLargeError`); None: half of what this process may have. Lazy and mapped values are exempt.
+        mmap: read arrays and checkpoints from 16 MiB on by a private memory map, in no time, each page when it is
+            used. Whoever overwrites such a file in place (this library and most others replace it) changes what
+            was read, and whoever shortens it kills the process that reads on. False: read into memory, once.
     """
 
     timeout: float = 30
@@ -55,6 +58,7 @@ class StorageConfig:
     allow_pickle: bool = True
     pickle_key: str | bytes | None = field(default=None, repr=False)
     max_read_bytes: int | None = None
+    mmap: bool = True
 
     def __post_init__(self) -> None:
         self._check_types()

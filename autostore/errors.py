@@ -39,6 +39,8 @@ and unreachable are three different things: `in` and `get` swallow the first onl
     UnknownTypeError           install or import what is named, or pass `as_type=`
     UntrustedDataError         ask who wrote the file; only then allow more, or pass `as_type=`
 
+`PickledWarning` is no error: a value was stored as a pickle, and the warning names the part of it that is why.
+
 No message tells anybody to remove or replace data: what does not read may be whole. An exception of the user's
 own code (a time limit, a validator, a plugin) is none of these and leaves as it is.
 """
@@ -51,6 +53,7 @@ __all__ = [
     "InvalidConfigError",
     "InvalidKeyError",
     "MissingDependencyError",
+    "PickledWarning",
     "PreconditionFailedError",
     "StorageConnectionError",
     "StorageError",
@@ -124,6 +127,10 @@ class InvalidConfigError(StorageError, ValueError):
 
 class UnsupportedFormatError(StorageError, TypeError):
     """The format cannot hold this value exactly; raised before anything is written."""
+
+
+class PickledWarning(UserWarning):
+    """A bare key fell back to a pickle, once for each class that causes it; names the key, the part and the remedy."""
 
 
 class UnsupportedSchemeError(StorageError, ValueError):

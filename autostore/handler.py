@@ -50,6 +50,9 @@ class DataHandler(ABC):
     ceiling = Ceiling(None)
     """How much memory a read may take: `self.ceiling.check(bytes, what)` before it is taken."""
 
+    may_map = True
+    """Whether a large file may be read by a private memory map; the setting `mmap`."""
+
     @property
     @abstractmethod
     def extensions(self) -> list[str]:

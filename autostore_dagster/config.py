@@ -68,6 +68,7 @@ class StorageBase(dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster
     allow_pickle: bool = True
     pickle_key: SecretText = None
     max_read_bytes: int | None = None
+    mmap: bool = True
 
     def to_core(self) -> StorageConfig:
         """The same settings as the core's dataclass, which checks them."""

@@ -12,22 +12,20 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from autostore.backend import FileMetadata
 from autostore.cache.entry import ENTRY, Entry, load, open_payload, publish
+from autostore.cache.scanning import CachedCopy, scan
 from autostore.config import StorageConfig
-from autostore.disk.locks import FolderLock, FolderLocks
+from autostore.disk.flock import FolderLock
+from autostore.disk.locks import FolderLocks
 from autostore.errors import StoragePermissionError, from_os_error
 from autostore.guard.foreign import let_pass
 from autostore.holding.descriptors import Descriptor, opened
 from autostore.optional import require
 
 __all__ = ["CacheFolder"]
-
-SWEEP_AFTER = 24 * 3600.0
-"""Seconds after which an unpublished file is what a killed process left."""
 
 FOLDER_ATTEMPTS = 20
 
@@ -132,9 +130,9 @@ class CacheFolder:
                 total += size
             _write_total(root, total)
 
-    def _cleaned(self, root: Path) -> tuple[list[_Copy], int]:
+    def _cleaned(self, root: Path) -> tuple[list[CachedCopy], int]:
         """The copies that were removed, and the bytes that are left."""
-        found = list(_scan(root))
+        found = list(scan(root))
         copies = sorted((copy for copy in found if copy.used is not None), key=lambda copy: copy.used or 0)
         # What is being downloaded counts as if it were here; unless it is too large ever to be kept.
         most = sys.maxsize if self._limit is None else self._limit
@@ -182,66 +180,6 @@ def _made(root: Path) -> os.stat_result:
         return os.lstat(root)
 
 
-@dataclass(frozen=True)
-class _Copy:
-    """A folder as one look found it: when its copy was used (None: it has none), and bytes of it and of new files."""
-
-    folder: str
-    used: float | None
-    size: int
-    pending: int
-    files: tuple[str, ...]
-
-    def remove(self) -> bool:
-        """Remove it unless it was used since; readers hold descriptors."""
-        entry = f"{self.folder}/{ENTRY}"
-        try:
-            if os.stat(entry).st_mtime != self.used:
-                return False
-            os.unlink(entry)
-        except OSError:
-            return False
-        for file in self.files:
-            with contextlib.suppress(OSError):
-                os.unlink(file)
-        with contextlib.suppress(OSError):
-            os.rmdir(self.folder)
-        return True
-
-
-def _scan(root: Path) -> Iterator[_Copy]:
-    with os.scandir(root) as folders:
-        for folder in folders:
-            with contextlib.suppress(OSError):
-                yield _looked_at(folder.path)
-
-
-def _looked_at(folder: str) -> _Copy:
-    """What is in a folder; leftovers of killed processes are removed on the way."""
-    used, leftovers = None, []
-    kept: dict[str, int] = {}
-    others: dict[str, int] = {}
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue  # replaced meanwhile
-            if entry.name == ENTRY:
-                used = status.st_mtime
-            size_of = others if entry.name.endswith(".new") else kept
-            size_of[entry.path] = status.st_size
-            if time.time() - status.st_mtime > SWEEP_AFTER:
-                leftovers.append(entry.path)
-    if used is not None:
-        _unlink(file for file in leftovers if file in others)
-        return _Copy(folder, used, sum(kept.values()), sum(others.values()), tuple(kept.keys() - {f"{folder}/{ENTRY}"}))
-    _unlink(leftovers)
-    with contextlib.suppress(OSError):
-        os.rmdir(folder)  # fails where something is left
-    return _Copy(folder, None, 0, sum(others.values()) + sum(kept.values()), ())
-
-
 def _read_total(root: Path) -> int | None:
     try:
         with opened(root / TOTAL, os.O_RDONLY | os.O_NONBLOCK) as file:
@@ -253,12 +191,6 @@ def _read_total(root: Path) -> int | None:
 def _write_total(root: Path, total: int) -> None:
     with opened(root / TOTAL, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK, 0o600) as file:
         os.write(file.fileno(), b"%d" % total)
-
-
-def _unlink(files: Iterator[str] | list[str]) -> None:
-    for file in files:
-        with contextlib.suppress(OSError):
-            os.unlink(file)
 
 
 def _create(folder: Path, file: Path) -> bool:

@@ -1,52 +1,18 @@
-"""Locks on folders: `flock` on a folder's own descriptor, re-entrant per thread, no lock files.
+"""Locks on folders, for a store: re-entrant per thread, no lock files.
 
 They exclude writers of all threads and processes on one machine. Where the file system has
 none, the work goes on unlocked and `holds` says so: whoever must be sure refuses then.
-
-A lock belongs to the frame whose `with` block takes it. An interrupt can end that frame before
-`__exit__` is reached, and a traceback that somebody keeps then keeps the descriptor open; so
-whoever waits asks whether the frame of the holder still runs, and if not takes the lock away.
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import fcntl
-import os
-import random
-import threading
-import time
-import weakref
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from types import FrameType
-from typing import Self
 
-from autostore.holding.descriptors import Descriptor, opened
-from autostore.holding.frames import has_ended, owning_frame
+from autostore.disk.flock import FolderLock, holds
+from autostore.holding.frames import owning_frame
 
-__all__ = ["FolderLock", "FolderLockSet", "FolderLocks", "make_folders"]
-
-# What flock answers where it is not supported; see flock(2).
-_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
-
-FIRST_PAUSE = 0.0002
-LONGEST_PAUSE = 0.01
-"""Seconds between two tries: nothing can wait for a `flock` and also give up in time."""
-
-# The locks of this process, by thread and folder. Weak, so that a lock whose frame is gone is gone.
-_taken: weakref.WeakValueDictionary[tuple[int, str], FolderLock] = weakref.WeakValueDictionary()
-
-
-def _drop_inherited() -> None:
-    # A forked child shares the locks of its parent, and would keep them after the parent died.
-    for lock in list(_taken.values()):
-        lock.close()
-    _taken.clear()
-
-
-os.register_at_fork(after_in_child=_drop_inherited)
+__all__ = ["FolderLockSet", "FolderLocks"]
 
 
 class FolderLocks:
@@ -57,8 +23,7 @@ class FolderLocks:
 
     def holds(self, folder: str) -> bool:
         """Whether this thread holds a lock on the folder that really excludes others."""
-        lock = _taken.get((threading.get_ident(), folder))
-        return lock is not None and lock.excludes and lock.is_held()
+        return holds(folder)
 
     def hold(self, folder: str, *, make: bool = False, durable: bool = False) -> FolderLock:
         """Wait for the folder's lock; with `make` the folder is made, else a missing one needs no lock.
@@ -76,163 +41,6 @@ class FolderLocks:
     def attempt(self, folder: str) -> FolderLock:
         """The lock without waiting: `excludes` while it is held here, `busy` where someone else holds it."""
         return FolderLock(folder, 0)
-
-
-class FolderLock:
-    """A thread's lock on one folder, as a context manager.
-
-    Attributes:
-        excludes: it is held, and keeps others out.
-        busy: somebody else held it, and it was not waited for.
-        taken: its block runs.
-        frame: whose `with` block it protects; None: of the one that enters it.
-    """
-
-    def __init__(self, folder: str, timeout: float, *, make: bool = False, durable: bool = False) -> None:
-        self._folder = folder
-        self._timeout = timeout
-        self._make = make
-        self._durable = durable
-        self._frame: FrameType | None = None
-        self._descriptor: Descriptor | None = None
-        self.excludes = False
-        self.busy = False
-        self.taken = False
-        self.frame: FrameType | None = None
-
-    def __enter__(self) -> Self:
-        name = threading.get_ident(), self._folder
-        outer = _taken.get(name)
-        if outer is not None and outer.taken and outer.is_held():
-            self.excludes = outer.excludes
-            return self
-        self._frame = self.frame or owning_frame()
-        # Known before anything is open, so that whoever waits finds it however this ends.
-        _taken[name] = self
-        try:
-            if outer is not None and not outer.is_held():
-                outer.close()
-            self._acquire()
-            self.taken = not self.busy
-            return self
-        except BaseException as error:
-            self.release()
-            if isinstance(error, OSError) and not self._timeout:
-                return self  # an attempt that failed
-            raise
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.release()
-
-    def is_held(self) -> bool:
-        """Whether the block that it protects still runs; where that cannot be known, it does."""
-        descriptor = self._descriptor
-        alive = descriptor is None or not descriptor.closed
-        return alive and not has_ended(self._frame)
-
-    def is_abandoned(self, folder: tuple[int, int]) -> bool:
-        """Whether it keeps this folder (inode, device) locked though its block has ended."""
-        descriptor = self._descriptor
-        if descriptor is None:
-            return False
-        try:
-            return _identity(os.fstat(descriptor.fileno())) == folder and has_ended(self._frame)
-        except (OSError, ValueError):
-            return False  # closed meanwhile
-
-    def release(self) -> None:
-        """Unlock and close; for the thread that took it only. Again does nothing."""
-        descriptor = self._descriptor
-        if descriptor is not None and not descriptor.closed:
-            # Closing alone would leave the lock with a child that was forked meanwhile.
-            with contextlib.suppress(OSError, ValueError):
-                fcntl.flock(descriptor.fileno(), fcntl.LOCK_UN)
-            descriptor.close()
-        self._frame, self.frame = None, None
-        self.excludes = self.taken = False
-
-    def close(self) -> None:
-        """Close without unlocking.
-
-        That would unlock the parent of a forked child; and where two threads close, one number may name two files.
-        """
-        if self._descriptor is not None:
-            self._descriptor.close()
-        self.excludes = False
-
-    def _acquire(self) -> None:
-        deadline = time.monotonic() + self._timeout
-        while True:
-            try:
-                self._descriptor = opened(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-            except FileNotFoundError:
-                if not self._make:
-                    return
-                if time.monotonic() > deadline:
-                    raise
-                make_folders(self._folder, durable=self._durable)
-                continue
-            except NotADirectoryError:
-                if not self._make:
-                    return
-                raise
-            if not self._locked(self._descriptor, deadline):
-                self._descriptor.close()
-                self._descriptor = None
-                return
-            if self._is_there(self._descriptor):
-                self.excludes = True
-                return
-            self._descriptor.close()
-            self.busy = not self._timeout
-            if self.busy:  # removed, and made anew by somebody who is in it
-                return
-            # Removed while we waited: lock the folder that is there now.
-
-    def _locked(self, descriptor: Descriptor, deadline: float) -> bool:
-        """Wait for the lock; False where there are none, or nobody waits for it."""
-        pause = FIRST_PAUSE
-        while True:
-            try:
-                fcntl.flock(descriptor.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if self._take_abandoned(descriptor):
-                    continue
-            except OSError as error:
-                if error.errno not in _NO_LOCKS:
-                    raise
-                return False
-            else:
-                return True
-            self._pause(pause, deadline)
-            if self.busy:
-                return False
-            pause = min(pause * 1.5, LONGEST_PAUSE)
-
-    def _pause(self, seconds: float, deadline: float) -> None:
-        left = deadline - time.monotonic()
-        if left > 0:
-            time.sleep(min(left, random.uniform(0.5, 1) * seconds))  # noqa: S311 - spreads rivals, keeps no secret
-        elif self._timeout:
-            reason = f"Somebody else has kept this folder locked for {self._timeout:g} seconds"
-            raise TimeoutError(errno.ETIMEDOUT, reason, self._folder)
-        else:
-            self.busy = True
-
-    def _take_abandoned(self, descriptor: Descriptor) -> bool:
-        """Release what an interrupted call of this process has left locked."""
-        folder = _identity(os.fstat(descriptor.fileno()))
-        abandoned = [lock for lock in list(_taken.values()) if lock.is_abandoned(folder)]
-        for lock in abandoned:
-            lock.close()
-        return bool(abandoned)
-
-    def _is_there(self, descriptor: Descriptor) -> bool:
-        try:
-            there = os.stat(self._folder)
-        except OSError:
-            return False
-        return _identity(os.fstat(descriptor.fileno())) == _identity(there)
 
 
 class FolderLockSet:
@@ -256,26 +64,3 @@ class FolderLockSet:
     def __exit__(self, *exc_info: object) -> None:
         for lock in self._locks:
             lock.release()
-
-
-def make_folders(folder: str, *, durable: bool) -> None:
-    """Make a folder and those above it that are missing."""
-    missing = []
-    while folder and not os.path.isdir(folder):
-        missing.append(folder)
-        folder = os.path.dirname(folder)
-    for name in reversed(missing):
-        with contextlib.suppress(FileNotFoundError):  # pruned meanwhile: the caller tries again
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(name)
-            if durable:
-                _fsync_folder(os.path.dirname(name))
-
-
-def _fsync_folder(folder: str) -> None:
-    with opened(folder, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
-        os.fsync(descriptor.fileno())
-
-
-def _identity(status: os.stat_result) -> tuple[int, int]:
-    return status.st_ino, status.st_dev

@@ -7,26 +7,19 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import fcntl
 import itertools
 import os
 import shutil
 import sys
 import tempfile
-import time
 import uuid
 import weakref
 from pathlib import Path
 from typing import Self
 
-from autostore.holding.descriptors import Descriptor, opened
+from autostore.disk.sweeping import PREFIX, locked, sweep
 
 __all__ = ["Scratch", "ScratchFile", "ScratchFiles"]
-
-SWEEP_AFTER = 24 * 3600.0
-"""Seconds after which a folder that nobody holds a lock on is what a killed process left."""
-
-_PREFIX = "autostore-"
 
 _numbers = itertools.count()
 """Names of new files: a scratch folder is private to one process, so a number is as good as a uuid, at no cost."""
@@ -92,15 +85,15 @@ class _Room:
     def __init__(self, parent: str | Path | None) -> None:
         parent = Path(parent) if parent is not None else Path(tempfile.gettempdir())
         parent.mkdir(parents=True, exist_ok=True)
-        _sweep(parent)
-        self.folder = parent / f"{_PREFIX}{uuid.uuid4().hex}"
+        sweep(parent)
+        self.folder = parent / f"{PREFIX}{uuid.uuid4().hex}"
         self.name = str(self.folder)
         self.users: dict[int, weakref.ref[ScratchFiles]] = {}
         # Known before it is there, so that no interrupt can leave it behind.
         _rooms[self.name] = weakref.ref(self)
         _at_exit_of_children()
         self.folder.mkdir(mode=0o700)
-        self._lock = _locked(self.folder)
+        self._lock = locked(self.folder)
 
     def __del__(self) -> None:
         _remove(self.name)
@@ -220,32 +213,3 @@ def _forget_inherited() -> None:
 
 atexit.register(_remove_all)
 os.register_at_fork(after_in_child=_forget_inherited)
-
-
-def _locked(folder: Path) -> Descriptor | None:
-    """A descriptor that holds the lock; None where somebody else does or locks do not work."""
-    descriptor = opened(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(descriptor.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        descriptor.close()
-        return None
-    return descriptor
-
-
-def _sweep(parent: Path) -> None:
-    with contextlib.suppress(OSError), os.scandir(parent) as entries:
-        for entry in entries:
-            with contextlib.suppress(OSError):
-                if entry.name.startswith(_PREFIX) and _abandoned(entry):
-                    descriptor = _locked(Path(entry.path))
-                    if descriptor is not None:
-                        shutil.rmtree(entry.path, ignore_errors=True)
-                        descriptor.close()
-
-
-def _abandoned(entry: os.DirEntry[str]) -> bool:
-    if not entry.is_dir(follow_symlinks=False):
-        return False
-    status = entry.stat(follow_symlinks=False)
-    return status.st_uid == os.getuid() and time.time() - status.st_mtime > SWEEP_AFTER

@@ -60,6 +60,7 @@ def builtin_handlers(config: StorageConfig, handlers: Handlers | None = None) ->
     ceiling = Ceiling(config.max_read_bytes)
     for handler in own:
         handler.ceiling = ceiling
+        handler.may_map = config.mmap
     return own
 
 

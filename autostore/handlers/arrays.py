@@ -52,12 +52,12 @@ class NpyHandler(DataHandler):
         return type(data) is loaded_type("numpy", "ndarray")
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
-        """The array; from 16 MiB on its pages are read when used, and writing to it changes only it."""
+        """The array; from 16 MiB on pages are read when used (setting `mmap`); writing to it changes only it."""
         with open(file_path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            if size < MAP_FROM:  # larger ones are mapped
+            if size < MAP_FROM or not self.may_map:
                 self.ceiling.check(size, "The array")
-            return read_array(file, size)
+            return read_array(file, size, may_map=self.may_map)
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write the array; objects and dtypes that the header cannot name are refused."""
@@ -73,8 +73,8 @@ class NpyHandler(DataHandler):
         return arrays.array(data)
 
 
-def read_array(file: IO[bytes], end: int) -> Any:
-    """The array that begins where `file` stands and must not go beyond `end`; a large one is a private memory map."""
+def read_array(file: IO[bytes], end: int, *, may_map: bool = True) -> Any:
+    """The array that begins where `file` stands and must not go beyond `end`; a large one is mapped where it may be."""
     begin = file.tell()
     shape, fortran, dtype = _read_header(file)
     offset = file.tell()
@@ -83,11 +83,14 @@ def read_array(file: IO[bytes], end: int) -> Any:
         raise CorruptDataError(f"The array needs {nbytes} bytes, and the file ends after {end - offset}.")
     np = require("numpy")
     order: Literal["F", "C"] = "F" if fortran else "C"
-    if nbytes >= MAP_FROM:
+    if nbytes >= MAP_FROM and may_map:
         mapped = np.memmap(file, dtype=dtype, mode="c", offset=offset, shape=shape, order=order)
         return mapped.view(np.ndarray)
     if dtype.names is None and dtype.itemsize and min(shape, default=0) >= 0:
-        return np.fromfile(file, dtype=dtype, count=math.prod(shape)).reshape(shape, order=order)
+        flat = np.fromfile(file, dtype=dtype, count=math.prod(shape))
+        if len(flat) != math.prod(shape):  # shortened while it was read
+            raise CorruptDataError(f"The array needs {nbytes} bytes, and the file ended after {flat.nbytes}.")
+        return flat.reshape(shape, order=order)
     file.seek(begin)  # NumPy's own reading also decodes UTF-8 in the names of fields, and refuses what is odd
     return np.lib.format.read_array(file, allow_pickle=False, max_header_size=MAX_HEADER)
 

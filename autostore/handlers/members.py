@@ -125,7 +125,7 @@ class MemberReader:
         handler = self._by_extension[extension]
         for library in handler.requires:
             require(library)
-        if isinstance(handler, NpyHandler) and size >= MAP_FROM:
+        if isinstance(handler, NpyHandler) and size >= MAP_FROM and handler.may_map:
             place = self._archive.seek(name)
             if place is not None:
                 return read_array(*place)

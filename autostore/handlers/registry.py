@@ -18,6 +18,8 @@ from autostore.errors import InvalidConfigError, StorageError, UnsupportedFormat
 from autostore.handler import DataHandler
 from autostore.handlers import builtin_handlers, introduce
 from autostore.handlers.binary import BytesHandler
+from autostore.handlers.pickled import warn_of_pickle
+from autostore.handlers.pickles import PickleHandler
 from autostore.handlers.verdicts import Act, FileGone, after_reading, after_writing, is_gone
 from autostore.keys import Key, check_key, split_extension
 from autostore.optional import require
@@ -136,8 +138,7 @@ class HandlerRegistry:
 
         With `extension` only handlers of that format are asked, with "" those of the value's type.
         """
-        refusals: list[str] = []
-        cause: Exception | None = None
+        refusals: list[Exception] = []
         handled = sys.exc_info()[1]
         for handler, chosen in self._writers(data, extension):
             file = folder / f"{next(_numbers)}{chosen}"
@@ -146,17 +147,20 @@ class HandlerRegistry:
                 handler.write_to_file(data, file, chosen)
             except Exception as error:
                 _discard(file)
-                failure, cause = after_writing(Act(handler, chosen, where, handled), error, data), error
+                failure = after_writing(Act(handler, chosen, where, handled), error, data)
                 if not isinstance(failure, UnsupportedFormatError):
                     _raise(failure, error, refusals)
-                refusals.append(str(failure).rstrip().removesuffix("."))
+                failure.__cause__ = failure.__cause__ or (error if error is not failure else None)
+                refusals.append(failure)
             except BaseException:  # Ctrl-C leaves no file behind
                 _discard(file)
                 raise
             else:
+                if not extension and isinstance(handler, PickleHandler):
+                    warn_of_pickle(data, refusals, where)
                 return file, chosen
-        refusals = refusals or [_holds_none(data, extension)]
-        raise UnsupportedFormatError(f"{where}: {'; '.join(refusals)}.") from cause
+        reasons = _listed(refusals) or _holds_none(data, extension)
+        raise UnsupportedFormatError(f"{where}: {reasons}.") from (refusals[-1] if refusals else None)
 
     def _writers(self, data: Any, extension: str) -> Iterable[tuple[DataHandler, str]]:
         if extension:
@@ -194,11 +198,15 @@ def _holds_none(data: Any, extension: str) -> str:
     return f"{problem}. Choose another format, or leave it to the value: a new key without an extension"
 
 
-def _raise(failure: BaseException, error: Exception, refusals: Iterable[str] = ()) -> NoReturn:
+def _listed(refusals: Iterable[Exception]) -> str:
+    return "; ".join(str(refusal).rstrip().removesuffix(".") for refusal in refusals)
+
+
+def _raise(failure: BaseException, error: Exception, refusals: Iterable[Exception] = ()) -> NoReturn:
     """Raise what an error means; the user's own as it is."""
     if not isinstance(failure, StorageError) or failure is error:
         raise failure
-    reasons = "; ".join(refusals)
+    reasons = _listed(refusals)
     raise (type(failure)(f"{failure} (also tried: {reasons})") if reasons else failure) from error
 
 

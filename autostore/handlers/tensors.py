@@ -70,7 +70,7 @@ class TorchHandler(DataHandler):
         with open(file_path, "rb") as file:
             is_zip = zipfile.is_zipfile(file)
             size = os.fstat(file.fileno()).st_size
-            mapped = is_zip and size >= MAP_FROM and _name_of_open(file)
+            mapped = self.may_map and is_zip and size >= MAP_FROM and _name_of_open(file)
             if is_zip:
                 _check_archive(file, self.ceiling, is_mapped=bool(mapped))
             else:

@@ -1,6 +1,7 @@
 """Runs as they happen: ops and graphs, mapped steps, processes of their own, and re-execution after a failure."""
 
 import os
+import re
 from typing import Any
 
 import dagster as dg
@@ -158,10 +159,10 @@ def test_variables_of_managers_used_by_hand(tmp_path, monkeypatch):
     storage = LocalStorageConfig(pickle_key=dg.EnvVar("KEY"))
     manager = AutoStoreIOManager(uri=dg.EnvVar("PLACE"), storage=storage, retries=dg.EnvVar.int("OFTEN"))
     writing, reading = hand_built()
-    manager.handle_output(writing, {"real": 1 + 2j})
-    assert manager.load_input(reading) == {"real": 1 + 2j}
+    manager.handle_output(writing, {"real": re.compile("x")})
+    assert manager.load_input(reading) == {"real": re.compile("x")}
     signed = AutoStore(tmp_path / "store", LocalStorageConfig(pickle_key="the real key").to_core())
-    assert signed["thing"] == {"real": 1 + 2j}
+    assert signed["thing"] == {"real": re.compile("x")}
     assert list(signed.list_files()) == ["thing.pkl"]
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
     with pytest.raises(dg.DagsterInvalidConfigError, match="NOWHERE"):

@@ -197,7 +197,7 @@ def test_a_plugin_writes_its_members(tmp_path: Path) -> None:
 def test_code_is_in_no_member(tmp_path: Path) -> None:
     """A module is refused, a store with a key signs no member, and a hostile member is not unpickled in any store."""
     trusting = AutoStore(tmp_path, StorageConfig(pickle_key="secret"))
-    file = tmp_path / trusting.write("k", {"w": torch.ones(2), "t": (1,)}).path
+    file = tmp_path / trusting.write("k", {"w": torch.ones(2), "t": dt.date(2024, 1, 1)}).path
     assert b"autostore-sig" not in file.read_bytes()
     mark = tmp_path / "ran"
 

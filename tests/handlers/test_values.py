@@ -97,7 +97,7 @@ def test_values_come_back_in_another_process_and_are_never_pickled(
     tmp_path: Path, other: OtherProcess, value: Any
 ) -> None:
     """Equal by `same` and by an independent description, in a store without pickles, from JSON that any tool reads."""
-    # Mutations that this was seen to catch: MUTATIONS
+    # Mutation that this was seen to catch: datetimes are read without their fold.
     check_plain(check(tmp_path, value, other, trusting=False))
 
 

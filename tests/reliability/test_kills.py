@@ -9,7 +9,11 @@ from pathlib import Path
 import boto3
 import pytest
 
-from autostore import AutoStore, S3StorageConfig, cache_room, claims, s3_upload, scratch
+from autostore import AutoStore, S3StorageConfig
+from autostore.backends.cloud.boto3 import uploads
+from autostore.cache import scanning
+from autostore.disk import sweeping
+from autostore.naming import claims
 from autostore.testing import same
 from tests.reliability.scale import measured, scaled
 from tests.reliability.values import FORMATS, make, number_in
@@ -50,16 +54,16 @@ def leftovers(uri, config):
     with contextlib.closing(raw):
         bucket = uri.split("/")[2]
         pages = raw.get_paginator("list_multipart_uploads").paginate(Bucket=bucket)
-        uploads = [upload["Key"] for page in pages for upload in page.get("Uploads", ())]
-    return uploads + [str(file) for file in Path(config.cache_dir or "/none").glob("v1/*/*.new")]
+        unfinished = [upload["Key"] for page in pages for upload in page.get("Uploads", ())]
+    return unfinished + [str(file) for file in Path(config.cache_dir or "/none").glob("v1/*/*.new")]
 
 
 def swept(uri, config, monkeypatch):
     """How much was left, once a store that is opened a day later has removed it all."""
     left = leftovers(uri, config)
-    for module in (scratch, cache_room):
+    for module in (sweeping, scanning):
         monkeypatch.setattr(module, "SWEEP_AFTER", -1.0)
-    monkeypatch.setattr(s3_upload, "SWEEP_AFTER", timedelta(seconds=-60))
+    monkeypatch.setattr(uploads, "SWEEP_AFTER", timedelta(seconds=-60))
     with AutoStore(uri, config) as store:
         store["after"] = 1
         store.cleanup_cache()

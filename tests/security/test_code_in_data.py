@@ -24,7 +24,7 @@ def test_pickles_are_refused_both_ways(folder, tmp_path):
     for read in (lambda: store["k"], lambda: store["k.pkl"], lambda: dict(store.items()), lambda: store.pop("k")):
         with pytest.raises(UntrustedDataError, match="allow_pickle"):
             read()
-    for value in ({1, 2}, object(), (1, 2)):
+    for value in (object(), [object()], {"a": (1, lambda: 1)}):
         with pytest.raises((UntrustedDataError, UnsupportedFormatError)):
             store["other"] = value
     with pytest.raises(UntrustedDataError):

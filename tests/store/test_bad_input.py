@@ -112,6 +112,8 @@ SAMPLES = {
     ".npy": np.arange(100),
     ".npz": {"x": np.arange(100)},
     ".pkl": {1, 2, 3},
+    ".typed.json": (1, 2),
+    ".bundle.zip": {"a": np.arange(3)},
     ".png": Image.new("RGB", (9, 9)),
     ".parquet": None,
     ".csv": None,
@@ -286,7 +288,7 @@ def test_no_foreign_pickle_runs_without_leave(tmp_path):
     with pytest.raises(UntrustedDataError, match="'k'"):
         store["k"]
     with pytest.raises(UntrustedDataError, match="'new'"):
-        store["new"] = (1, 2)
+        store["new"] = object()
     assert not (tmp_path / "ran").exists()
     assert list(store.list_files()) == ["k.pkl"]
 

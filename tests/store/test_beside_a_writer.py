@@ -34,6 +34,8 @@ PAIRS = {
     ".pt": (torch.arange(9), {"w": torch.zeros(3, 4)}),
     ".png": (Image.new("L", (5, 5)), Image.new("RGB", (9, 9), "red")),
     ".pkl": ({1, 2}, (3, "four")),
+    ".typed.json": ({1, 2}, (3, "four")),
+    ".bundle.zip": ({"a": np.arange(9)}, [FRAME, (1, np.zeros(500))]),
     ".pydantic.json": (Settings(name="x"), Settings(name="y", tags=["a", "b"])),
     ".dataclass.json": (Run(number=1, label="x"), Run(number=2, label="yy")),
 }
@@ -162,7 +164,7 @@ def test_what_a_crashed_writer_left_is_not_changed_behind_its_back(local_store, 
     kept = (folder / "k.json").read_bytes()
     other["k"] = (2, 3)
     (folder / "k.json").write_bytes(kept)
-    assert local_store.modify("k", lambda value: (*value, 4)).path == "k.pkl"
+    assert local_store.modify("k", lambda value: (*value, 4)).path == "k.typed.json"
     assert other["k"] == local_store["k"] == (2, 3, 4)
 
 

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from autostore import AutoStore
-from autostore.disk.scratch import SWEEP_AFTER
+from autostore.disk.sweeping import SWEEP_AFTER
 from autostore.testing import same
 
 KILLS = int(os.environ.get("AUTOSTORE_KILLS", "200"))

@@ -54,13 +54,14 @@ FAMILIES = {
     ".parquet": st.lists(numbers, max_size=4).map(lambda values: pl.DataFrame({"n": values}, schema={"n": pl.Int64})),
     ".pydantic.json": st.builds(Settings, name=texts, tags=st.lists(texts, max_size=2)),
     ".dataclass.json": st.builds(Run, number=numbers, label=texts | st.none()),
-    ".pkl": st.one_of(
+    ".pkl": st.builds(Plain, texts),
+    ".typed.json": st.one_of(
         st.tuples(numbers, texts),
-        st.builds(Plain, texts),
         st.dictionaries(numbers, texts, min_size=1, max_size=2),
         st.just(OrderedDict(a=1)),
         st.floats(allow_nan=True, allow_infinity=True).filter(lambda x: x != x or x in (float("inf"), -float("inf"))),
         st.frozensets(numbers, max_size=2),
     ),
+    ".bundle.zip": st.builds(lambda text, number: {text: np.arange(3), number: (text,)}, texts, numbers),
 }
 any_value = st.one_of(*FAMILIES.values())

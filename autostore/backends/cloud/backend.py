@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from autostore.backend import FileMetadata, StorageBackend, changed, exists_already
 from autostore.backends.cloud.boto3.connection import S3Connection
@@ -20,6 +20,7 @@ from autostore.backends.cloud.boto3.downloads import download
 from autostore.backends.cloud.boto3.errors import translated, was_repeated
 from autostore.backends.cloud.boto3.listing import below, object_pages
 from autostore.backends.cloud.boto3.uploads import LARGEST_PUT, put, put_if, put_parts, sweep
+from autostore.backends.cloud.looks import JUST_NOW, Looks
 from autostore.backends.cloud.objects import (
     WRITE_ID,
     described,
@@ -46,17 +47,6 @@ from autostore.parallel import in_order
 __all__ = ["S3Backend", "S3StorageConfig"]
 
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
-_LOOKS_KEPT = 4096
-_JUST_NOW = 1.0
-"""Seconds for which another look would tell hardly more than the last one."""
-
-
-class _Look(NamedTuple):
-    """What was seen of an object, and when (monotonic, seconds)."""
-
-    etag: str
-    size: int
-    time: float
 
 
 class S3Backend(StorageBackend):
@@ -80,7 +70,7 @@ class S3Backend(StorageBackend):
         self._prefix = prefix
         self._settings = S3StorageConfig.adapt(config)
         self._connection = S3Connection(bucket, self._settings)
-        self._looks: dict[str, _Look] = {}
+        self._looks = Looks()
         self._sent_parts = False
         self.concurrency = self._settings.max_concurrency
 
@@ -92,7 +82,7 @@ class S3Backend(StorageBackend):
         """
         with translated(self.uri, path):
             answer = self._connection.look(self._prefix + path)
-        return self._noted(described(path, answer))
+        return self._looks.noted(described(path, answer))
 
     def download(self, path: str, file: Path, *, unless_etag: str | None = None) -> FileMetadata | None:
         """One GET, conditional with `unless_etag`; a large object in parallel ranges of one version."""
@@ -117,7 +107,7 @@ class S3Backend(StorageBackend):
             page = self._connection.call("list_objects_v2", Prefix=start, Delimiter="/")
         wanted = {stem + extension for extension in extensions}
         if not page.get("IsTruncated"):
-            return [self._noted(file) for file in self._listed(page) if file.path in wanted]
+            return [self._looks.noted(file) for file in self._listed(page) if file.path in wanted]
         looks = in_order(self._look, sorted(wanted), self.concurrency)
         return [file for file in looks if file is not None]
 
@@ -143,7 +133,7 @@ class S3Backend(StorageBackend):
             else:
                 self._sent_parts |= not small
                 answer = (put if small else put_parts)(self._connection, key, file, headers)
-        return self._noted(written(path, size, answer, headers, mark))
+        return self._looks.noted(written(path, size, answer, headers, mark))
 
     def copy(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
         """One request to S3, which copies by itself; above 5 GiB by parts."""
@@ -157,10 +147,10 @@ class S3Backend(StorageBackend):
                 if not is_too_large(error):
                     raise
                 return self._copy_parts(source, target, mark, headers, error)
-        look = self._looks.get(source)
+        look = self._looks.last(source)
         if look is None or look.etag != plain_etag(answer.get("ETag")):
             return self.get_metadata(target)  # the answer does not tell the size
-        return self._noted(written(target, look.size, answer, headers, mark))
+        return self._looks.noted(written(target, look.size, answer, headers, mark))
 
     def move(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
         """A copy and one request more: the copy's ETag shows what the source was a moment ago."""
@@ -168,7 +158,7 @@ class S3Backend(StorageBackend):
         begun = time.monotonic()
         moved = self.copy(source, target, mark=mark, if_etag=etag)
         with contextlib.suppress(PreconditionFailedError):  # by now it is another object, or none
-            if moved.etag == etag and time.monotonic() - begun < _JUST_NOW:
+            if moved.etag == etag and time.monotonic() - begun < JUST_NOW:
                 self._delete(source, etag)
             else:
                 self.delete(source, if_etag=etag)
@@ -220,8 +210,8 @@ class S3Backend(StorageBackend):
 
     def _expect(self, path: str, etag: str) -> None:
         """Refuse if the object is another version now: not every server honours a copy's condition."""
-        look = self._looks.get(path)
-        known = look is not None and look.etag == etag and time.monotonic() - look.time < _JUST_NOW
+        look = self._looks.last(path)
+        known = look is not None and look.etag == etag and time.monotonic() - look.time < JUST_NOW
         if not known and not self._connection.is_aws and self.get_metadata(path).etag != etag:
             raise changed(path, self.uri)
 
@@ -253,9 +243,3 @@ class S3Backend(StorageBackend):
         marked = {**headers, "Metadata": {**headers["Metadata"], WRITE_ID: new_write_id()}}
         answer = copy_parts(self._connection, self._prefix + source, self._prefix + target, found, marked)
         return written(target, size, answer, headers, mark)
-
-    def _noted(self, found: FileMetadata) -> FileMetadata:
-        if len(self._looks) >= _LOOKS_KEPT:
-            self._looks.clear()
-        self._looks[found.path] = _Look(found.etag, found.size, time.monotonic())
-        return found

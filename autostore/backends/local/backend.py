@@ -20,10 +20,12 @@ from autostore.backend import FileMetadata, StorageBackend, changed, exists_alre
 from autostore.backends.local import files
 from autostore.backends.local.marks import LocalMarks
 from autostore.backends.local.names import FolderNames
+from autostore.backends.local.root import inside
 from autostore.backends.local.times import Times
 from autostore.config import LocalFileConfig, StorageConfig
 from autostore.disk.locks import FolderLocks
 from autostore.disk.scratch import Scratch
+from autostore.disk.sync import fsync
 from autostore.errors import InvalidKeyError, PreconditionFailedError, StorageError, compose, from_os_error
 from autostore.guard.foreign import let_pass
 from autostore.keys import RESERVED, ParsedUri, can_be_key, where
@@ -192,7 +194,7 @@ class LocalFileBackend(StorageBackend):
     ) -> FileMetadata:
         status = self._times.stamp(source, mark.time_ns if mark else None, old)  # of the same inode after the rename
         if self._durable:
-            files.fsync(source)
+            fsync(source)
         # The mark comes first and goes first: a crash in between leaves the value readable.
         if mark is None:
             self._marks.discard(path)
@@ -203,7 +205,7 @@ class LocalFileBackend(StorageBackend):
         self._replace(source, target)
         self._names.added(folder, name)
         if self._durable:
-            files.fsync(folder)
+            fsync(folder)
         return files.metadata(path, status, mark and Mark(status.st_mtime_ns, ""))
 
     def _replace(self, source: str, target: str) -> None:
@@ -232,26 +234,7 @@ class LocalFileBackend(StorageBackend):
             raise InvalidKeyError(compose(problem, key=path, uri=self.uri, remedy="Choose another key."))
 
     def _inside(self, path: str, *, through_last: bool = True) -> str:
-        """The full name of a path; refused where a link on the way leads out of the root.
-
-        A folder has one name, whatever links lead to it, so that its lock has one too.
-        """
-        name, through_links = self._root, False
-        segments = path.split("/")
-        for segment in segments if through_last else segments[:-1]:
-            name = f"{name}/{segment}"
-            try:
-                linked = stat.S_ISLNK(os.lstat(name).st_mode)
-            except OSError:
-                break  # nothing there, so nothing that could lead out
-            through_links |= linked
-            if linked and not f"{os.path.realpath(name)}/".startswith(f"{self._root}/"):
-                remedy = "Replace the link by a copy."
-                raise InvalidKeyError(compose("A link leads out of the store", key=path, uri=self.uri, remedy=remedy))
-        if through_links:
-            folder, _, last = f"{self._root}/{path}".rpartition("/")
-            return f"{os.path.realpath(folder)}/{last}"
-        return f"{self._root}/{path}"
+        return inside(self._root, path, self.uri, through_last=through_last)
 
     @contextlib.contextmanager
     def _translated(self, path: str) -> Iterator[None]:

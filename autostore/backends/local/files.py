@@ -10,12 +10,11 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 
 from autostore.backend import FileMetadata
-from autostore.holding.descriptors import opened
 from autostore.keys import RESERVED
 from autostore.mark import Mark
 from autostore.media import content_type
 
-__all__ = ["TICK", "etag", "fsync", "may_have_changed", "metadata", "open_at_once", "present", "status", "walk"]
+__all__ = ["TICK", "etag", "may_have_changed", "metadata", "open_at_once", "present", "status", "walk"]
 
 TICK = 0.02
 """Seconds within which a file system's clock may stand still; a kernel's is at most 10 ms behind."""
@@ -130,9 +129,3 @@ def _ours(entry: os.DirEntry[str]) -> bool:
     except UnicodeEncodeError:
         return False  # not UTF-8, so no key can name it
     return entry.name != RESERVED
-
-
-def fsync(name: str) -> None:
-    """Force a file or folder to the disk."""
-    with opened(name, os.O_RDONLY) as descriptor:
-        os.fsync(descriptor.fileno())

@@ -14,6 +14,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 
+from autostore.disk.sync import fsync
 from autostore.holding.descriptors import opened
 
 __all__ = ["LocalMarks"]
@@ -84,8 +85,7 @@ def _append(file: str, extension: str, durable: bool) -> None:
         if durable:
             os.fsync(descriptor.fileno())
     if durable:
-        with opened(os.path.dirname(file), os.O_RDONLY | os.O_DIRECTORY) as folder:
-            os.fsync(folder.fileno())
+        fsync(os.path.dirname(file))
 
 
 def _rewrite(file: str, extensions: list[str]) -> None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-from autostore.errors import CorruptDataError, StorageError, UntrustedDataError
+from autostore.errors import CorruptDataError, StorageError, UnknownTypeError, UntrustedDataError
 from autostore.guard.foreign import let_pass
 from autostore.handlers.envelope import check_version
 from autostore.handlers.json import parse_json
@@ -121,7 +121,7 @@ class Decoder:
     def _class(self, name: Any) -> type | None:
         try:
             return find_class(typed(name, str), may_import=self._may_import, known=self._known)
-        except (UntrustedDataError, CorruptDataError):
+        except (UntrustedDataError, UnknownTypeError, CorruptDataError):
             if self._lenient:
                 return None
             raise

@@ -16,7 +16,7 @@ from autostore.handlers.plain import SURROGATE, judge
 from autostore.handlers.typed.objects import fields_of
 from autostore.handlers.typed.path import where
 from autostore.handlers.typed.table import ENCODERS, FACTORIES
-from autostore.handlers.typed.tag import refuse, text_tree
+from autostore.handlers.typed.tag import UndescribedError, refuse, text_tree
 from autostore.handlers.typed.walk import MOST_LEVELS, Asking, Member, Walk, Way
 from autostore.handlers.validated import data_of
 
@@ -24,6 +24,8 @@ __all__ = ["INLINE_BYTES", "Encoded", "encode"]
 
 INLINE_BYTES = 64 * 1024
 """Longer bytes have a file of their own, which only a bundle can hold."""
+
+DESCRIBE = "make it a dataclass, or register a handler"
 
 _LARGE = 64
 _LIBRARIES = frozenset(("numpy", "polars", "pandas", "pyarrow", "scipy", "torch", "PIL"))
@@ -42,7 +44,10 @@ def encode(value: Any, member: Member | None = None) -> Encoded:
     try:
         return Encoded(walk.run(value, 0), walk.deepest)
     except UnsupportedFormatError as error:
-        raise UnsupportedFormatError(f"{where(walk.path)} {str(error).removesuffix('.')}.") from error
+        named = type(error)(f"{where(walk.path)} {str(error).removesuffix('.')}.")
+        if isinstance(error, UndescribedError) and isinstance(named, UndescribedError):
+            named.kind = error.kind
+        raise named from error
 
 
 def _way(walk: Walk, kind: type) -> Way:
@@ -57,11 +62,12 @@ def _ways(walk: Walk, kind: type) -> Way:
         return way
     if is_described(kind):
         return _object
-    library = kind.__module__.partition(".")[0]
-    reason = "says not what it is made of: make it a dataclass, or register a handler"
-    if walk.member is None and library in _LIBRARIES:
-        reason = "has a file of its own: use .bundle.zip"
-    return refuse(f"is of the class {kind.__module__}.{kind.__qualname__}, which {reason}")
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    if walk.member is None and kind.__module__.partition(".")[0] in _LIBRARIES:
+        return refuse(f"is of the class {name}, which has a file of its own: use .bundle.zip")
+    undescribed = UndescribedError(f"is of the class {name}, which says not what it is made of: {DESCRIBE}")
+    undescribed.kind = kind
+    raise undescribed
 
 
 def _own_file(walk: Walk, value: Any, depth: int) -> Asking:

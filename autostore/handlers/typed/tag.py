@@ -17,6 +17,7 @@ __all__ = [
     "PLAIN",
     "MalformedError",
     "Tag",
+    "UndescribedError",
     "array",
     "float_tree",
     "int_tree",
@@ -30,6 +31,12 @@ __all__ = [
 
 class MalformedError(Exception):
     """A payload that its tag never writes; says what is wrong, and the reader says where."""
+
+
+class UndescribedError(UnsupportedFormatError):
+    """A value of a class that says not what it is made of; `kind` is the class."""
+
+    kind: type | None = None
 
 
 class Tag(NamedTuple):

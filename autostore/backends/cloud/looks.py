@@ -1,0 +1,40 @@
+"""What was seen of each object, and when: saves asking again for what an answer told a moment ago."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+from autostore.backend import FileMetadata
+
+__all__ = ["JUST_NOW", "Look", "Looks"]
+
+MOST = 4096
+JUST_NOW = 1.0
+"""Seconds for which another look would tell hardly more than the last one."""
+
+
+class Look(NamedTuple):
+    """What was seen of an object, and when (monotonic, seconds)."""
+
+    etag: str
+    size: int
+    time: float
+
+
+class Looks:
+    """The last look at each path, of the latest few thousand."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, Look] = {}
+
+    def last(self, path: str) -> Look | None:
+        """The last look at a path; None where there was none, or it is forgotten."""
+        return self._seen.get(path)
+
+    def noted(self, found: FileMetadata) -> FileMetadata:
+        """The same, kept in mind."""
+        if len(self._seen) >= MOST:
+            self._seen.clear()
+        self._seen[found.path] = Look(found.etag, found.size, time.monotonic())
+        return found
