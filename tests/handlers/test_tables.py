@@ -5,6 +5,7 @@ import csv
 import datetime as dt
 import decimal
 import gc
+import gzip
 import json
 import os
 import pickle
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -811,6 +813,20 @@ def test_csv_of_other_programs_is_read_by_its_delimiter(tmp_path: Path, content:
     assert store["e"].columns == columns
     assert store["e"].row(0)[0] in (1, "a;b")
     assert store.read("e", as_type=pl.LazyFrame).collect().equals(store["e"])
+
+
+def test_packed_csv_is_judged_by_what_is_in_it(tmp_path: Path) -> None:
+    """Polars unpacks it unasked, also where text only begins like a packed file."""
+    store = AutoStore(tmp_path)
+    for content in (gzip.compress(b"a;b\n1;2\n"), zlib.compress(b"a,b\n1,2\n")):
+        (tmp_path / "p.csv").write_bytes(content)
+        assert store["p"].rows() == [(1, 2)]
+    for content in (gzip.compress("é,b\n1,2\n".encode("latin-1")), b"x^2,b\n1,2\n", b"x^,b\n1,2\n"):
+        (tmp_path / "p.csv").write_bytes(content)
+        with pytest.raises(CorruptDataError, match=r"not UTF-8|first name in quotes"):
+            store["p"]
+    store["q.csv"] = pl.DataFrame({"x^2": [1]})
+    assert store["q"].columns == ["x^2"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How large a Parquet file unfolds, from its footer alone: before a page is read, by pyarrow or without a library.
+"""How large a Parquet file unfolds, from its footer alone: before a page is read, and without a library.
 
 The footer is Thrift in its compact protocol: https://parquet.apache.org/docs/file-format/metadata/,
 https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md.
@@ -6,7 +6,6 @@ https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.m
 
 from __future__ import annotations
 
-import contextlib
 import os
 import struct
 import sys
@@ -53,10 +52,10 @@ def _memory(chunk: Chunk) -> int:
 
 def chunks(stream: BinaryIO) -> Iterator[Chunk]:
     """Every column of every row group."""
-    if sys.modules.get("pyarrow.parquet") is not None:
-        with contextlib.suppress(sys.modules["pyarrow"].ArrowNotImplementedError):  # types that only others know
-            yield from _by_pyarrow(sys.modules["pyarrow.parquet"].read_metadata(stream))
-            return
+    footer = _by_pyarrow(stream)
+    if footer is not None:
+        yield from _of_pyarrow(footer)
+        return
     size = os.fstat(stream.fileno()).st_size
     stream.seek(max(0, size - 8))
     tail = stream.read(8)
@@ -73,7 +72,16 @@ def chunks(stream: BinaryIO) -> Iterator[Chunk]:
 _TYPES = ("BOOLEAN", "INT32", "INT64", "INT96", "FLOAT", "DOUBLE", "BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY")
 
 
-def _by_pyarrow(footer: Any) -> Iterator[Chunk]:
+def _by_pyarrow(stream: BinaryIO) -> Any:
+    """The footer, where the library is loaded and knows the types in it: it opens no file with Int128."""
+    library: Any = sys.modules.get("pyarrow.parquet")
+    try:
+        return None if library is None else library.read_metadata(stream)
+    except NotImplementedError:
+        return None
+
+
+def _of_pyarrow(footer: Any) -> Iterator[Chunk]:
     for number in range(footer.num_row_groups):
         group = footer.row_group(number)
         for at in range(group.num_columns):

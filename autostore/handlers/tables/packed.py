@@ -7,7 +7,7 @@ import os
 import zlib
 from typing import BinaryIO
 
-from autostore.errors import UnsupportedFormatError
+from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
 
 __all__ = ["check_size", "unpacked"]
@@ -17,6 +17,8 @@ _CELL_BYTES = 8
 _PACKED = {b"\x1f\x8b": 31, b"\x78\x01": 15, b"\x78\x5e": 15, b"\x78\x9c": 15, b"\x78\xda": 15}
 """How gzip and zlib begin, and what zlib calls them."""
 
+# Text may begin so, too ("x^2,y"), and Polars would take it for packed.
+_NOT_PACKED = "The CSV begins like a packed file, and is none, or was cut. If it is text, put its first name in quotes"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
@@ -29,9 +31,16 @@ def unpacked(stream: BinaryIO, ceiling: Ceiling) -> BinaryIO:
     stream.seek(0)
     if head[:2] not in _PACKED:
         return stream
-    _check_unpacked(stream, _PACKED[head[:2]], ceiling)
-    stream.seek(0)
-    return io.BytesIO(zlib.decompressobj(_PACKED[head[:2]]).decompress(stream.read()))
+    try:
+        _check_unpacked(stream, _PACKED[head[:2]], ceiling)
+        stream.seek(0)
+        unpacker = zlib.decompressobj(_PACKED[head[:2]])
+        content = unpacker.decompress(stream.read())
+    except zlib.error as error:
+        raise CorruptDataError(f"{_NOT_PACKED}: {error}") from error
+    if not unpacker.eof:
+        raise CorruptDataError(_NOT_PACKED)
+    return io.BytesIO(content)
 
 
 def check_size(stream: BinaryIO, columns: int, ceiling: Ceiling) -> None:
