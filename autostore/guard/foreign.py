@@ -33,12 +33,18 @@ def users_own(error: BaseException, handled: BaseException | None = None) -> Bas
     found: BaseException | None = error
     while found is not None and found is not handled and id(found) not in seen:
         if _is_users(found):
-            return found
+            return _unwrapped(found)
         if isinstance(found, StorageError):
             return None  # one of us said what it means
         seen.add(id(found))
         found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
     return None
+
+
+def _unwrapped(error: BaseException) -> BaseException:
+    """The exception as it was raised: Python 3.11 makes one anew that passes through a codec, with other words."""
+    cause = error.__cause__
+    return cause if cause is not None and type(cause) is type(error) and " codec failed (" in str(error) else error
 
 
 def let_pass(error: BaseException, handled: BaseException | None = None) -> None:

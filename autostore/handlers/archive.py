@@ -6,13 +6,14 @@ the extra field 0xD935, which Android's zipalign uses too. What is read is check
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import struct
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 from autostore.errors import CorruptDataError
 from autostore.guard.ceiling import Ceiling
@@ -53,7 +54,7 @@ def _put(archive: zipfile.ZipFile, file: BinaryIO, name: str, content: BinaryIO,
 class CheckedArchive:
     """An open archive of which single members are read; its claims are checked first."""
 
-    def __init__(self, file: BinaryIO, ceiling: Ceiling) -> None:
+    def __init__(self, file: io.BufferedReader, ceiling: Ceiling) -> None:
         self._file = file
         self._archive = zipfile.ZipFile(file)
         self.size = os.fstat(file.fileno()).st_size
@@ -71,7 +72,7 @@ class CheckedArchive:
         with self._archive.open(self._info(name)) as source, open(target, "xb") as file:
             shutil.copyfileobj(source, file, _CHUNK)
 
-    def seek(self, name: str) -> tuple[IO[bytes], int] | None:
+    def seek(self, name: str) -> tuple[io.BufferedReader, int] | None:
         """The archive's own file, standing where a stored member begins, and where it ends; None if it is packed."""
         info = self._info(name)
         if info.compress_type != zipfile.ZIP_STORED:

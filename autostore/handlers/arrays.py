@@ -5,7 +5,7 @@ Both formats are https://numpy.org/doc/stable/reference/generated/numpy.lib.form
 
 from __future__ import annotations
 
-import errno
+import io
 import math
 import os
 import zipfile
@@ -63,17 +63,21 @@ class NpyHandler(DataHandler):
         """Write the array; objects and dtypes that the header cannot name are refused."""
         check_dtype(data)
         with failing_disk_is_an_os_error(file_path), open(file_path, "wb") as file:
-            require("numpy").lib.format.write_array(file, data, allow_pickle=False)
-            # NumPy moves on to where the array ends even where its last flush failed, and says nothing.
-            if os.fstat(file.fileno()).st_size != file.tell():
-                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            require("numpy").lib.format.write_array(_Stream(file), data, allow_pickle=False)
 
     def preview(self, data: Any) -> Preview:
         """Shape, dtype and range."""
         return arrays.array(data)
 
 
-def read_array(file: IO[bytes], end: int, *, may_map: bool = True) -> Any:
+class _Stream:
+    """A file of which NumPy sees no more than `write`: its own writing hides short writes, and what a signal raises."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.write = file.write
+
+
+def read_array(file: io.BufferedReader, end: int, *, may_map: bool = True) -> Any:
     """The array that begins where `file` stands and must not go beyond `end`; a large one is mapped where it may be."""
     begin = file.tell()
     shape, fortran, dtype = _read_header(file)
@@ -87,9 +91,11 @@ def read_array(file: IO[bytes], end: int, *, may_map: bool = True) -> Any:
         mapped = np.memmap(file, dtype=dtype, mode="c", offset=offset, shape=shape, order=order)
         return mapped.view(np.ndarray)
     if dtype.names is None and dtype.itemsize and min(shape, default=0) >= 0:
-        flat = np.fromfile(file, dtype=dtype, count=math.prod(shape))
-        if len(flat) != math.prod(shape):  # shortened while it was read
-            raise CorruptDataError(f"The array needs {nbytes} bytes, and the file ended after {flat.nbytes}.")
+        flat = np.empty(math.prod(shape), dtype)
+        # Not `np.fromfile`, which hides what a signal handler raises meanwhile.
+        read = file.readinto(flat.view(np.uint8)) if nbytes else 0
+        if read != nbytes:  # shortened while it was read
+            raise CorruptDataError(f"The array needs {nbytes} bytes, and the file ended after {read}.")
         return flat.reshape(shape, order=order)
     file.seek(begin)  # NumPy's own reading also decodes UTF-8 in the names of fields, and refuses what is odd
     return np.lib.format.read_array(file, allow_pickle=False, max_header_size=MAX_HEADER)

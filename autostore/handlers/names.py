@@ -203,9 +203,22 @@ def _import(type_name: str, may_import: bool) -> type:
                 f"The file names {type_name}, which cannot be imported: {error}. {remedy}"
             ) from error
     found = _lookup(type_name)
-    if found is None:
-        raise UnknownTypeError(f"{module} has no class {qualname} (renamed or moved?). {remedy}")
-    return found
+    if found is not None:
+        return found
+    if _is_there(module, qualname):
+        raise UntrustedDataError(f"The file names {type_name}, which is no class of values.")
+    raise UnknownTypeError(f"{module} has no class {qualname} (renamed or moved?). {remedy}")
+
+
+def _is_there(module: str, qualname: str) -> bool:
+    """Whether the name leads to anything, so that nobody moved it; asked as `_lookup` does, without running code."""
+    found: Any = sys.modules.get(module)
+    for part in qualname.split("."):
+        names = getattr(found, "__dict__", {})
+        if part not in names:
+            return False
+        found = names[part]
+    return True
 
 
 def _lookup(type_name: str) -> type | None:

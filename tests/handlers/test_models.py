@@ -189,7 +189,7 @@ def test_what_is_no_model_is_never_made(tmp_path: Path, handler: Any, type_name:
 def test_functions_are_not_classes(tmp_path: Path, type_name: str) -> None:
     """A name that leads to a function leads nowhere."""
     file = lay(tmp_path / "f", {"$autostore": 1, "type": type_name, "data": {}})
-    with pytest.raises(UnknownTypeError, match="no class"):
+    with pytest.raises(UntrustedDataError, match="no class"):
         PydanticHandler(TRUSTING).read_from_file(file, MODEL)
 
 

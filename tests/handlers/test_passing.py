@@ -208,6 +208,8 @@ def values() -> dict[str, Any]:
     }  # fmt: skip
 
 
+# A signal may come between a file's opening and its `with`: the file closes when it is dropped, and Python says so.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.timeout(scaled(120, 3600))
 @pytest.mark.parametrize("limit", [TimeLimit, TimeoutError])
 def test_time_limits(store: AutoStore, folder: Path, limit: type[Exception]) -> None:
