@@ -180,8 +180,10 @@ def _remove(name: str) -> None:
 
 def _remove_dropped() -> None:
     """Remove folders that nobody refers to and whose removal was interrupted."""
-    for name, room in list(_rooms.items()):
-        if room() is None:
+    # By names: making pairs could start the garbage collector, which drops rooms while they are listed.
+    for name in list(_rooms):
+        room = _rooms.get(name)
+        if room is not None and room() is None:
             _remove(name)
 
 
@@ -204,8 +206,9 @@ def _at_exit_of_children() -> None:
 
 
 def _forget_inherited() -> None:
-    for inherited in list(_rooms.values()):
-        room = inherited()
+    for name in list(_rooms):
+        inherited = _rooms.get(name)
+        room = inherited() if inherited is not None else None
         if room is not None:
             room.let_go()
     _rooms.clear()  # the parent's to remove

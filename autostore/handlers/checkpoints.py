@@ -97,8 +97,10 @@ def _cut_shared(group: dict[int, Any]) -> dict[int, Any]:
     start = min(first for first, _ in spans) // ALIGNMENT * ALIGNMENT
     stop = max(last for _, last in spans)
     storage = next(iter(group.values())).untyped_storage()
-    if stop - start >= storage.nbytes() or stop <= start:
+    if stop - start >= storage.nbytes():
         return {}
+    if stop <= start:  # all of them are empty
+        return {key: _like(tensor, tensor.detach().clone()) for key, tensor in group.items()}
     window = torch.empty(0, dtype=torch.uint8, device=storage.device).set_(storage, start, (stop - start,), (1,))
     cut = window.clone().untyped_storage()
     return {key: _like(tensor, _placed(tensor, cut, start)) for key, tensor in group.items()}

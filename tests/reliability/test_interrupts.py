@@ -63,6 +63,10 @@ def expect_right(store, folders, before):
     assert leftovers(*{folder for folder in folders if folder.exists()}) == []
 
 
+# What an interrupt leaves open between `open` and its `with` closes when it is dropped, and Python says so.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+
+
 @pytest.fixture
 def no_collector():
     """What is right must not wait for the collector."""

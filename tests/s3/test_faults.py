@@ -68,7 +68,12 @@ def test_random_faults_give_right_answers_or_typed_errors(s3_server, proxy, open
 
 
 def test_conditions_over_a_bad_line_never_let_two_win(s3_server, proxy, open_backend):
-    """Over a line that loses answers, of 4 creators at most one is told that it won, and its bytes are there."""
+    """Over a line that loses answers, of 4 creators at most one is told that it won, and its bytes are there.
+
+    Not on moto, which checks a condition and then writes, so that on a busy machine two may pass.
+    """
+    if not s3_server.really_s3:
+        pytest.skip("moto's conditions let rivals pass")
     bucket = s3_server.make_bucket()
     clients = [open_backend(s3_server, bucket=bucket, endpoint_url=proxy.endpoint, timeout=5) for _ in range(4)]
     dice = random.Random(1)
