@@ -13,7 +13,7 @@ from autostore import AutoStore, LocalFileConfig, StorageConfig, StorageError, e
 from autostore.s3 import S3StorageConfig
 from tests.almost_s3 import AlmostS3, Answer
 
-CLASSES = {getattr(errors, name) for name in errors.__all__ if name[0].isupper()}
+CLASSES = {getattr(errors, name) for name in errors.__all__ if name[0].isupper()} - {errors.PickledWarning}
 DESTROYS = re.compile(r"\b(delete|remove|restore|overwrite|replace|discard|wipe|drop)\b", re.IGNORECASE)
 
 
@@ -81,7 +81,7 @@ def full(folder):
     AutoStore(folder)["k"] = Full()
 
 
-BOM, NAN, WIDE = b'\xef\xbb\xbf{"a": 1}', b'{"a": NaN}', b'{"a": ' + b"9" * 5000 + b"}"
+UTF_16, NAN, WIDE = '{"a": 1}'.encode("utf-16"), b'{"a": NaN}', b'{"a": ' + b"9" * 5000 + b"}"
 CASES = {
     "not found": (errors.StorageFileNotFoundError, "keys()", lambda d: AutoStore(d)["k"]),
     "read-only": (
@@ -107,7 +107,7 @@ CASES = {
         AutoStore(d).write("k", 1), AutoStore(d).write("k", 2, if_absent=True)]),
     "changed": (errors.PreconditionFailedError, "Read it", lambda d: [
         AutoStore(d).write("k", 1), AutoStore(d).write("k", 2, if_etag="x")]),
-    "BOM": (errors.CorruptDataError, "as_type=bytes", lambda d: laid(d, "k.json", BOM)["k"]),
+    "encoding": (errors.CorruptDataError, "UTF-8", lambda d: laid(d, "k.json", UTF_16)["k"]),
     "NaN": (errors.CorruptDataError, "as_type=bytes", lambda d: laid(d, "k.json", NAN)["k"]),
     "wide": (errors.CorruptDataError, "as_type=bytes", lambda d: laid(d, "k.json", WIDE)["k"]),
     "cut": (errors.CorruptDataError, "as_type=bytes", lambda d: laid(d, "k.npz", b"PK\3\4")["k"]),

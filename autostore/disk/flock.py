@@ -37,12 +37,17 @@ _taken: weakref.WeakValueDictionary[tuple[int, str], FolderLock] = weakref.WeakV
 
 def _drop_inherited() -> None:
     # A forked child shares the locks of its parent, and would keep them after the parent died.
-    for lock in list(_taken.values()):
+    for lock in _all_taken():
         lock.close()
     _taken.clear()
 
 
 os.register_at_fork(after_in_child=_drop_inherited)
+
+
+def _all_taken() -> list[FolderLock]:
+    # By references, which are listed in one step: other threads take locks meanwhile.
+    return [lock for lock in (reference() for reference in _taken.valuerefs()) if lock is not None]
 
 
 def holds(folder: str) -> bool:
@@ -200,7 +205,7 @@ class FolderLock:
     def _take_abandoned(self, descriptor: Descriptor) -> bool:
         """Release what an interrupted call of this process has left locked."""
         folder = _identity(os.fstat(descriptor.fileno()))
-        abandoned = [lock for lock in list(_taken.values()) if lock.is_abandoned(folder)]
+        abandoned = [lock for lock in _all_taken() if lock.is_abandoned(folder)]
         for lock in abandoned:
             lock.close()
         return bool(abandoned)
