@@ -167,7 +167,7 @@ class AutoStore(DictInterface):
     def copy(self, source: str, target: str) -> FileMetadata:
         """Copy an object without reading it; onto itself nothing happens.
 
-        On S3 1 request for the copy, which moves no bytes here, after 1 for each bare key.
+        On S3 1 request for the copy, which moves no bytes here, after 1 for the source and 1 for a bare target.
         """
         return self._publisher.copy(self._key(source), self._writable(target))
 
@@ -215,7 +215,7 @@ class AutoStore(DictInterface):
             self._backend.sweep()
 
     def close(self) -> None:
-        """Remove temporary files and drop connections; the next use opens them again."""
+        """Remove temporary files and drop connections; the next use opens them again. 1 LIST where parts were sent."""
         self._backend.close()
 
     cleanup = close

@@ -23,7 +23,7 @@ from autostore.handlers.typed.handler import TypedHandler
 from autostore.handlers.yaml import YAMLHandler
 from autostore.media import add_types
 
-__all__ = ["builtin_handlers", "introduce"]
+__all__ = ["builtin_handlers", "introduce", "within"]
 
 
 def introduce(handler: DataHandler | type[DataHandler]) -> None:
@@ -57,10 +57,11 @@ def builtin_handlers(config: StorageConfig, handlers: Handlers | None = None) ->
         BundleHandler(config, handlers or (lambda: sorted(own, key=lambda handler: -handler.priority))),
         PickleHandler(config),
     ]
-    return _within(config, own)
+    return within(config, own)
 
 
-def _within(config: StorageConfig, handlers: list[DataHandler]) -> list[DataHandler]:
+def within(config: StorageConfig, handlers: list[DataHandler]) -> list[DataHandler]:
+    """The same handlers, bound to the settings that concern every format."""
     ceiling = Ceiling(config.max_read_bytes)
     for handler in handlers:
         handler.ceiling = ceiling

@@ -16,7 +16,7 @@ from autostore.config import StorageConfig
 from autostore.disk.scratch import ScratchFiles
 from autostore.errors import InvalidConfigError, StorageError, UnsupportedFormatError, compose
 from autostore.handler import DataHandler
-from autostore.handlers import builtin_handlers, introduce
+from autostore.handlers import builtin_handlers, introduce, within
 from autostore.handlers.binary import BytesHandler
 from autostore.handlers.pickled import warn_of_pickle
 from autostore.handlers.pickles import PickleHandler
@@ -43,7 +43,7 @@ class HandlerRegistry:
         self._own_extensions = frozenset(extension for handler in own for extension in handler.extensions)
         self._handlers: tuple[DataHandler, ...] = ()
         self._changes: list[DataHandler | type[DataHandler]] = []
-        plugins = [plugin() for plugin in _plugins()]
+        plugins = within(config, [plugin() for plugin in _plugins()])
         for handler in plugins:
             introduce(handler)
         self._set(own + plugins)

@@ -116,7 +116,10 @@ class DictInterface(ABC):
     @overload
     def pop(self, key: str, default: Default, *, as_type: type[Object]) -> Object | Default: ...
     def pop(self, key: str, default: Any = _MISSING, *, as_type: Any = None) -> Any:
-        """Remove the key and return exactly what was removed; what cannot be read `as_type` stays."""
+        """Remove the key and return exactly what was removed; what cannot be read `as_type` stays.
+
+        Costs a read, a look for the file and a DELETE.
+        """
         try:
             return self._take(key, as_type)
         except StorageFileNotFoundError:
@@ -131,7 +134,8 @@ class DictInterface(ABC):
     def setdefault(self, key: str, default: Any = None, *, as_type: Any = None) -> Any:
         """The object; where nothing is stored, `default` is written first, by one writer at most.
 
-        `as_type`: see `read`; a `default` that was written is returned as it is.
+        `as_type`: see `read`; a `default` that was written is returned as it is. Costs a read, and where
+        nothing is stored a conditional write.
         """
         try:
             return self.read(key, as_type=as_type)
@@ -144,7 +148,7 @@ class DictInterface(ABC):
         return default
 
     def update(self, other: Mapping[str, Any] | Iterable[tuple[str, Any]] = (), /, **objects: Any) -> None:
-        """Write many objects, several at a time; on a failure those already written stay."""
+        """Write many objects, `max_concurrency` at a time, each as `write`; on a failure those already written stay."""
         pairs = dict(other, **objects)
         for _ in in_order(lambda key: self.write(key, pairs[key]), pairs, self._width):
             pass
