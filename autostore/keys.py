@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from autostore.errors import InvalidKeyError, compose
 from autostore.guard.secrecy import holds_secret, redacted
@@ -38,8 +39,7 @@ class ParsedUri:
     rest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """A checked key, parsed once.
 
     Attributes:

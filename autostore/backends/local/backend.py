@@ -20,15 +20,15 @@ from autostore.backend import FileMetadata, StorageBackend, changed, exists_alre
 from autostore.backends.local import files
 from autostore.backends.local.marks import LocalMarks
 from autostore.backends.local.names import FolderNames
-from autostore.backends.local.root import inside
+from autostore.backends.local.root import found_inside, inside
 from autostore.backends.local.times import Times
+from autostore.backends.local.translated import Translated
 from autostore.config import LocalFileConfig, StorageConfig
 from autostore.disk.locks import FolderLocks
 from autostore.disk.scratch import Scratch
 from autostore.disk.sync import fsync
-from autostore.errors import InvalidKeyError, PreconditionFailedError, StorageError, compose, from_os_error
-from autostore.guard.foreign import let_pass
-from autostore.keys import RESERVED, ParsedUri, can_be_key, where
+from autostore.errors import InvalidKeyError, PreconditionFailedError, compose
+from autostore.keys import RESERVED, ParsedUri, can_be_key
 from autostore.mark import Mark
 
 __all__ = ["LocalFileBackend"]
@@ -68,9 +68,11 @@ class LocalFileBackend(StorageBackend):
 
     def local_file(self, path: str) -> Path:
         """The file itself: no copy; a reader that holds it open keeps these bytes."""
-        name = self._inside(path)
-        with self._translated(path):
-            self._refuse_pipes(files.status(name), path)
+        name, status = found_inside(self._root, path, self.uri)
+        if status is None:
+            with self._translated(path):
+                status = files.status(name)
+        self._refuse_pipes(status, path)
         return Path(name)
 
     def download(self, path: str, file: Path, *, unless_etag: str | None = None) -> FileMetadata | None:
@@ -236,13 +238,5 @@ class LocalFileBackend(StorageBackend):
     def _inside(self, path: str, *, through_last: bool = True) -> str:
         return inside(self._root, path, self.uri, through_last=through_last)
 
-    @contextlib.contextmanager
-    def _translated(self, path: str) -> Iterator[None]:
-        """The one place where the operating system's errors become this library's."""
-        try:
-            yield
-        except StorageError:
-            raise
-        except OSError as error:
-            let_pass(error)
-            raise from_os_error(error, where(path, self.uri)) from error
+    def _translated(self, path: str) -> Translated:
+        return Translated(path, self.uri)

@@ -7,7 +7,7 @@ import stat
 
 from autostore.errors import InvalidKeyError, compose
 
-__all__ = ["inside"]
+__all__ = ["found_inside", "inside"]
 
 
 def inside(root: str, path: str, uri: str, *, through_last: bool = True) -> str:
@@ -15,19 +15,30 @@ def inside(root: str, path: str, uri: str, *, through_last: bool = True) -> str:
 
     A folder has one name, whatever links lead to it, so that its lock has one too.
     """
-    name, through_links = root, False
     segments = path.split("/")
-    for segment in segments if through_last else segments[:-1]:
+    return _followed(root, path, uri, segments if through_last else segments[:-1])[0]
+
+
+def found_inside(root: str, path: str, uri: str) -> tuple[str, os.stat_result | None]:
+    """The same, and what is there, for the price of one look; None where that is nothing, or a link leads to it."""
+    return _followed(root, path, uri, path.split("/"))
+
+
+def _followed(root: str, path: str, uri: str, segments: list[str]) -> tuple[str, os.stat_result | None]:
+    name, through_links, status = root, False, None
+    for segment in segments:
         name = f"{name}/{segment}"
         try:
-            linked = stat.S_ISLNK(os.lstat(name).st_mode)
+            status = os.lstat(name)
         except OSError:
+            status = None
             break  # nothing there, so nothing that could lead out
+        linked = stat.S_ISLNK(status.st_mode)
         through_links |= linked
         if linked and not f"{os.path.realpath(name)}/".startswith(f"{root}/"):
             remedy = "Replace the link by a copy."
             raise InvalidKeyError(compose("A link leads out of the store", key=path, uri=uri, remedy=remedy))
     if through_links:
         folder, _, last = f"{root}/{path}".rpartition("/")
-        return f"{os.path.realpath(folder)}/{last}"
-    return f"{root}/{path}"
+        return f"{os.path.realpath(folder)}/{last}", None
+    return f"{root}/{path}", status

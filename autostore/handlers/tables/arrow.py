@@ -15,7 +15,9 @@ from typing import Any
 
 from autostore.equality import same
 from autostore.errors import UnsupportedFormatError
+from autostore.guard.ceiling import Ceiling
 from autostore.guard.foreign import let_pass
+from autostore.handlers.tables.footer import unfolded_by
 from autostore.handlers.tables.mark import MARK, TableMark, mark_text
 from autostore.optional import require
 
@@ -24,10 +26,13 @@ __all__ = ["read_table", "refused_by_arrow", "write_marked", "write_table"]
 _SCHEMA = b"ARROW:schema"
 
 
-def read_table(stream: Any, mark: TableMark) -> Any:
+def read_table(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) -> Any:
     """The table, without our mark; a file that was not written from Arrow or pandas as pyarrow itself reads it."""
     with require("pyarrow.parquet").ParquetFile(stream) as parquet:
-        table, footer = parquet.read(), parquet.metadata
+        footer = parquet.metadata
+        if ceiling is not None:
+            ceiling.check(unfolded_by(footer), "The table")
+        table = parquet.read()
     metadata = dict(table.schema.metadata or {})
     ours = metadata.pop(MARK.encode(), None) is not None
     if not table.num_columns:

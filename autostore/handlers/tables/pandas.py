@@ -7,6 +7,7 @@ from typing import Any
 
 from autostore.equality import same
 from autostore.errors import UnsupportedFormatError
+from autostore.guard.ceiling import Ceiling
 from autostore.guard.foreign import let_pass
 from autostore.handlers.json import check_json
 from autostore.handlers.tables.arrow import read_table, refused_by_arrow, write_marked
@@ -20,10 +21,10 @@ _UNNAMED = "values"
 """The column of a Series whose name is no text, as a column needs one."""
 
 
-def read_frame(stream: Any, mark: TableMark) -> Any:
+def read_frame(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) -> Any:
     """The frame with its index, and the index's frequency."""
     require("pandas")
-    frame = read_table(stream, mark).to_pandas()
+    frame = read_table(stream, mark, ceiling).to_pandas()
     if "freq" in mark:
         try:
             frame.index.freq = mark["freq"]
@@ -35,9 +36,9 @@ def read_frame(stream: Any, mark: TableMark) -> Any:
     return frame
 
 
-def read_series(stream: Any, mark: TableMark) -> Any:
+def read_series(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) -> Any:
     """The only column, or that which was written as a Series."""
-    frame = read_frame(stream, mark)
+    frame = read_frame(stream, mark, ceiling)
     if frame.shape[1] != 1:
         raise not_one_column(frame.shape[1], "pandas.DataFrame")
     series = frame.iloc[:, 0]

@@ -78,16 +78,14 @@ def _read(file: Path, kind: str | None, ceiling: Ceiling) -> Any:
         with panics_are_errors():
             mark = read_mark(stream)
             kind = kind or str(mark["type"])
-            if kind != "polars.LazyFrame":  # that takes nothing until it is collected
-                ceiling.check(unfolded(stream), "The table")
         try:
             with panics_are_errors():
-                return _READERS[kind](stream, mark)
+                return _READERS[kind](stream, mark, ceiling)
         except (MemoryError, MissingDependencyError, UnsupportedFormatError):
             raise
         except Exception as error:
             let_pass(error)
-            other = _other_reader(kind, stream)
+            other = _other_reader(kind, stream, ceiling)
             if other is None:
                 raise
             library = kind.partition(".")[0].replace("pandas", "pyarrow")
@@ -96,13 +94,14 @@ def _read(file: Path, kind: str | None, ceiling: Ceiling) -> Any:
             ) from error
 
 
-def _other_reader(kind: str, stream: Any) -> str | None:
+def _other_reader(kind: str, stream: Any, ceiling: Ceiling) -> str | None:
     """Which other kind does read this file; it is read to its end, so that no damaged file is called whole."""
     by_polars = not kind.startswith("polars.")
     try:
         stream.seek(0)
         if by_polars:
             with panics_are_errors():
+                ceiling.check(unfolded(stream), "The table")
                 require("polars").read_parquet(stream)
         else:
             for _ in require("pyarrow.parquet").ParquetFile(stream).iter_batches():
@@ -113,7 +112,7 @@ def _other_reader(kind: str, stream: Any) -> str | None:
     return "polars.DataFrame" if by_polars else "pyarrow.Table"
 
 
-_READERS: dict[str, Callable[[Any, TableMark], Any]] = {
+_READERS: dict[str, Callable[[Any, TableMark, Ceiling], Any]] = {
     "polars.DataFrame": polars.read_frame,
     "polars.LazyFrame": polars.read_lazy,
     "polars.Series": polars.read_series,

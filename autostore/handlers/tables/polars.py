@@ -7,6 +7,8 @@ from typing import Any
 
 from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.errors import CorruptDataError, UnsupportedFormatError
+from autostore.guard.ceiling import Ceiling
+from autostore.handlers.tables.footer import unfolded
 from autostore.handlers.tables.kinds import failed_query, not_one_column, panics_are_errors
 from autostore.handlers.tables.mark import MARK, TableMark, mark_text
 from autostore.optional import require
@@ -14,12 +16,13 @@ from autostore.optional import require
 __all__ = ["read_frame", "read_lazy", "read_series", "write_frame", "write_lazy", "write_series"]
 
 
-def read_frame(stream: Any, mark: TableMark) -> Any:
+def read_frame(stream: Any, mark: TableMark, ceiling: Ceiling) -> Any:
     """The whole table."""
+    ceiling.check(unfolded(stream), "The table")
     return _scan(stream, mark).collect()
 
 
-def read_lazy(stream: Any, mark: TableMark) -> Any:
+def read_lazy(stream: Any, mark: TableMark, ceiling: Ceiling) -> Any:  # noqa: ARG001 - takes nothing until it is collected
     """A frame that scans the open file."""
     frame = _scan(stream, mark)
     require("polars").DataFrame(schema=frame.collect_schema())  # refuses at once what collecting would refuse later
@@ -31,14 +34,15 @@ def _scan(stream: Any, mark: TableMark) -> Any:
     # the frame outlives the path and this handle.
     pl = require("polars")
     frame = pl.scan_parquet(stream)
-    if not len(frame.collect_schema()) and mark.get("rows"):  # a table of Arrow, which writes no such count
+    # A table of Arrow without columns, which writes no such count. A schema costs as much as a small table's rows.
+    if mark.get("rows") and not len(frame.collect_schema()):
         return pl.DataFrame(height=mark["rows"]).lazy()
     return frame
 
 
-def read_series(stream: Any, mark: TableMark) -> Any:
+def read_series(stream: Any, mark: TableMark, ceiling: Ceiling) -> Any:
     """The only column, or that which was written as a Series."""
-    frame = read_frame(stream, mark)
+    frame = read_frame(stream, mark, ceiling)
     if frame.width != 1 and mark["type"] != "pandas.Series":
         raise not_one_column(frame.width, "polars.DataFrame")
     name = mark.get("name", frame.columns[0])
