@@ -24,7 +24,7 @@ ui: .venv/demo-$(TORCH)
 	AUTOSTORE_EXAMPLE_TORCH=$(TORCH) DAGSTER_HOME=$(CURDIR)/.dagster_home $(BIN)/dagster dev
 
 test: .venv/dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 soak: .venv/dev
 	rm -f .soak.jsonl
