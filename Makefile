@@ -2,7 +2,7 @@
 #   make demo          the example pipeline, end to end, into ./data   (TORCH=0: without PyTorch)
 #   make test          the tests                                      (ARGS="-k cache": some of them)
 #   make check         ruff, mypy, and pyright on what users write
-#   make soak          the proofs of reliability in full, about two hours; writes docs/reliability.md
+#   make soak          the proofs of reliability in full, hours; rows of docs/reliability.md     (ARGS="-k kills": some of them)
 #   make bench         the benchmarks into docs/benchmarks.md     (ARGS="--quick --only bulk": some, kept nowhere)
 #   make ui            the Dagster UI on the example project
 PYTHON ?= python3

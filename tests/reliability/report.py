@@ -1,4 +1,4 @@
-"""Writes the table of docs/reliability.md from what the proofs noted.
+"""Writes the table of docs/reliability.md from what the proofs noted: a row that ran anew replaces the one of its name.
 
 python -m tests.reliability.report RESULTS docs/reliability.md
 """
@@ -17,20 +17,30 @@ from typing import Any
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
 
+HEAD = ["| proof | what was done and seen | seconds | run |", "|---|---|---|---|"]
+
+
 def main(results: Path, page: Path) -> None:
-    """Replace what stands between the two marks of the page."""
-    lines = map(json.loads, results.read_text(encoding="utf-8").splitlines())
-    table = "\n".join(["| proof | what was done and seen | seconds |", "|---|---|---|", *sorted(map(row, lines))])
+    """Bring what stands between the two marks of the page up to date."""
     text = page.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
+    old, _, after = rest.partition(END)
+    rows = {name_of(line): line for line in old.splitlines() if line.startswith("| ") and line not in HEAD}
+    run = f"{dt.datetime.now(dt.UTC):%Y-%m-%d}, {commit()}"
+    rows |= {name_of(line): line for line in (row(json.loads(noted), run) for noted in results.open(encoding="utf-8"))}
+    table = "\n".join([*HEAD, *(rows[name] for name in sorted(rows))])
     page.write_text(f"{before}{BEGIN}\n{machine()}\n\n{table}\n{END}{after}", encoding="utf-8")
 
 
-def row(line: dict[str, Any]) -> str:
+def name_of(line: str) -> str:
+    """The proof that a row is of."""
+    return line.split(" | ")[0].removeprefix("| ")
+
+
+def row(line: dict[str, Any], run: str) -> str:
     """One proof."""
     facts = "; ".join(f"{name} {shown(value)}" for name, value in line["facts"].items())
-    return f"| {line['row']} | {facts} | {line['seconds']} |"
+    return f"| {line['row']} | {facts} | {line['seconds']} | {run} |"
 
 
 def shown(value: Any) -> str:
@@ -42,14 +52,18 @@ def shown(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def machine() -> str:
-    """When and where."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30
+def commit() -> str:
+    """What was tried."""
     command = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def machine() -> str:
+    """Where."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30
     return (
-        f"Run of {dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC, commit {commit}, Python {platform.python_version()}, "
-        f"{platform.system()} {platform.release()}, {platform.machine()}, {os.cpu_count()} cores, {memory} GiB."
+        f"Python {platform.python_version()}, {platform.system()} {platform.release()}, {platform.machine()}, "
+        f"{os.cpu_count()} cores, {memory} GiB. The date and commit of each run stand in its row."
     )
 
 
