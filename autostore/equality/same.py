@@ -69,9 +69,25 @@ def _compare(first: Any, second: Any, again: Again) -> bool:
         missing = object()
         pairs = ((getattr(first, name, missing), getattr(second, name, missing)) for name in names)
         return all(again(one, two) for one, two in pairs) and again(_state(first), _state(second))
-    if getattr(type(first), "__eq__", None) is not object.__eq__:
-        return bool(first == second)
-    return _same_reduced(first, second, again)
+    equal = _asked(first, second)
+    return _same_reduced(first, second, again) if equal is None else equal
+
+
+def _asked(first: Any, second: Any) -> bool | None:
+    """What the values' own `==` says; None where they have none, or it does not decide.
+
+    That of an expression or a Categorical gives no bool, and one that compares arrays in it cannot make one.
+    """
+    if getattr(type(first), "__eq__", None) is object.__eq__:
+        return None
+    try:
+        equal = first == second
+        return equal if type(equal) is bool else None
+    except Exception as error:
+        # What subclasses of these say is not about a comparison: a time limit's, for one.
+        if type(error) not in (ValueError, TypeError, NotImplementedError, RuntimeError):
+            raise
+        return None
 
 
 def _state(value: Any) -> Any:

@@ -15,6 +15,8 @@ def _same_tensor(first: Any, second: Any, _again: Again) -> bool:
     names = ("dtype", "shape", "layout", "device", "requires_grad")
     if any(getattr(first, name) != getattr(second, name) for name in names):
         return False
+    if first.is_meta:  # it has a shape, and no numbers
+        return bool(first.stride() == second.stride())
     torch = require("torch")
     first, second = first.detach().cpu(), second.detach().cpu()
     if first.layout != torch.strided or first.is_quantized:
@@ -28,7 +30,8 @@ def _same_tensor(first: Any, second: Any, _again: Again) -> bool:
     if not first.dtype.is_floating_point:
         return bool(torch.equal(first, second))
     if first.element_size() == 1:  # float8 types have hardly any operations
-        return bool(torch.equal(first.float().nan_to_num(), second.float().nan_to_num()))
+        bits, nan = first.view(torch.uint8) == second.view(torch.uint8), torch.isnan(first.float())
+        return bool((bits | (nan & torch.isnan(second.float()))).all())
     nan = torch.isnan(first)
     equal = (first == second) & (torch.signbit(first) == torch.signbit(second))
     return bool((equal | (nan & torch.isnan(second))).all())

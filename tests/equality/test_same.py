@@ -273,3 +273,56 @@ def test_depth_is_no_limit() -> None:
 def test_a_pickled_copy_is_the_same(value: Any) -> None:
     """Whatever plain Python can hold."""
     assert same(pickle.loads(pickle.dumps(value)), value)
+
+
+class Compared:
+    """A class whose own equality compares an array, and so gives no answer for more than one number."""
+
+    def __init__(self, numbers: Any) -> None:
+        self.numbers = numbers
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.numbers == other.numbers) if isinstance(other, Compared) else NotImplemented
+
+
+UNDECIDED = {
+    "categories": lambda n: pd.Categorical([n]),
+    "expression": lambda n: pl.col("a") + n,
+    "index": lambda n: pd.Index([n, 2]),
+    "array in a class": lambda n: Compared(np.array([n, 2])),
+    "tensor in a class": lambda n: Compared(torch.tensor([n, 2])),
+    "tensor without numbers": lambda n: torch.empty(n, device="meta"),
+    "float8": lambda n: torch.tensor([n, -0.0, NAN]).to(torch.float8_e5m2),
+}
+
+
+@pytest.mark.parametrize("name", UNDECIDED)
+def test_where_equality_gives_no_answer(name: str) -> None:
+    """A value whose own `==` gives no bool is compared by what it is made of."""
+    make = UNDECIDED[name]
+    assert same(make(1), make(1))
+    assert not same(make(1), make(3))
+
+
+def test_float8_is_told_apart() -> None:
+    """NaN is not 0.0, nor is -0.0, in the smallest floats either."""
+    small = [torch.tensor([number]).to(torch.float8_e4m3fn) for number in (0.0, -0.0, NAN)]
+    assert [[same(one, two) for two in small] for one in small] == [
+        [True, False, False],
+        [False, True, False],
+        [False, False, True],
+    ]
+
+
+def test_a_time_limit_passes_through_a_comparison() -> None:
+    """What interrupts a comparison is not an answer."""
+
+    class TooSlow(RuntimeError):
+        pass
+
+    class Slow:
+        def __eq__(self, other: object) -> bool:
+            raise TooSlow
+
+    with pytest.raises(TooSlow):
+        same(Slow(), Slow())
