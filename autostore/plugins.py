@@ -31,7 +31,7 @@ from autostore.errors import (
 )
 from autostore.handler import DataHandler
 from autostore.holding.turns import Turns
-from autostore.keys import ParsedUri
+from autostore.keys import ParsedUri, parse_uri
 from autostore.mark import Mark
 from autostore.media import content_type
 from autostore.optional import loaded_type, require
@@ -75,6 +75,7 @@ __all__ = [
     "from_os_error",
     "loaded_type",
     "not_found",
+    "parse_uri",
     "require",
     "same",
 ]

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import dagster as dg
 
+from autostore.plugins import parse_uri
 from autostore_dagster.annotations import by_partition, required
 from autostore_dagster.keys import asset_key
 
@@ -31,8 +32,9 @@ def stamp(assets: Iterable[Asset], *, uri: str, io_manager_key: str = "io_manage
     """The same assets, each with its `dagster/uri`, the kind of what it returns, and tables with their name.
 
     What an asset states itself is kept, and one that stores nothing under this `io_manager_key` is left
-    as it is. `uri` is shown in the UI, so it holds no secret.
+    as it is. `uri` is shown in the UI, so one that holds credentials is refused.
     """
+    parse_uri(uri)
     return [_stamped_definition(asset, uri, io_manager_key) for asset in assets]
 
 

@@ -11,12 +11,13 @@ from pydantic import Field, PrivateAttr
 
 from autostore import AutoStore
 from autostore_dagster import loading, retrying, writing
+from autostore_dagster.addresses import Quiet
 from autostore_dagster.config import StorageBase
 
 __all__ = ["AutoStoreIOManager"]
 
 
-class AutoStoreIOManager(dg.ConfigurableIOManager):
+class AutoStoreIOManager(Quiet, dg.ConfigurableIOManager):
     """Stores every output in its own format, atomically, and loads it as its consumer's annotation asks.
 
     An asset chooses by its metadata: `{"autostore/format": "csv"}`, `"autostore/previews"`,

@@ -24,8 +24,8 @@ def holds_secret(address: str) -> bool:
         return True
     rest = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*:/{0,3}", "", address)
     authority = rest.partition("/")[0]
-    if ":" in authority.rpartition("@")[0]:
-        return True
+    if ":" in authority.rpartition("@")[0] or (address[:3].lower() == "s3:" and set("@:") & set(authority)):
+        return True  # no bucket's name holds either sign
     return ":" in authority and "@" in rest and not _PORT.match(rest)
 
 

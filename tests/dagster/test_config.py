@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -12,7 +13,16 @@ import pytest
 from dagster._core.snap import JobSnap
 
 import autostore
-from autostore_dagster import AutoStoreIOManager, AutoStoreResource, LocalStorageConfig, S3StorageConfig, StorageBase
+from autostore import StorageError
+from autostore_dagster import (
+    AutoStoreIOManager,
+    AutoStoreResource,
+    LocalStorageConfig,
+    S3StorageConfig,
+    StorageBase,
+    stamp,
+)
+from tests.security.test_secrets import URIS, shown
 
 PAIRS = [
     (StorageBase, autostore.StorageConfig),
@@ -180,3 +190,49 @@ def test_configure_at_launch(tmp_path, instance):
         instance=instance,
     )
     assert autostore.AutoStore(str(tmp_path))["one"] == 1
+
+
+@pytest.mark.parametrize("uri", URIS)
+@pytest.mark.parametrize("cls", [AutoStoreIOManager, AutoStoreResource, partial(stamp, [])])
+def test_a_uri_that_holds_credentials_is_refused_when_the_resource_is_made(cls, uri):
+    """Not at the first run: by then its repr and the code location's snapshot would have shown it."""
+    # Mutation that this was seen to catch: Quiet.__init__ does not look at the URI.
+    with pytest.raises(StorageError) as caught:
+        cls(uri=uri)
+    assert "canary" not in shown(caught.value)
+
+
+@pytest.mark.parametrize("endpoint", ["http://u:canary@h", "u:canary@h", "http://h/?secret=canary", "http://h#canary"])
+def test_an_endpoint_that_holds_credentials_is_refused_when_the_settings_are_made(endpoint):
+    """The core's own error, and neither Pydantic's nor Dagster's words around it."""
+    # Mutation that this was seen to catch: Quiet.__init__ does not look at the endpoint.
+    with pytest.raises(StorageError, match="aws_access_key_id") as caught:
+        AutoStoreIOManager(uri="s3://bucket/", storage=S3StorageConfig(endpoint_url=endpoint))
+    assert "canary" not in shown(caught.value)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: S3StorageConfig(aws_secret_access_key=["canary"]),
+        lambda: S3StorageConfig(aws_session_token={"canary": 1}),
+        lambda: S3StorageConfig(upload_args="canary"),
+        lambda: S3StorageConfig(pickle_key=b"canary\xff"),
+        lambda: S3StorageConfig(timeout="canary"),
+        lambda: AutoStoreIOManager(uri={"s3": "canary"}),
+        lambda: AutoStoreIOManager(uri="x", storage="canary"),
+        lambda: AutoStoreResource(uri="x", storage=["canary"]),
+    ],
+)
+def test_a_wrong_type_is_not_quoted(make):
+    """Pydantic's message names the field and what it wants, never the value: one may be put beside its place."""
+    # Mutation that this was seen to catch: hide_input_in_errors=False.
+    with pytest.raises(ValueError, match=r"validation error|not match") as caught:
+        make()
+    assert "canary" not in f"{caught.value!s} {caught.value!r}"
+
+
+def test_an_environment_variable_is_resolved_later():
+    """The name of a variable is no address; what it holds is refused, unquoted, when the store is opened."""
+    manager = AutoStoreIOManager(uri=dg.EnvVar("WHERE_MY_STORE_IS"))
+    assert "WHERE_MY_STORE_IS" in repr(manager)
