@@ -6,6 +6,7 @@ and unlike the process of the tests, the nursery has no threads that a fork woul
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import select
@@ -16,9 +17,17 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Self
 
 LARGEST = 1 << 16
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The last words of a child that ended by an exception: whoever hears them fails with its traceback."""
+
+    trace: str
 
 
 class Channel:
@@ -36,7 +45,7 @@ class Channel:
         return bool(select.select([self._own], [], [], seconds)[0])
 
     def hear(self, seconds: float = 60) -> Any:
-        """The next message; `EOFError` once the other side is gone."""
+        """The next message; `EOFError` once the other side is gone, `AssertionError` if it failed."""
         if not self.ready(seconds):
             raise TimeoutError(f"nothing was heard for {seconds} s")
         try:
@@ -45,7 +54,9 @@ class Channel:
             data = b""
         if not data:
             raise EOFError
-        return pickle.loads(data)
+        message = pickle.loads(data)
+        assert not isinstance(message, Failure), message.trace
+        return message
 
 
 class Child(Channel):
@@ -76,8 +87,9 @@ class Nursery:
 
     def __init__(self) -> None:
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # a fork copies no threads
         command = [sys.executable, "-m", "tests.reliability.nursery", str(theirs.fileno())]
-        self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=alone)
         theirs.close()
 
     def start(self, function: Callable[..., None], *args: Any) -> Child:
@@ -103,6 +115,7 @@ def serve(line: socket.socket) -> None:
         order, descriptors, _, _ = socket.recv_fds(line, LARGEST, 1)
         if not order:
             return
+        pickle.loads(order)  # imports what the function needs, once for all children
         pid = os.fork()
         if pid == 0:
             line.close()
@@ -118,7 +131,8 @@ def live(own: socket.socket, order: bytes) -> None:
         function, args = pickle.loads(order)
         function(Channel(own), *args)
     except BaseException:
-        traceback.print_exc()
+        with contextlib.suppress(OSError):
+            Channel(own).say(Failure(traceback.format_exc()[-LARGEST // 8 :]))
     finally:
         os._exit(0)
 
