@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from autostore.config import LocalFileConfig, S3StorageConfig, StorageConfig
     from autostore.errors import (
         AmbiguousKeyError,
+        BrokenPluginError,
         CorruptDataError,
         InvalidConfigError,
         InvalidKeyError,
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AmbiguousKeyError",
     "AutoStore",
+    "BrokenPluginError",
     "CorruptDataError",
     "DataHandler",
     "FileMetadata",

@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar, overload
 
 from autostore.backend import FileMetadata, StorageBackend
 from autostore.backends import schemes
+from autostore.backends.checked import checked
 from autostore.cache.copies import Copies
 from autostore.config import StorageConfig
 from autostore.errors import (
@@ -51,7 +52,7 @@ class AutoStore(DictInterface):
         parsed = parse_uri(uri)
         cls = schemes.backend_class(parsed.scheme)
         self.config = cls.config_class.adapt(config)
-        self._backend: StorageBackend = cls(parsed, self.config)
+        self._backend: StorageBackend = checked(cls(parsed, self.config))
         self._registry = HandlerRegistry(self.config)
         self._resolver = Resolver(self._backend, self._registry)
         self._publisher = Publisher(self._backend, self._resolver)

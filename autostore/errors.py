@@ -17,6 +17,7 @@ Each is a `StorageError` and also the builtin that a caller would expect, so tha
      ├─ PreconditionFailedError    RuntimeError                  `if_etag` or `if_absent` did not hold
      ├─ CorruptDataError           ValueError                    the stored bytes are not what the format says
      ├─ TooLargeError              MemoryError                   reading would take more memory than `max_read_bytes`
+     ├─ BrokenPluginError          RuntimeError                  a registered format or place broke its contract
      ├─ UnknownTypeError           ImportError                   a class that the file names is not to be found here
      └─ UntrustedDataError         ValueError                    reading would run code that is not allowed
 
@@ -36,6 +37,7 @@ and unreachable are three different things: `in` and `get` swallow the first onl
     PreconditionFailedError    read the key again and decide anew
     CorruptDataError           look at the bytes (`as_type=bytes`) and at what wrote them; keep them
     TooLargeError              raise max_read_bytes if the file is trusted and the memory there; else read lazily
+    BrokenPluginError          tell whoever wrote the plugin that is named
     UnknownTypeError           install or import what is named, or pass `as_type=`
     UntrustedDataError         ask who wrote the file; only then allow more, or pass `as_type=`
 
@@ -49,6 +51,7 @@ import errno
 
 __all__ = [
     "AmbiguousKeyError",
+    "BrokenPluginError",
     "CorruptDataError",
     "InvalidConfigError",
     "InvalidKeyError",
@@ -151,6 +154,10 @@ class CorruptDataError(StorageError, ValueError):
 
 class TooLargeError(StorageError, MemoryError):
     """Reading would take more memory than this process may give to one read; nothing is damaged."""
+
+
+class BrokenPluginError(StorageError, RuntimeError):
+    """A registered format or place answered what its contract does not allow; the message names it."""
 
 
 class UnknownTypeError(StorageError, ImportError):

@@ -12,21 +12,20 @@ _types: dict[str, str] = {}
 
 def add_types(types: Mapping[str, str]) -> None:
     """Take `types` (extension -> media type) from now on, in this process; as `mimetypes.add_type` does."""
-    global _types  # noqa: PLW0603 - one assignment, so that readers in other threads see the old table or the new
-    if types.items() - _types.items():
-        _types = {**_types, **types}
-        _of_extension.cache_clear()
+    _types.update(types)  # in one step, so that threads that do the same lose nothing
 
 
 def content_type(path: str) -> str | None:
     """`"application/json"` for `"a/b.json"`; None where the extension says nothing."""
     name = path.rpartition("/")[2]
     dot = name.rfind(".")
-    return _of_extension(name[dot:]) if dot > 0 else None
+    if dot <= 0:
+        return None
+    return _types.get(name[dot:]) or _guessed(name[dot:])
 
 
 @functools.lru_cache(maxsize=256)
-def _of_extension(extension: str) -> str | None:
+def _guessed(extension: str) -> str | None:
     import mimetypes
 
-    return _types.get(extension) or mimetypes.guess_type(f"x{extension}", strict=False)[0]
+    return mimetypes.guess_type(f"x{extension}", strict=False)[0]

@@ -19,7 +19,8 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], width: int) 
     The first failure is raised at its place; work in flight ends before the iterator does.
     """
     if width <= 1:
-        yield from map(work, items)
+        for item in items:
+            yield work(item)  # not by `map`, which would take work's own StopIteration for the end
         return
     waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(max_workers=width, thread_name_prefix="autostore") as pool:

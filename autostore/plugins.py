@@ -12,6 +12,7 @@ from autostore.config import StorageConfig
 from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.equality import Again, Comparer, same
 from autostore.errors import (
+    BrokenPluginError,
     CorruptDataError,
     InvalidConfigError,
     InvalidKeyError,
@@ -39,6 +40,7 @@ from autostore.preview import Columns, Fact, Markdown, Picture, Preview, Rows
 
 __all__ = [
     "Again",
+    "BrokenPluginError",
     "Columns",
     "Comparer",
     "CorruptDataError",

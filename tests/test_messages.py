@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from autostore import AutoStore, LocalFileConfig, StorageConfig, StorageError, errors
+from autostore.handler import DataHandler
 from autostore.s3 import S3StorageConfig
 from tests.almost_s3 import AlmostS3, Answer
 
@@ -73,6 +74,25 @@ def exhausted(folder):
     AutoStore(folder)["k"] = Exhausted()
 
 
+def writes_nothing(folder):
+    class Lazy(DataHandler):
+        extensions = (".lazy",)
+        priority = 99
+
+        def can_handle_data(self, data):
+            return True
+
+        def read_from_file(self, file_path, file_extension):
+            pass
+
+        def write_to_file(self, data, file_path, file_extension):
+            pass
+
+    store = AutoStore(folder)
+    store.register_handler(Lazy())
+    store["k"] = 1
+
+
 def full(folder):
     class Full:
         def __reduce__(self):
@@ -123,6 +143,7 @@ CASES = {
         AutoStore(d).write("k", Gone()), AutoStore(d, StorageConfig(allow_pickle=False))["k"]]),
     "unsigned": (errors.UntrustedDataError, "key", lambda d: [
         AutoStore(d).write("k", Gone()), AutoStore(d, StorageConfig(pickle_key="x" * 9))["k"]]),
+    "plugin": (errors.BrokenPluginError, "Mend it", writes_nothing),
     "memory": (StorageError, "Free some", exhausted),
     "control characters": (errors.InvalidKeyError, "relative", lambda d: AutoStore(d)["a//\n\x1b[31m"]),
 }  # fmt: skip
@@ -131,7 +152,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_messages(tmp_path, case):
     """Each is one printable line of some length, names the remedy, and never tells to remove or replace data."""
-    # Mutation that this was seen to catch: after_reading says "delete the key".
+    # Mutation that this was seen to catch: verdicts._damage says "Delete the key".
     cls, remedy, act = CASES[case]
     with pytest.raises(StorageError) as caught:
         act(tmp_path / "store")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-from typing import cast
+import os
+import re
+from collections.abc import Mapping
+from typing import NamedTuple, cast
 
 from autostore.backend import StorageBackend
-from autostore.errors import InvalidConfigError, UnsupportedSchemeError
+from autostore.errors import BrokenPluginError, InvalidConfigError, UnsupportedSchemeError
+from autostore.holding.turns import Turns
 
 __all__ = ["backend_class", "register", "supported", "unregister"]
 
@@ -17,44 +21,77 @@ _BUILT_IN = {
     "memory": "autostore.backends.memory:MemoryBackend",
     "s3": "autostore.backends.cloud.backend:S3Backend",
 }
-_registered: dict[str, type[StorageBackend]] = {}
-_removed: set[str] = set()
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+
+
+class _Changes(NamedTuple):
+    """What this process registered, and what it removed; a new one for each change."""
+
+    registered: Mapping[str, type[StorageBackend]]
+    removed: frozenset[str]
+
+
+_changes = _Changes({}, frozenset())
+_turns = Turns()
+
+os.register_at_fork(after_in_child=_turns.forget)
 
 
 def register(scheme: str, cls: type[StorageBackend]) -> None:
     """Serve `scheme://` URIs by this class from now on, in this process."""
     if not (isinstance(cls, type) and issubclass(cls, StorageBackend)):
         raise InvalidConfigError(f"{cls!r} is not a backend. Pass a subclass of StorageBackend.")
-    if not isinstance(scheme, str) or not scheme:
-        raise InvalidConfigError(f"{scheme!r} is not a scheme. Pass a name such as 's3'.")
-    _removed.discard(scheme.lower())
-    _registered[scheme.lower()] = cls
+    if not isinstance(scheme, str) or not _SCHEME.fullmatch(scheme):
+        raise InvalidConfigError(f"{scheme!r:.100} is not a scheme. Pass a name such as 's3'.")
+    name = scheme.lower()
+    with _turns.take():
+        _set(_Changes({**_changes.registered, name: cls}, _changes.removed - {name}))
 
 
 def unregister(scheme: str) -> None:
     """Serve `scheme://` URIs no longer; `UnsupportedSchemeError` where nothing did."""
-    backend_class(scheme.lower())
-    _registered.pop(scheme.lower(), None)
-    _removed.add(scheme.lower())
+    gone = scheme.lower()
+    with _turns.take():
+        backend_class(gone)
+        kept = {name: cls for name, cls in _changes.registered.items() if name != gone}
+        _set(_Changes(kept, _changes.removed | {gone}))
+
+
+def _set(changes: _Changes) -> None:
+    global _changes  # noqa: PLW0603 - one assignment, so that readers in other threads see the old table or the new
+    _changes = changes
 
 
 def supported() -> list[str]:
     """The schemes that can be opened, sorted."""
     plugins = {point.name for point in importlib.metadata.entry_points(group="autostore.backends")}
-    return sorted(({*_BUILT_IN} | {*_registered} | plugins) - _removed)
+    changes = _changes
+    return sorted(({*_BUILT_IN} | {*changes.registered} | plugins) - changes.removed)
 
 
 def backend_class(scheme: str) -> type[StorageBackend]:
     """The class that serves this scheme."""
-    if scheme in _registered:
-        return _registered[scheme]
-    if scheme not in _removed:
+    changes = _changes
+    if scheme in changes.registered:
+        return changes.registered[scheme]
+    if scheme not in changes.removed:
         if scheme in _BUILT_IN:
             module, _, name = _BUILT_IN[scheme].partition(":")
             return cast("type[StorageBackend]", getattr(importlib.import_module(module), name))
         for point in importlib.metadata.entry_points(group="autostore.backends", name=scheme):
-            return cast("type[StorageBackend]", point.load())
+            return _loaded(point)
     raise UnsupportedSchemeError(
         f"No backend serves {scheme}:// URIs. Register one with AutoStore.register_backend({scheme!r}, cls); "
         f"supported are {', '.join(supported())}."
     )
+
+
+def _loaded(point: importlib.metadata.EntryPoint) -> type[StorageBackend]:
+    name = f"The installed plugin {point.name} ({point.value}) of the group autostore.backends"
+    try:
+        cls = point.load()
+    except Exception as error:  # an import runs anything
+        raise BrokenPluginError(f"{name} cannot be loaded: {type(error).__name__}: {error}. Mend it.") from error
+    if not (isinstance(cls, type) and issubclass(cls, StorageBackend)):
+        raise BrokenPluginError(f"{name} is no subclass of StorageBackend. Mend it.")
+    return cls

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from autostore.holding.turns import Turns
 from autostore.optional import loaded_type
 
 __all__ = ["Again", "Comparer", "add_comparers", "comparer"]
@@ -15,6 +17,9 @@ Again = Callable[[Any, Any], bool]
 Comparer = Callable[[Any, Any, Again], bool]
 """Whether two values of one class are the same, as far as they are not noted with `again`."""
 
+_turns = Turns()
+os.register_at_fork(after_in_child=_turns.forget)
+
 _families: dict[str, Comparer] = {}
 
 _MOST_KNOWN = 1000
@@ -24,11 +29,12 @@ _known: dict[type, Comparer | None] = {}
 
 def add_comparers(families: Mapping[str, Comparer]) -> None:
     """Compare instances of each `"module.Class"`, and of its subclasses, so from now on."""
-    global _families, _known  # noqa: PLW0603 - one assignment, so that readers in other threads see the old table or the new
-    if families.items() - _families.items():
-        # The newest first, as its class may be a subclass of an older one's.
-        _known = {}
-        _families = {**families, **{name: old for name, old in _families.items() if name not in families}}
+    global _families, _known  # noqa: PLW0603 - one assignment each, so that readers in other threads see the old table or the new
+    with _turns.take():
+        if families.items() - _families.items():
+            # The newest first, as its class may be a subclass of an older one's.
+            _families = {**families, **{name: old for name, old in _families.items() if name not in families}}
+            _known = {}  # after it: what a reader still notes of the old table is forgotten with the old dict
 
 
 def comparer(value: Any) -> Comparer | None:
@@ -37,11 +43,13 @@ def comparer(value: Any) -> Comparer | None:
     No library is imported for asking: a value of a class whose module is not loaded cannot be.
     """
     known, kind = _known, type(value)
-    if kind not in known:
+    try:
+        return known[kind]
+    except KeyError:
         if len(known) >= _MOST_KNOWN:
             known.clear()
-        known[kind] = _find(kind)
-    return known.get(kind)
+        known[kind] = found = _find(kind)
+        return found
 
 
 def _find(kind: type) -> Comparer | None:

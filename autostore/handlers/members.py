@@ -12,6 +12,7 @@ from autostore.handler import DataHandler
 from autostore.handlers.archive import CheckedArchive
 from autostore.handlers.arrays import MAP_FROM, NpyHandler, read_array
 from autostore.handlers.typed.path import Label, stem, where
+from autostore.handlers.whole import check_written, chosen_extension
 from autostore.optional import require
 
 __all__ = ["Handlers", "MemberReader", "MemberWriter"]
@@ -78,12 +79,13 @@ class MemberWriter:
 def _write(part: _Pending, folder: Path, number: int) -> tuple[str, Path]:
     refusals = []
     for handler in part.writers:
-        extension = handler.extension_for(part.value)
+        extension = chosen_extension(handler, part.value, handler.can_handle_extension)
         file = folder / f"{number}{extension}"
         try:
             for library in handler.requires:
                 require(library)
             handler.write_to_file(part.value, file, extension)
+            check_written(handler, file)
         except (UnsupportedFormatError, UntrustedDataError) as error:
             refusals.append(str(error).removesuffix("."))
         except (StorageError, OSError, MemoryError):

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import importlib.metadata
 import itertools
-import re
+import os
 import sys
 from collections.abc import Collection, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 from autostore.config import StorageConfig
 from autostore.disk.scratch import ScratchFiles
-from autostore.errors import InvalidConfigError, StorageError, UnsupportedFormatError, compose
+from autostore.errors import (
+    InvalidConfigError,
+    StorageError,
+    UnsupportedFormatError,
+    compose,
+)
 from autostore.handler import DataHandler
 from autostore.handlers import builtin_handlers, introduce, within
 from autostore.handlers.binary import BytesHandler
+from autostore.handlers.installed import installed
 from autostore.handlers.pickled import warn_of_pickle
 from autostore.handlers.pickles import PickleHandler
+from autostore.handlers.roster import Roster, checked, trusted
 from autostore.handlers.verdicts import Act, FileGone, after_reading, after_writing, is_gone
+from autostore.handlers.whole import check_written, chosen_extension, discard, handles
+from autostore.holding.turns import Turns
 from autostore.keys import Key, check_key, split_extension
 from autostore.optional import require
 from autostore.preview import Preview
@@ -28,55 +35,52 @@ from autostore.previews.bounds import bounded
 
 __all__ = ["HandlerRegistry"]
 
-_EXTENSION = re.compile(r"\.[^/\s\x00]+")
-
 _numbers = itertools.count()
 """Names of new files: a scratch folder is private to one process, so a number is as good as a uuid, at no cost."""
+
+_turns = Turns()
+"""Whoever changes which handlers a store has takes a turn; whoever reads sees the table before or after."""
+
+os.register_at_fork(after_in_child=_turns.forget)
+
+MOST_SHOWN = 50
+"""Extensions that a message lists."""
 
 
 class HandlerRegistry:
     """The handlers of one store, asked in the order of their priority."""
 
     def __init__(self, config: StorageConfig) -> None:
-        own = builtin_handlers(config, lambda: self._handlers)
+        own = builtin_handlers(config, lambda: self._roster.handlers)
         self._raw = next(handler for handler in own if type(handler) is BytesHandler)
         self._own_extensions = frozenset(extension for handler in own for extension in handler.extensions)
-        self._handlers: tuple[DataHandler, ...] = ()
         self._changes: list[DataHandler | type[DataHandler]] = []
-        plugins = within(config, [plugin() for plugin in _plugins()])
-        for handler in plugins:
-            introduce(handler)
-        self._set(own + plugins)
+        plugins = [checked(handler) for handler in within(config, installed())]
+        for entry in plugins:
+            introduce(entry.handler)
+        self._roster = Roster([*map(trusted, own), *plugins])
 
-    def _set(self, handlers: Iterable[DataHandler]) -> None:
-        # One assignment each, so that readers in other threads see the old state or the new.
-        ordered = tuple(sorted(handlers, key=lambda handler: -handler.priority))
-        by_extension: dict[str, list[DataHandler]] = {}
-        for handler in ordered:
-            for extension in handler.extensions:
-                by_extension.setdefault(extension, []).append(handler)
-        # Those that a bare key may get: what only names a file answers to no other key.
-        extensions = tuple(by_extension)
-        for handler in ordered:
-            for extension in set(handler.named_extensions).difference(extensions):
-                by_extension.setdefault(extension, []).append(handler)
-        self._handlers, self._by_extension, self.extensions = ordered, by_extension, extensions
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        """Those that a bare key may get."""
+        return self._roster.extensions
 
     def register(self, handler: DataHandler) -> None:
         """Add a handler; among equal priorities the newest is asked first."""
-        if not isinstance(handler, DataHandler):
-            raise InvalidConfigError(f"{handler!r} is not a handler. Pass an instance of a DataHandler subclass.")
-        for extension in (*handler.extensions, *handler.named_extensions):
-            if not _EXTENSION.fullmatch(extension) or extension != extension.lower():
-                raise InvalidConfigError(f"{extension!r} is not an extension. Use lower case with a dot, like '.log'.")
+        entry = checked(handler)  # before the turn: it is somebody else's code, and may never end
         introduce(handler)
-        self._set((handler, *self._handlers))
-        self._changes.append(handler)
+        with _turns.take():
+            self._roster = self._roster.joined(entry)
+            self._changes.append(handler)
 
     def unregister(self, handler_class: type[DataHandler]) -> None:
         """Remove every handler of exactly this class; nothing happens where there is none."""
-        self._set([handler for handler in self._handlers if type(handler) is not handler_class])
-        self._changes.append(handler_class)
+        if not isinstance(handler_class, type):
+            kind = type(handler_class).__qualname__
+            raise InvalidConfigError(f"An object of {kind} is not a class of handlers. Pass the class itself.")
+        with _turns.take():
+            self._roster = self._roster.without(handler_class)
+            self._changes.append(handler_class)
 
     def changes(self) -> list[DataHandler | type[DataHandler]]:
         """What was added (handlers) and removed (classes) since the store was made, for pickling it."""
@@ -95,8 +99,9 @@ class HandlerRegistry:
 
         What stands under exactly its name answers to that: `("a.pdf", ".pdf")`, `("B.JPG", ".jpg")`.
         """
-        stem, extension = split_extension(path, self._by_extension)
-        if extension and (extension not in self.extensions or not path.endswith(extension)):
+        roster = self._roster
+        stem, extension = split_extension(path, roster.by_extension)
+        if extension and (extension not in roster.extensions or not path.endswith(extension)):
             return path, extension
         return stem, extension
 
@@ -129,7 +134,9 @@ class HandlerRegistry:
         known = wanted in self.extensions or wanted == extension
         if not known or (extension and extension != wanted):
             problem = f"format={format!r} " + (f"contradicts {extension}" if known else "is not registered")
-            remedy = f"Registered are {', '.join(sorted(self.extensions))}."
+            names = sorted(self.extensions)
+            more = f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else ""
+            remedy = f"Registered are {', '.join(names[:MOST_SHOWN])}{more}."
             raise UnsupportedFormatError(compose(problem, key=key, uri=uri, remedy=remedy))
         return wanted
 
@@ -145,15 +152,16 @@ class HandlerRegistry:
             try:
                 _require_libraries(handler)
                 handler.write_to_file(data, file, chosen)
+                check_written(handler, file)
             except Exception as error:
-                _discard(file)
+                discard(file)
                 failure = after_writing(Act(handler, chosen, where, handled), error, data)
                 if not isinstance(failure, UnsupportedFormatError):
                     _raise(failure, error, refusals)
                 failure.__cause__ = failure.__cause__ or (error if error is not failure else None)
                 refusals.append(failure)
             except BaseException:  # Ctrl-C leaves no file behind
-                _discard(file)
+                discard(file)
                 raise
             else:
                 if not extension and isinstance(handler, PickleHandler):
@@ -163,9 +171,14 @@ class HandlerRegistry:
         raise UnsupportedFormatError(f"{where}: {reasons}.") from (refusals[-1] if refusals else None)
 
     def _writers(self, data: Any, extension: str) -> Iterable[tuple[DataHandler, str]]:
+        roster = self._roster
         if extension:
-            return [(h, extension) for h in self._by_extension.get(extension, ()) if h.can_handle_data(data)]
-        return ((h, h.extension_for(data)) for h in self._handlers if not h.explicit_only and h.can_handle_data(data))
+            return [(h, extension) for h in roster.by_extension.get(extension, ()) if handles(h, data)]
+        return (
+            (h, chosen_extension(h, data, partial(roster.is_of, h)))
+            for h in roster.handlers
+            if not h.explicit_only and handles(h, data)
+        )
 
     def preview(self, data: Any, extension: str) -> Preview:
         """What the first handler that would be asked to write `data` shows of it."""
@@ -175,7 +188,7 @@ class HandlerRegistry:
 
     def decode(self, file: Path, extension: str, as_type: Any, where: str) -> Any:
         """The object in `file`; `as_type` None gives the recorded type, bytes the raw file."""
-        handler, handled = self._raw if as_type is bytes else self._by_extension[extension][0], sys.exc_info()[1]
+        handler, handled = self._raw if as_type is bytes else self._reader(extension, where), sys.exc_info()[1]
         try:
             _require_libraries(handler)
             if as_type in (None, bytes):
@@ -185,6 +198,12 @@ class HandlerRegistry:
             if is_gone(error, file):
                 raise FileGone(str(file)) from error
             _raise(after_reading(Act(handler, extension, where, handled), error, file), error)
+
+    def _reader(self, extension: str, where: str) -> DataHandler:
+        try:
+            return self._roster.by_extension[extension][0]
+        except KeyError:  # a thread unregistered it since the key was parsed
+            raise UnsupportedFormatError(f"{where}: the handler of {extension} is not registered any more.") from None
 
 
 def _require_libraries(handler: DataHandler) -> None:
@@ -208,13 +227,3 @@ def _raise(failure: BaseException, error: Exception, refusals: Iterable[Exceptio
         raise failure
     reasons = _listed(refusals)
     raise (type(failure)(f"{failure} (also tried: {reasons})") if reasons else failure) from error
-
-
-def _discard(file: Path) -> None:
-    with contextlib.suppress(OSError):
-        file.unlink()
-
-
-@functools.cache
-def _plugins() -> tuple[type[DataHandler], ...]:
-    return tuple(point.load() for point in importlib.metadata.entry_points(group="autostore.handlers"))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from autostore.errors import (
     CorruptDataError,
+    PreconditionFailedError,
     StorageError,
     StorageFileNotFoundError,
     UnsupportedFormatError,
@@ -19,10 +20,15 @@ from autostore.errors import (
 )
 from autostore.guard.foreign import noted, users_own
 from autostore.handler import DataHandler
+from autostore.handlers.whole import is_foreign
 
 __all__ = ["Act", "FileGone", "after_reading", "after_writing", "is_gone"]
 
 _DISK = frozenset({errno.EFBIG, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+
+
+_OF_ANOTHER_KEY = (StorageFileNotFoundError, PreconditionFailedError)
+"""What a handler that uses a store of its own may meet; nobody may take it for the state of the key at hand."""
 
 
 class FileGone(Exception):  # noqa: N818 - an event, not an error: whoever reads looks again
@@ -40,7 +46,7 @@ class Act(NamedTuple):
     @property
     def is_foreign(self) -> bool:
         """Whether the handler is not this library's own."""
-        return not type(self.handler).__module__.startswith("autostore.")
+        return is_foreign(self.handler)
 
     def left(self, error: BaseException, verb: str) -> BaseException:
         """The error as it is, with a note that names key and handler."""
@@ -63,10 +69,15 @@ def after_writing(act: Act, error: Exception, data: Any) -> BaseException:
     if isinstance(error, OSError) and error.errno in _DISK and not isinstance(error, StorageError):
         return from_os_error(error, act.where)
     own = users_own(error, act.handled)
+    if isinstance(own or error, _OF_ANOTHER_KEY):
+        return StorageError(f"{act.where}: writing it ran code that failed: {error}")
     if own is not None:
         return act.left(own, "wrote")
-    if isinstance(error, StorageError):
-        return act.named(error)
+    return act.named(error) if isinstance(error, StorageError) else _refusal(act, error, data)
+
+
+def _refusal(act: Act, error: Exception, data: Any) -> BaseException:
+    """What a built-in format's library said of the value, or the disk of the file; another's error leaves as it is."""
     if act.is_foreign:
         return act.left(error, "wrote")
     if isinstance(error, OSError) and error.errno is not None:
@@ -91,9 +102,9 @@ def after_reading(act: Act, error: Exception, file: Path) -> BaseException:
             "machine is too small for it. Free some memory and try again before you replace it."
         )
     own = users_own(error, act.handled)
-    if own is not None and not isinstance(own, StorageFileNotFoundError):
+    if own is not None and not isinstance(own, _OF_ANOTHER_KEY):
         return act.left(own, "read")
-    if isinstance(error, StorageFileNotFoundError):  # of another key: nobody may take it for the absence of this one
+    if isinstance(error, _OF_ANOTHER_KEY):
         return StorageError(f"{where}: reading it ran code that failed: {error}")
     if isinstance(error, StorageError):
         return act.named(error)

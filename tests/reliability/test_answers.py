@@ -174,8 +174,7 @@ def _is_true(value):
 @pytest.mark.parametrize("cached", [False, True], ids=["uncached", "cached"])
 def test_spoiled_answers(server, tmp_path, cached):
     """Whatever an answer lacks or says, a call ends soon with the right value or a typed error, never with absence."""
-    # Mutations that this was seen to catch: check() demands nothing; check_body is not registered; pages() counts
-    # no idle page; a HEAD's bare 404 is taken for absence.
+    # Mutations that this was seen to catch: check() demands nothing; check_body is not registered.
     dice, outcomes, longest = random.Random(cached), {}, 0.0
     store = filled(server, cache_enabled=cached, cache_dir=tmp_path)
     with measured(f"spoiled answers, {'cached' if cached else 'uncached'}") as facts:
@@ -258,6 +257,7 @@ def test_listings(server, kind):
 
 def test_a_listing_of_ever_new_tokens(server):
     """Pages that bring nothing new are followed for a while, not for ever."""
+    # Mutation that this was seen to catch: pages() counts no idle page (it never ends).
     with filled(server) as store:
         count = [0]
 
@@ -331,6 +331,7 @@ def test_hostile_names_hide_nothing(server):
 
 def test_a_bare_404_of_a_head_is_asked_for_its_words(server):
     """A HEAD's 404 that nothing shows to be S3's is looked into by a GET, which tells absence from a stranger."""
+    # Mutation that this was seen to catch: a HEAD's bare 404 is taken for absence.
     with filled(server) as store:
         assert "a.json" in store
 
