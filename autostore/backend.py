@@ -7,6 +7,7 @@ shortest example, and `autostore.testing.BackendContract` tests any of them.
 from __future__ import annotations
 
 import contextlib
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -17,12 +18,15 @@ from typing import ClassVar
 
 from autostore.config import StorageConfig
 from autostore.disk.scratch import Scratch, ScratchFiles
-from autostore.errors import PreconditionFailedError, StorageFileNotFoundError, compose, from_os_error
+from autostore.errors import LeftOutWarning, PreconditionFailedError, StorageFileNotFoundError, compose, from_os_error
 from autostore.guard.foreign import let_pass
 from autostore.keys import ParsedUri
 from autostore.mark import Mark
 
-__all__ = ["FileMetadata", "StorageBackend", "changed", "exists_already", "not_found"]
+MOST_NAMED = 10
+"""How many names a warning holds."""
+
+__all__ = ["FileMetadata", "LeftOut", "StorageBackend", "changed", "exists_already", "not_found"]
 
 
 @dataclass(frozen=True)
@@ -175,6 +179,28 @@ class StorageBackend(ABC):
     def close(self) -> None:
         """Release connections and temporary files; the next use opens them again."""
         self._scratch.close()
+
+
+class LeftOut:
+    """What a listing passes over though it is there: said once, at its end, in a `LeftOutWarning`."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._count = 0
+        self._first: list[str] = []
+
+    def add(self, name: str, why: str = "no key can name it") -> None:
+        """Pass over a path."""
+        self._count += 1
+        if self._count <= MOST_NAMED:
+            self._first.append(f"{name!r:.200} ({why})")
+
+    def say(self) -> None:
+        """Warn, if anything was passed over."""
+        if self._count:
+            more = f" and {self._count - MOST_NAMED} more" if self._count > MOST_NAMED else ""
+            text = f"{self._count} found in {self._uri} and left out of the listing: {', '.join(self._first)}{more}."
+            warnings.warn(text, LeftOutWarning, stacklevel=3)
 
 
 def not_found(path: str, uri: str) -> StorageFileNotFoundError:

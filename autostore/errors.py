@@ -41,7 +41,8 @@ and unreachable are three different things: `in` and `get` swallow the first onl
     UnknownTypeError           install or import what is named, or pass `as_type=`
     UntrustedDataError         ask who wrote the file; only then allow more, or pass `as_type=`
 
-`PickledWarning` is no error: a value was stored as a pickle, and the warning names the part of it that is why.
+Two warnings are no errors: `PickledWarning`, a value was stored as a pickle, and the part of it is named that is why;
+`LeftOutWarning`, a listing holds all but what is named, such as a folder that may not be read.
 
 No message tells anybody to remove or replace data: what does not read may be whole. An exception of the user's
 own code (a time limit, a validator, a plugin) is none of these and leaves as it is.
@@ -55,6 +56,7 @@ __all__ = [
     "CorruptDataError",
     "InvalidConfigError",
     "InvalidKeyError",
+    "LeftOutWarning",
     "MissingDependencyError",
     "PickledWarning",
     "PreconditionFailedError",
@@ -130,6 +132,10 @@ class InvalidConfigError(StorageError, ValueError):
 
 class UnsupportedFormatError(StorageError, TypeError):
     """The format cannot hold this value exactly; raised before anything is written."""
+
+
+class LeftOutWarning(UserWarning):
+    """A listing left out what it may not read or no key can name; says how many, and names the first."""
 
 
 class PickledWarning(UserWarning):

@@ -14,7 +14,10 @@ from autostore.handler import DataHandler
 from autostore.s3 import S3StorageConfig
 from tests.almost_s3 import AlmostS3, Answer
 
-CLASSES = {getattr(errors, name) for name in errors.__all__ if name[0].isupper()} - {errors.PickledWarning}
+CLASSES = {getattr(errors, name) for name in errors.__all__ if name[0].isupper()} - {
+    errors.LeftOutWarning,
+    errors.PickledWarning,
+}
 DESTROYS = re.compile(r"\b(delete|remove|restore|overwrite|replace|discard|wipe|drop)\b", re.IGNORECASE)
 
 

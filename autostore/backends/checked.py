@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from autostore.backend import FileMetadata, StorageBackend, changed, exists_already
+from autostore.backend import FileMetadata, LeftOut, StorageBackend, changed, exists_already
 from autostore.disk.scratch import ScratchFiles
 from autostore.errors import BrokenPluginError, StorageFileNotFoundError, compose
 from autostore.keys import can_be_key
@@ -79,7 +79,7 @@ class CheckedBackend(StorageBackend):
 
     def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
         """As the place: below the prefix, in order, each once; names that no key can be are left out."""
-        before = b""
+        before, left_out = b"", LeftOut(self.uri)
         for found in self._place.list_files(prefix):
             path = self._is_a(FileMetadata, "list_files", found).path
             self._metadata("list_files", found, path)
@@ -91,6 +91,9 @@ class CheckedBackend(StorageBackend):
             before = now
             if can_be_key(path):
                 yield found
+            else:
+                left_out.add(path)
+        left_out.say()
 
     def find(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
         """As the place."""

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from autostore.backend import FileMetadata, StorageBackend, changed, exists_already
+from autostore.backend import FileMetadata, LeftOut, StorageBackend, changed, exists_already
 from autostore.backends.cloud.boto3.connection import S3Connection
 from autostore.backends.cloud.boto3.copies import copy_object, copy_parts, is_too_large
 from autostore.backends.cloud.boto3.downloads import download
@@ -26,6 +26,7 @@ from autostore.backends.cloud.objects import (
     described,
     in_quotes,
     listed,
+    marks_folder,
     new_write_id,
     plain_etag,
     written,
@@ -91,14 +92,14 @@ class S3Backend(StorageBackend):
         return None if answer is None else described(path, answer)
 
     def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
-        """One request per 1,000 objects; objects that no key can name are skipped."""
-        listing = object_pages(self._connection, self._prefix + prefix)
+        """One request per 1,000 objects; objects that no key can name are left out, and said."""
+        listing, left_out = object_pages(self._connection, self._prefix + prefix), LeftOut(self.uri)
         while True:
             with translated(self.uri):
                 page = next(listing, None)
             if page is None:
-                return
-            yield from self._listed(page)
+                return left_out.say()
+            yield from self._listed(page, left_out)
 
     def find(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
         """One LIST; where a thousand other names begin alike, a HEAD per extension more."""
@@ -221,8 +222,12 @@ class S3Backend(StorageBackend):
         except StorageFileNotFoundError:
             return None
 
-    def _listed(self, page: Mapping[str, Any]) -> Iterator[FileMetadata]:
-        return (listed(path, entry) for path, entry in below(page, self._prefix) if can_be_key(path))
+    def _listed(self, page: Mapping[str, Any], left_out: LeftOut | None = None) -> Iterator[FileMetadata]:
+        for path, entry in below(page, self._prefix):
+            if can_be_key(path):
+                yield listed(path, entry)
+            elif left_out is not None and not marks_folder(path, entry):
+                left_out.add(path)
 
     def _put_if(
         self, key: str, file: Path, size: int, etag: str | None, headers: Mapping[str, Any]

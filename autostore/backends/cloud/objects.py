@@ -13,7 +13,17 @@ from autostore.backend import FileMetadata
 from autostore.mark import Mark
 from autostore.media import content_type
 
-__all__ = ["WRITE_ID", "described", "in_quotes", "listed", "new_write_id", "plain_etag", "written", "written_headers"]
+__all__ = [
+    "WRITE_ID",
+    "described",
+    "in_quotes",
+    "listed",
+    "marks_folder",
+    "new_write_id",
+    "plain_etag",
+    "written",
+    "written_headers",
+]
 
 # User metadata of an object, lower case as S3 returns it; formats.md settles the first three.
 _VERSION, _TIME, _ID = "autostore-v", "autostore-time", "autostore-id"
@@ -110,3 +120,8 @@ def _utc(modified: datetime | None, answer: Mapping[str, Any]) -> datetime:
         return modified.astimezone(UTC) if modified.tzinfo else modified.replace(tzinfo=UTC)
     except OverflowError:  # at the end of time, in another zone
         return modified.replace(tzinfo=UTC)
+
+
+def marks_folder(path: str, entry: Mapping[str, Any]) -> bool:
+    """Whether an object is what consoles make to show an empty folder."""
+    return (not path or path.endswith("/")) and not entry["Size"]

@@ -23,12 +23,13 @@ from autostore.backends.local.names import FolderNames
 from autostore.backends.local.root import found_inside, inside
 from autostore.backends.local.times import Times
 from autostore.backends.local.translated import Translated
+from autostore.backends.local.walking import listed
 from autostore.config import LocalFileConfig, StorageConfig
 from autostore.disk.locks import FolderLocks
 from autostore.disk.scratch import Scratch
 from autostore.disk.sync import fsync
 from autostore.errors import InvalidKeyError, PreconditionFailedError, compose
-from autostore.keys import RESERVED, ParsedUri, can_be_key
+from autostore.keys import RESERVED, ParsedUri
 from autostore.mark import Mark
 
 __all__ = ["LocalFileBackend"]
@@ -99,6 +100,8 @@ class LocalFileBackend(StorageBackend):
                 marked = self._marks.of(stem)
                 before = files.status(folder)
                 found = files.present(stem, name, extensions, self._inside)
+                if not found:
+                    files.status(f"{name}.json")  # raises where the folder may not be entered, which is no absence
                 if not marked or any(file.path.removeprefix(stem) in marked for file in found):
                     return found
                 # Marked, and not there: somebody removed the file; or a writer that changes the format published
@@ -118,14 +121,9 @@ class LocalFileBackend(StorageBackend):
             return files.present(stem, name, marked, self._inside) or self.find(stem, extensions)
 
     def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
-        """A walk in sorted order; links that leave the root and names that no key can be are skipped."""
+        """A walk in sorted order; what may not be read, leaves the root or has no key's name is left out, and said."""
         with self._translated(prefix):
-            for path, entry in files.walk(self._root, prefix):
-                with contextlib.suppress(InvalidKeyError):
-                    self._inside(path)
-                    status = files.status(entry.path)
-                    if status is not None and stat.S_ISREG(status.st_mode) and can_be_key(path):
-                        yield files.metadata(path, status)
+            yield from listed(self._root, prefix, self.uri)
 
     def upload(
         self, file: Path, path: str, *, mark: Mark | None = None, if_etag: str | None = None, if_absent: bool = False
@@ -194,6 +192,7 @@ class LocalFileBackend(StorageBackend):
     def _publish(
         self, source: str, target: str, path: str, mark: Mark | None, old: os.stat_result | None
     ) -> FileMetadata:
+        self._refuse_pipes(old, path, target)
         status = self._times.stamp(source, mark.time_ns if mark else None, old)  # of the same inode after the rename
         if self._durable:
             fsync(source)
@@ -229,9 +228,10 @@ class LocalFileBackend(StorageBackend):
                     return
             folder = os.path.dirname(folder)
 
-    def _refuse_pipes(self, status: os.stat_result | None, path: str) -> None:
-        """A pipe would keep its reader waiting for ever, and a device has no end."""
-        if status is not None and not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+    def _refuse_pipes(self, status: os.stat_result | None, path: str, replaced: str = "") -> None:
+        """A pipe would keep its reader waiting for ever, and a device has no end; a link to one may be `replaced`."""
+        odd = status is not None and not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode)
+        if odd and not (replaced and os.path.islink(replaced)):
             problem = "A pipe, socket or device stands here, which is no object"
             raise InvalidKeyError(compose(problem, key=path, uri=self.uri, remedy="Choose another key."))
 

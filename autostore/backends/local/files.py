@@ -1,4 +1,4 @@
-"""What a local file system says of files: their metadata, which exist, and a walk in sorted order."""
+"""What a local file system says of files: their metadata, and which exist."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 from autostore.backend import FileMetadata
-from autostore.keys import RESERVED
 from autostore.mark import Mark
 from autostore.media import content_type
 
-__all__ = ["TICK", "etag", "may_have_changed", "metadata", "open_at_once", "present", "status", "walk"]
+__all__ = ["TICK", "etag", "may_have_changed", "metadata", "open_at_once", "present", "status"]
 
 TICK = 0.02
 """Seconds within which a file system's clock may stand still; a kernel's is at most 10 ms behind."""
@@ -97,35 +96,3 @@ def _moment(status: os.stat_result) -> datetime:
         return datetime.fromtimestamp(status.st_mtime, UTC)
     except (OverflowError, ValueError, OSError):
         return datetime.max.replace(tzinfo=UTC) if status.st_mtime > 0 else datetime.min.replace(tzinfo=UTC)
-
-
-def walk(root: str, prefix: str, folder: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """`(path, entry)` of everything below `root` that is no folder, in the order of whole paths.
-
-    Folders behind links are not entered; names that are not UTF-8, and our own, are left out.
-    """
-    try:
-        with os.scandir(f"{root}/{folder}") as entries:
-            ordered = sorted((_sort_name(entry), entry) for entry in entries if _ours(entry))
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for name, entry in ordered:
-        path = folder + name
-        if not name.endswith("/"):
-            if path.startswith(prefix):
-                yield path, entry
-        elif path.startswith(prefix) or prefix.startswith(path):
-            yield from walk(root, prefix, path)
-
-
-def _sort_name(entry: os.DirEntry[str]) -> str:
-    """A folder sorts as its contents do, so that the walk is in the order of whole paths."""
-    return f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name
-
-
-def _ours(entry: os.DirEntry[str]) -> bool:
-    try:
-        entry.name.encode()
-    except UnicodeEncodeError:
-        return False  # not UTF-8, so no key can name it
-    return entry.name != RESERVED
