@@ -257,7 +257,7 @@ with AutoStore(folder) as store:
 
 
 def _acl(group):
-    """A default access list that gives a group everything; https://man7.org/linux/man-pages/man5/acl.5.html"""
+    """A default access list that gives a group everything; see acl(5)."""
     nobody = 0xFFFFFFFF
     entries = [(0x01, 7, nobody), (0x04, 0, nobody), (0x08, 7, group), (0x10, 7, nobody), (0x20, 0, nobody)]
     return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
