@@ -56,7 +56,7 @@ def dead(folder, **more):
 
 def answered(status, code, folder):
     with AlmostS3() as server:
-        body = f"<Error><Code>{code}</Code></Error>".encode()
+        body = f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
         server.spoil = lambda answer: Answer("", status, [("Content-Length", str(len(body)))], body)
         config = S3StorageConfig(
             endpoint_url=server.endpoint,
@@ -115,6 +115,7 @@ CASES = {
     "dead": (errors.StorageConnectionError, "endpoint_url", dead),
     "no bucket": (errors.StorageConnectionError, "Create it", lambda d: answered(404, "NoSuchBucket", d)),
     "slow down": (errors.StorageConnectionError, "Try again", lambda d: answered(503, "SlowDown", d)),
+    "long words": (errors.StorageIOError, "upload_args", lambda d: answered(400, "\n" + "x" * 5_000, d)),
     "not S3": (errors.StorageConnectionError, "endpoint_url", lambda d: answered(404, "", d)),
     "full disk": (errors.StorageIOError, "free space", full),
     "bad key": (errors.InvalidKeyError, "relative names", lambda d: AutoStore(d)["../x"]),

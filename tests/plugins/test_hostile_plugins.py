@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -364,6 +365,7 @@ def test_registrations_in_many_threads_lose_nothing(folder):
             except BaseException as error:
                 failures.append(error)
 
+        sys.setswitchinterval(1e-6)
         users = [threading.Thread(target=guarded, args=(use,)) for _ in range(2)]
         writers = [threading.Thread(target=guarded, args=(register, n)) for n in range(threads)]
         for thread in (*users, *writers):
@@ -373,6 +375,7 @@ def test_registrations_in_many_threads_lose_nothing(folder):
         stop.set()
         for thread in users:
             thread.join()
+        sys.setswitchinterval(0.005)
         assert failures == []
         wanted = {f"{n}x{turn}" for n in range(threads) for turn in range(rounds)}
         assert wanted == {name[3:] for name in store._registry.extensions if name.startswith(".zz")}

@@ -25,6 +25,9 @@ from autostore.guard.foreign import let_pass
 
 __all__ = ["code_of", "is_broken_body", "status_of", "translated", "was_repeated"]
 
+LONGEST_CODE = 100
+"""Characters; a stranger may send any text as its code."""
+
 _MISSING = {"NoSuchKey", "NoSuchVersion"}
 _CREDENTIALS = {
     "ExpiredToken",
@@ -85,7 +88,7 @@ def status_of(error: BaseException) -> int:
 def code_of(error: BaseException) -> str:
     """S3's error code, such as `NoSuchKey`; a HEAD has only the status."""
     response = getattr(error, "response", None)
-    return str(response.get("Error", {}).get("Code") or "") if isinstance(response, dict) else ""
+    return str(response.get("Error", {}).get("Code") or "")[:LONGEST_CODE] if isinstance(response, dict) else ""
 
 
 def was_repeated(error: BaseException | None) -> bool:
@@ -154,7 +157,7 @@ def _refused(code: str, status: int, error: Any, uri: str, path: str | None) -> 
         return StorageConnectionError(compose(problem, key=path, uri=uri, remedy=remedy))
     message = error.response.get("Error", {}).get("Message") or f"status {status}"
     return StorageIOError(
-        compose(f"S3 refused the request: {code}, {message}", key=path, uri=uri, remedy="Check upload_args.")
+        compose(f"S3 refused the request: {code}, {message:.300}", key=path, uri=uri, remedy="Check upload_args.")
     )
 
 
