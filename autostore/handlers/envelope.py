@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from autostore.errors import CorruptDataError
-from autostore.handlers.json import parse_json
 from autostore.handlers.names import LONGEST_NAME
+from autostore.handlers.parsing import parse_json
 
 __all__ = ["VERSION", "check_version", "open_envelope", "seal_envelope"]
 

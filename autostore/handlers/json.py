@@ -1,6 +1,6 @@
 """JSON and JSON lines: plain files that hold exactly what JSON can express, never a mark of ours.
 
-Both are strict both ways: no NaN, no key twice, UTF-8 (a byte order mark is read, and never
+Both are strict both ways: no NaN, no infinity, no key twice, UTF-8 (a byte order mark is read, and never
 written), and only the types that JSON gives back as they were.
 """
 
@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling, read_whole
 from autostore.handler import DataHandler
 from autostore.handlers.encoding import without_mark
 from autostore.handlers.fitting import fitted
+from autostore.handlers.parsing import parse_json, parse_lines
 from autostore.handlers.plain import judge
 
-__all__ = ["JSONHandler", "JSONLinesHandler", "check_json", "parse_json", "read_json"]
+__all__ = ["JSONHandler", "JSONLinesHandler", "check_json", "read_json"]
 
 # A reader may stand deeper in the stack than the writer did, and must not overflow it.
 MAX_DEPTH = 400
@@ -75,32 +76,6 @@ def _text(value: Any) -> bytes:
         raise UnsupportedFormatError(f"JSON cannot hold this value: {error}. Convert it, or use a bare key.") from error
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise CorruptDataError(
-        f"The file holds {name}, which is no JSON, though Python's json module writes it. "
-        "Write null or a text in its place, or read the file with as_type=bytes and json.loads."
-    )
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in found if names.count(name) > 1)
-        raise CorruptDataError(
-            f"An object of the file has the key {twice!r:.80} twice, and readers disagree on which counts. Remove one."
-        )
-    return found
-
-
-_decoder = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_unique)
-
-
-def parse_json(text: str) -> Any:
-    """`json.loads`, but NaN and infinities are errors, as the standard says, and so is a key that stands twice."""
-    return _decoder.decode(text)
-
-
 def read_json(file: Path, ceiling: Ceiling) -> str:
     """The text of a file, if what it stands for may be held in memory."""
     content = read_whole(file, ceiling)
@@ -126,18 +101,6 @@ def _dump_lines(rows: list[Any]) -> bytes:
     return b"".join(_text(row) + b"\n" for row in rows)
 
 
-def _parse_lines(text: str) -> list[Any]:
-    rows = []
-    # Not splitlines(), which also splits at characters that JSON strings may hold as they are.
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            try:
-                rows.append(parse_json(line))
-            except ValueError as error:
-                raise CorruptDataError(f"Line {number} is not JSON as it is kept here: {error}") from error
-    return rows
-
-
 class JSONHandler(DataHandler):
     """Dicts, lists, scalars and None as .json; any list as .jsonl where the key says so."""
 
@@ -161,9 +124,9 @@ class JSONHandler(DataHandler):
         return type(data) in _LEAVES or type(data) in (dict, list)
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
-        """The parsed file; NaN, infinities and a key that stands twice are errors."""
+        """The parsed file; NaN, numbers beyond floats and a key that stands twice are errors."""
         text = read_json(file_path, self.ceiling)
-        return _parse_lines(text) if file_extension == ".jsonl" else _parse_one(text)
+        return parse_lines(text) if file_extension == ".jsonl" else _parse_one(text)
 
     def read_as(self, file_path: Path, file_extension: str, as_type: Any) -> Any:
         """The data validated into a type: a model, `list[Row]`, `dict[str, Model]`, ...; fields by name or alias."""

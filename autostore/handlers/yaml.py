@@ -20,6 +20,7 @@ from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.encoding import without_mark
 from autostore.handlers.fitting import fitted
+from autostore.handlers.parsing import finite
 from autostore.optional import require
 
 __all__ = ["YAMLHandler"]
@@ -33,6 +34,7 @@ NODE_BYTES, NODES_A_LOOK = 800, 10_000
 """What PyYAML takes for each node while it builds the value; and how often that is looked at."""
 
 _NUMBER = re.compile(r"[-+0-9_:.eE]*")
+_FLOAT = re.compile(r"[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?")
 _TYPES = frozenset({dict, list, set, str, bytes, int, float, bool, type(None), dt.datetime, dt.date})
 # Looks like a number to 1.1 or to 1.2, or to a reader between the two; PyYAML itself knows most of 1.1.
 _NUMBER_LIKE = re.compile(r"[-+]?(?:[0-9]|\.[0-9_])[0-9a-fox_:.+-]*|[-+]?\.(?:inf|nan)", re.IGNORECASE)
@@ -183,12 +185,15 @@ def _next_document(documents: int) -> int:
 
 
 def _check_number(event: Any) -> None:
-    """Refuse a number of so many digits that Python would take quadratic time over it, in base 60 without a limit."""
+    """Refuse a number beyond floats, and one so long that Python takes quadratic time over it, in base 60 unbounded."""
+    value = event.value
     tagged = event.tag is not None and event.tag.endswith((":int", ":float"))
-    if len(event.value) > MOST_DIGITS and (tagged or (not event.style and _NUMBER.fullmatch(event.value))):
-        raise CorruptDataError(
-            f"The YAML holds a number of {len(event.value)} characters. Write it as a text, in quotes."
-        )
+    if not tagged and (event.style or not _NUMBER.fullmatch(value)):
+        return
+    if len(value) > MOST_DIGITS:
+        raise CorruptDataError(f"The YAML holds a number of {len(value)} characters. Write it as a text, in quotes.")
+    if _FLOAT.fullmatch(value):  # and not the word `.inf`
+        finite(value.replace("_", ""))
 
 
 class _Aliases:

@@ -4,6 +4,7 @@ import collections
 import enum
 import json
 import math
+import re
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -133,6 +134,12 @@ def test_every_line_must_be_json(tmp_path: Path, content: bytes) -> None:
         ("a.json", b'{"a": 1, "b": 0, "a": 2}', "key 'a' twice"),
         ("a.json", b'[{"x": {"a": 1, "a": 1}}]', "key 'a' twice"),
         ("a.json", b'{"a": 1}\n{"a": 2}\n', "name the file .jsonl"),
+        ("a.json", b"[1, -1e400]", "-1e400 is beyond what a float holds"),
+        ("a.json", b'{"a": 1E+309}', r"1E\+309 is beyond what a float holds"),
+        ("a.json", b"1" + b"0" * 400 + b".5", "beyond what a float holds"),
+        ("a.jsonl", b"[1]\n[1e400]\n", "Line 2 .*beyond what a float holds"),
+        ("a.typed.json", b'{"a": 1e400}', "beyond what a float holds"),
+        ("a.pydantic.json", b'{"$autostore": 1, "type": "a:B", "data": 1e999}', "beyond what a float holds"),
         ("a.json", '{"a": "é"}'.encode("latin-1"), "not UTF-8, from byte 7"),
         ("a.json", '{"a": 1}'.encode("utf-16"), "UTF-16"),
         ("a.json", '{"a": 1}'.encode("utf-16-le"), "UTF-16"),
@@ -236,3 +243,43 @@ def test_a_value_written_high_in_the_stack_reads_deep_in_it(tmp_path: Path) -> N
         return deeper(frames - 1) if frames else JSONHandler().read_from_file(file, ".json")
 
     assert same(deeper(sys.getrecursionlimit() // 3), value)
+
+
+TOKENS = ["null", "7", "1e400", "-1E+999", "9" * 400 + ".0", "1e308", '"a:b"', '":"', '" :"', '"1e999"', '"\\":"']
+
+
+def object_text(pairs: list[tuple[str, str]], colon: str) -> str:
+    return "{" + ", ".join(f'"{key}"{colon}{value}' for key, value in pairs) + "}"
+
+
+CHECKED = st.recursive(
+    st.sampled_from(TOKENS),
+    lambda inner: (
+        st.lists(inner, max_size=4).map(lambda items: "[" + ",".join(items) + "]")
+        | st.builds(
+            object_text,
+            st.lists(st.tuples(st.sampled_from("abcdefgh"), inner), max_size=4),
+            st.sampled_from([":", ": ", " :", "\n:"]),
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(FIXTURES, max_examples=300)
+@given(text=CHECKED)
+def test_long_texts_are_as_strict_as_short_ones(tmp_path: Path, text: str) -> None:
+    """Keys that stand twice, and numbers beyond floats, are found in the long text that is parsed at the speed of C."""
+    # Mutation that this was seen to catch: white space before a colon is not looked for.
+
+    def found(content: str, name: str) -> Any:
+        (tmp_path / name).write_text(content, encoding="utf-8")
+        try:
+            return AutoStore(tmp_path)[name]
+        except CorruptDataError as error:
+            assert re.search(r"beyond what a float|key '\w' twice", str(error))
+            return CorruptDataError
+
+    short, long = found(f"[{text}]", "short.json"), found(f"[{text}{' ' * 2000}]", "long.json")
+    assert same(long, short)
+    assert same(found(text.replace("\n", " ") + "\n" * 2000, "long.jsonl"), short)

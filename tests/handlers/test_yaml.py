@@ -1,12 +1,14 @@
 """YAML."""
 
 import datetime as dt
+import math
 import time
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
 import pytest
+import ruamel.yaml
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -201,6 +203,16 @@ def test_a_text_is_a_text_to_every_reader(tmp_path: Path) -> None:
     ]
 
 
+def test_a_number_beyond_floats_is_an_error(tmp_path: Path) -> None:
+    """PyYAML would read it as infinity; the words for infinity, and texts, stay what they are."""
+    (tmp_path / "a.yaml").write_text("a: [.inf, -.INF, '1.0e+400', 1e400, 1.0e+308]")
+    assert AutoStore(tmp_path)["a.yaml"] == {"a": [math.inf, -math.inf, "1.0e+400", "1e400", 1.0e308]}
+    for text in ("a: 1.0e+400", "- -1.5E+999", "!!float 1.0e+400", "a: " + "9" * 400 + ".0"):
+        (tmp_path / "b.yaml").write_text(text)
+        with pytest.raises(CorruptDataError, match="beyond what a float holds"):
+            AutoStore(tmp_path)["b.yaml"]
+
+
 def test_a_key_twice_is_an_error(tmp_path: Path) -> None:
     """Also where it is spelled otherwise; what a merge brings may be given again."""
     for text in ("a: 1\nb: 0\na: 2\n", "x: {a: {k: 1, k: 1}}", "1: a\n0x1: b\n", "- {~: 1, null: 2}"):
@@ -249,14 +261,13 @@ def test_a_byte_order_mark_is_no_part_of_the_value(tmp_path: Path) -> None:
 )
 def test_a_reader_of_yaml_1_2_reads_the_same(tmp_path: Path, value: Any) -> None:
     """By ruamel.yaml, another library of the newer standard."""
-    ruamel = pytest.importorskip("ruamel.yaml", reason="ruamel.yaml is not installed")
     if not HANDLER.can_handle_data(value):
         return
     try:
         HANDLER.write_to_file(value, tmp_path / "f", ".yaml")
     except UnsupportedFormatError:
         return
-    assert same(ruamel.YAML(typ="safe", pure=True).load((tmp_path / "f").read_bytes()), value)
+    assert same(ruamel.yaml.YAML(typ="safe", pure=True).load((tmp_path / "f").read_bytes()), value)
 
 
 values = st.recursive(

@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 from autostore.errors import CorruptDataError, StorageError, UnknownTypeError, UntrustedDataError
 from autostore.guard.foreign import let_pass
 from autostore.handlers.envelope import check_version
-from autostore.handlers.json import parse_json
 from autostore.handlers.names import find_class, is_model
+from autostore.handlers.parsing import parse_json
 from autostore.handlers.typed.objects import enum_member, rebuilt
 from autostore.handlers.typed.table import DECODERS
 from autostore.handlers.typed.tag import array, need, typed

@@ -6,10 +6,10 @@ import json
 import re
 from collections.abc import Callable
 from itertools import accumulate
-from math import isfinite
 from typing import Any, NoReturn
 
 from autostore.errors import CorruptDataError, UnsupportedFormatError
+from autostore.handlers.parsing import finite
 from autostore.handlers.typed.encoding import Encoded
 from autostore.handlers.typed.walk import MOST_LEVELS
 
@@ -42,7 +42,7 @@ def parse(content: bytes, hook: Callable[[list[tuple[str, Any]]], Any]) -> Any:
     outside = _STRINGS.sub(b"", content)
     if _levels(outside) > MOST_LEVELS + _ENVELOPE_LEVELS:
         raise CorruptDataError(f"The file is nested more than {MOST_LEVELS} levels deep. Restore it.")
-    number: Any = _finite if _LARGE_NUMBER.search(outside) else None
+    number: Any = finite if _LARGE_NUMBER.search(outside) else None
     text = content.decode("utf-8-sig")
     return json.loads(text, object_pairs_hook=hook, parse_constant=_no_constant, parse_float=number)
 
@@ -51,13 +51,6 @@ def _levels(outside: bytes) -> int:
     """How deep brackets are nested, in a text without strings."""
     steps = outside.translate(_STEPS, _OTHERS)
     return max(accumulate(memoryview(steps).cast("b")), default=0)
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    if not isfinite(value):
-        raise CorruptDataError(f"{digits:.40} is beyond what a float holds. Look at it with as_type=bytes.")
-    return value
 
 
 def _no_constant(name: str) -> NoReturn:
