@@ -16,7 +16,7 @@ from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
 from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
-from autostore.handlers.pictures import save_options, source
+from autostore.handlers.pictures import remember_source, save_options, source
 from autostore.optional import loaded_type, require
 from autostore.preview import Preview
 from autostore.previews.images import image
@@ -134,7 +134,9 @@ def _copied(data: Any, file: Path, name: str) -> bool:
         if changed and frame_count(data) > 1:
             raise UnsupportedFormatError("A frame of this animation was changed. Store the frames one by one.")
         with require("PIL.Image").open(io.BytesIO(content)) as original:
-            if changed or not same(original, data):
+            # What was read here is the first frame of a photo, without its preview.
+            whole = frame_count(original) == frame_count(data) or name != "JPEG"
+            if changed or not same(original if whole else original.copy(), data):
                 return False
     except (OSError, ValueError, SyntaxError, EOFError) as error:  # the file begins elsewhere in its stream
         let_pass(error)
@@ -183,7 +185,8 @@ def _read_back(file: Path, name: str, ceiling: Ceiling) -> Any:
 
 def _read(stream: IO[bytes], name: str, ceiling: Ceiling) -> Any:
     pil = require("PIL.Image")
-    with pil.open(stream, formats=[name]) as image:
+    content = stream.read() if name == "JPEG" else b""
+    with pil.open(io.BytesIO(content) if content else stream, formats=[name]) as image:
         # Pillow only warns up to twice the limit: https://pillow.readthedocs.io/en/stable/reference/Image.html
         limit = pil.MAX_IMAGE_PIXELS
         if limit is not None and image.width * image.height > limit:
@@ -203,6 +206,8 @@ def _read(stream: IO[bytes], name: str, ceiling: Ceiling) -> Any:
         plain = image.copy()
         if name == "TIFF" and exif_of(image):  # which stands in the tags of the file, and not with the picture
             plain.info["exif"] = save_options(image, "")["exif"]
+        if name == "JPEG":  # so that writing it again loses nothing
+            remember_source(plain, content)
         return plain
 
 

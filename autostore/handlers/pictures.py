@@ -8,14 +8,16 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from autostore.equality.images import exif_of, exif_tags, facts, frame_count, frames
 from autostore.guard.foreign import let_pass
 from autostore.optional import require
 
-__all__ = ["save_options", "source"]
+__all__ = ["remember_source", "save_options", "source"]
 
+_SOURCE = "_autostore_source"
 _XMP_TAG, _XMP_KEY = 700, "XML:com.adobe.xmp"
 
 
@@ -101,8 +103,19 @@ _OTHERS: dict[str, Callable[[Any, Mapping[str, Any]], dict[str, Any]]] = {
 }
 
 
+def remember_source(image: Any, content: bytes) -> None:
+    """Keep the bytes of the file beside a picture that was read from it; copies and changed versions lack them."""
+    setattr(image, _SOURCE, content)
+
+
 def source(image: Any, formats: tuple[str, ...]) -> bytes | None:
-    """The bytes of the file that the image was opened from, where it is of this format and still there."""
+    """The bytes of the file that the image came from, where it is of this format and still there.
+
+    What stands there may be another picture by now, and the image may have been changed since.
+    """
+    kept = getattr(image, _SOURCE, None)
+    if type(kept) is bytes:
+        return kept
     if image.format not in formats or image.format == "WEBP":  # which keeps no file, but the pixels of a frame
         return None
     for stream in (getattr(image, "_fp", None), getattr(image, "fp", None)):
@@ -115,4 +128,13 @@ def source(image: Any, formats: tuple[str, ...]) -> bytes | None:
             let_pass(error)
             continue
         return bytes(content)
-    return None
+    return _by_name(getattr(image, "filename", ""))
+
+
+def _by_name(name: Any) -> bytes | None:
+    """Pillow closes a file when it has loaded its only frame, and keeps its name."""
+    try:
+        return Path(name).read_bytes() if name and Path(name).is_file() else None
+    except (OSError, TypeError, ValueError) as error:
+        let_pass(error)
+        return None

@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -372,6 +373,45 @@ def test_a_picture_written_again_under_its_name_loses_nothing(tmp_path: Path, na
     store[file.name] = Image.open(io.BytesIO(content))
     if name == "JPEG":
         assert file.read_bytes() == content
+
+
+def test_a_photo_that_was_read_and_not_changed_is_the_same_file_again(tmp_path: Path) -> None:
+    """Ten times over, under any name for photos; however it was read, in the quality that a camera chose."""
+    noise = Image.effect_noise((64, 48), 90).convert("RGB")
+    file, store = tmp_path / "photo.jpg", AutoStore(tmp_path)
+    noise.save(file, quality=40, subsampling=2, comment=b"by hand", exif=exif(6))
+    content = file.read_bytes()
+    by_path = Image.open(file)
+    by_path.load()
+    for image in (by_path, *(store["photo.jpg"] for _ in range(10))):
+        store["photo.jpg"] = image
+        store["other.jpeg"] = image
+        assert file.read_bytes() == (tmp_path / "other.jpeg").read_bytes() == content
+    store.modify("photo.jpg", lambda image: image)
+    assert file.read_bytes() == content
+    store["bare"] = store["photo.jpg"]
+    assert same(store["bare"], store["photo.jpg"])
+
+
+def test_what_was_done_to_a_photo_that_was_read_is_written(tmp_path: Path) -> None:
+    """Pixels in place, EXIF, another size: whatever is not the file any more."""
+    file, store = tmp_path / "photo.jpg", AutoStore(tmp_path)
+    for number, change in enumerate(
+        (
+            lambda image: image.putpixel((0, 0), (255, 0, 0)),
+            lambda image: image.paste("red", (0, 0, 8, 8)),
+            lambda image: image.getexif().update({0x010E: "another"}),
+            lambda image: image.info.update(comment=b"changed"),
+            lambda image: image.info.update(dpi=(72, 72)),
+        )
+    ):
+        Image.effect_noise((64, 48), 90).convert("RGB").save(file, quality=40)
+        image, content = store["photo.jpg"], file.read_bytes()
+        change(image)
+        store["photo.jpg"] = image
+        assert file.read_bytes() != content, number
+        assert facts(store["photo.jpg"]) == facts(image)
+        assert np.abs(np.asarray(store["photo.jpg"], int) - np.asarray(image, int)).mean() < 8
 
 
 def test_a_changed_photo_is_what_is_written(tmp_path: Path) -> None:
