@@ -114,6 +114,16 @@ def _same_column(first: Any, second: Any, again: Again) -> bool:
     return again(first.to_pylist(), second.to_pylist())
 
 
+def _same_batch(first: Any, second: Any, again: Again) -> bool:
+    one, two = (require("pyarrow").Table.from_batches([batch]) for batch in (first, second))
+    return _same_arrow(one, two, again)
+
+
+def _same_array(first: Any, second: Any, again: Again) -> bool:
+    one, two = (require("pyarrow").chunked_array([array]) for array in (first, second))
+    return _same_column(one, two, again)
+
+
 def _same_dictionary(first: Any, second: Any, again: Again) -> bool:
     """By what the cells say and what they may say; how chunks number it does not matter."""
     one, two = (_words(column) for column in (first, second))
@@ -138,5 +148,11 @@ TABLES: Mapping[str, Comparer] = {
     "pandas.DataFrame": _same_pandas,
     "pandas.Series": _same_pandas,
     "pandas.Index": _same_pandas,
+    "pandas.api.extensions.ExtensionArray": _same_values,
     "pyarrow.Table": _same_arrow,
+    "pyarrow.RecordBatch": _same_batch,
+    "pyarrow.ChunkedArray": _same_column,
+    "pyarrow.Array": _same_array,
+    "pyarrow.Schema": lambda first, second, _again: bool(first.equals(second, check_metadata=True)),
+    "polars.Schema": lambda first, second, _again: list(first.items()) == list(second.items()),
 }

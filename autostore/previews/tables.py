@@ -85,5 +85,12 @@ TABLES: Mapping[str, Callable[[Any], Preview]] = {
     "pyarrow.Table": arrow_table,
     "polars.Series": lambda series: polars_frame(series.to_frame()),
     "pandas.Series": lambda series: pandas_frame(series.to_frame()),
+    "polars.Schema": lambda schema: _common(0, schema.items(), []),
+    "pyarrow.RecordBatch": lambda batch: arrow_table(require("pyarrow").Table.from_batches([batch])),
+    "pyarrow.ChunkedArray": lambda array: arrow_table(require("pyarrow").table({"values": array})),
+    "pyarrow.Array": lambda array: arrow_table(require("pyarrow").table({"values": array})),
+    "pyarrow.Schema": lambda schema: arrow_table(schema.empty_table()),
+    "pandas.Index": lambda index: pandas_frame(index.to_frame(index=False)),
+    "pandas.array": lambda values: pandas_frame(require("pandas").DataFrame({"values": values})),
 }
 """Package and class of each kind of table -> what it shows."""

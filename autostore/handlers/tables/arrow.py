@@ -18,10 +18,21 @@ from autostore.errors import UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
 from autostore.guard.foreign import let_pass
 from autostore.handlers.tables.footer import unfolded_by
+from autostore.handlers.tables.kinds import not_one_column
 from autostore.handlers.tables.mark import MARK, TableMark, mark_text
 from autostore.optional import require
 
-__all__ = ["read_table", "refused_by_arrow", "write_marked", "write_table"]
+__all__ = [
+    "read_array",
+    "read_batch",
+    "read_chunked",
+    "read_schema",
+    "read_table",
+    "refused_by_arrow",
+    "write_marked",
+    "write_part",
+    "write_table",
+]
 
 _SCHEMA = b"ARROW:schema"
 
@@ -56,13 +67,54 @@ def _restored(table: Any, stored: bytes | None) -> Any:
     return table if schema.equals(table.schema, check_metadata=True) else table.cast(schema)
 
 
-def write_table(data: Any, file: Path) -> None:
+def read_batch(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) -> Any:
+    """All rows in one batch."""
+    table = read_table(stream, mark, ceiling)
+    if not table.num_columns and table.num_rows:
+        raise UnsupportedFormatError("A record batch has no rows without columns. Read it as pyarrow.Table.")
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if batches else require("pyarrow").RecordBatch.from_pylist([], table.schema)
+
+
+def read_chunked(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) -> Any:
+    """The only column."""
+    table = read_table(stream, mark, ceiling)
+    if table.num_columns != 1:
+        raise not_one_column(table.num_columns, "pyarrow.Table")
+    return table.column(0)
+
+
+def read_array(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) -> Any:
+    """The only column, in one piece."""
+    column = read_chunked(stream, mark, ceiling)
+    whole = column.combine_chunks()
+    return whole if isinstance(whole, require("pyarrow").Array) else require("pyarrow").concat_arrays(whole.chunks)
+
+
+def read_schema(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) -> Any:
+    """Names, types and metadata of the columns."""
+    return read_table(stream, mark, ceiling).schema
+
+
+def write_part(data: Any, file: Path, kind: str) -> None:
+    """Write the table that a batch, an array or a schema makes."""
+    pa = require("pyarrow")
+    if kind == "pyarrow.Schema":
+        table = data.empty_table()
+    elif kind == "pyarrow.RecordBatch":
+        table = pa.Table.from_batches([data])
+    else:
+        table = pa.table({"values": data})
+    write_table(table, file, kind)
+
+
+def write_table(data: Any, file: Path, kind: str = "pyarrow.Table") -> None:
     """Write the table, if what is read back is the same."""
     if MARK.encode() in (data.schema.metadata or {}):
         raise UnsupportedFormatError(f"The table's metadata already has the key {MARK!r}. Remove it.")
     details = {} if data.num_columns else {"rows": data.num_rows}
     with refused_by_arrow("Table"):
-        write_marked(data, file, mark_text("pyarrow.Table", **details))
+        write_marked(data, file, mark_text(kind, **details))
         kept = _is_plain(data.schema) or same(_read_back(file, details), data)
     if not kept:
         raise UnsupportedFormatError(f"Parquet would change this table of the schema {data.schema}. Cast the columns.")

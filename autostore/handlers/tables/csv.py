@@ -19,7 +19,7 @@ from autostore.handler import DataHandler
 from autostore.handlers.fitting import fitted
 from autostore.handlers.tables.dialect import MOST_COLUMNS, delimiter
 from autostore.handlers.tables.kinds import (
-    SERIES,
+    FRAMES,
     asks_for_rows,
     failed_query,
     kind_of,
@@ -55,7 +55,7 @@ class CSVHandler(DataHandler):
 
     def can_handle_data(self, data: Any) -> bool:
         """Tables of Polars, pandas and Arrow."""
-        return kind_of(data) not in (None, *SERIES)
+        return kind_of(data) in FRAMES
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """A Polars DataFrame; the whole file is looked at to infer its dtypes."""
@@ -67,7 +67,7 @@ class CSVHandler(DataHandler):
         if asks_for_rows(as_type):
             return fitted(as_type, self.read_from_file(file_path, file_extension).to_dicts(), row="row")
         kind = "polars.DataFrame" if as_type in (Any, object) else requested_kind(as_type)
-        if kind in SERIES:
+        if kind not in FRAMES:
             raise UnsupportedFormatError("A CSV file holds a table. Read it as a DataFrame, and take its column.")
         with panics_are_errors():
             frame = _read(file_path, self.ceiling, lazy=kind == "polars.LazyFrame")

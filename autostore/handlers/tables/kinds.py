@@ -14,8 +14,8 @@ from autostore.preview import Preview
 from autostore.previews.tables import TABLES
 
 __all__ = [
+    "FRAMES",
     "KINDS",
-    "SERIES",
     "asks_for_rows",
     "failed_query",
     "kind_of",
@@ -34,11 +34,23 @@ KINDS = {
     "pyarrow.Table": ("pyarrow", "Table"),
     "polars.Series": ("polars", "Series"),
     "pandas.Series": ("pandas", "Series"),
+    "polars.Schema": ("polars", "Schema"),
+    "pyarrow.RecordBatch": ("pyarrow", "RecordBatch"),
+    "pyarrow.ChunkedArray": ("pyarrow", "ChunkedArray"),
+    "pyarrow.Schema": ("pyarrow", "Schema"),
+    "pyarrow.Array": ("pyarrow", "Array"),
+    "pandas.Index": ("pandas", "Index"),
+    "pandas.array": ("pandas.api.extensions", "ExtensionArray"),
 }
 """Recorded name -> module and class."""
 
-SERIES = frozenset({"polars.Series", "pandas.Series"})
-"""Those of one column."""
+_FAMILIES = frozenset(("pyarrow.Array", "pandas.Index", "pandas.array"))
+"""Those of which the library has a class for each kind of values."""
+
+_LIBRARIES = frozenset(("pandas", "polars", "pyarrow"))
+
+FRAMES = frozenset({"polars.DataFrame", "polars.LazyFrame", "pandas.DataFrame", "pyarrow.Table"})
+"""Those that are whole tables."""
 
 
 def kind_of(data: Any) -> str | None:
@@ -47,7 +59,7 @@ def kind_of(data: Any) -> str | None:
 
 
 def table_preview(data: Any) -> Preview:
-    """What a table of one of the four kinds shows."""
+    """What a table shows; for what is only a part of one, the table that it would be."""
     kind = kind_of(data)
     assert kind is not None
     return TABLES[kind](data)
@@ -71,10 +83,11 @@ def requested_kind(as_type: Any) -> str:
 
 
 def _kind_of_class(cls: Any) -> str | None:
-    if getattr(cls, "__module__", "builtins") == "builtins":  # most values; asking for six classes takes longer
+    if getattr(cls, "__module__", "").partition(".")[0] not in _LIBRARIES:
         return None
     for name, (module, attribute) in KINDS.items():
-        if cls is not None and cls is loaded_type(module, attribute):
+        known = loaded_type(module, attribute)
+        if cls is known or (name in _FAMILIES and known is not None and issubclass(cls, known)):
             return name
     return None
 

@@ -1,7 +1,8 @@
 """What a Parquet file's footer says of the kind of table: `autostore` = `{"v": 1, "type": "polars.LazyFrame"}`.
 
 Beside the type stands what Parquet itself has no room for: `rows` of a table without columns,
-`freq` of a pandas index, and the `name` of a pandas Series where that is no text.
+`freq` of a pandas index, the `name` of a pandas Series where that is no text, and the recipe (`parts`) of what
+pandas holds and Parquet does not: such a file has `"v": 2`, so that no older version takes its columns for the value.
 https://parquet.apache.org/docs/file-format/metadata/
 """
 
@@ -27,7 +28,9 @@ TableMark = Mapping[str, Any]
 
 def mark_text(kind: str, **details: Any) -> str:
     """The mark of a new file."""
-    return json.dumps({"v": 1, "type": kind, **details})
+    return json.dumps(
+        {"v": 2 if "parts" in details else 1, "type": kind, **details}, ensure_ascii="parts" not in details
+    )
 
 
 def read_mark(stream: Any) -> TableMark:
@@ -42,7 +45,7 @@ def read_mark(stream: Any) -> TableMark:
     if text is None:
         return {"type": "polars.DataFrame"}
     mark: TableMark = json.loads(text)
-    if mark["v"] != 1:
+    if mark["v"] not in (1, 2):
         raise CorruptDataError(f"The file has version {mark['v']!r:.40}. Upgrade autostore.")
     if mark["type"] not in KINDS:
         raise CorruptDataError(f"The file names an unknown kind of table {mark['type']!r:.80}. Upgrade autostore.")

@@ -1,7 +1,12 @@
-"""Frames and Series of pandas in Parquet, through Arrow, with what pandas records of index and labels in the footer."""
+"""Frames, Series, indexes and arrays of pandas in Parquet, through Arrow.
+
+As pandas itself writes them, with what it records of index and labels in the footer; what that would change is
+laid out by `parts.py`.
+"""
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +18,21 @@ from autostore.handlers.json import check_json
 from autostore.handlers.tables.arrow import read_table, refused_by_arrow, write_marked
 from autostore.handlers.tables.kinds import not_one_column
 from autostore.handlers.tables.mark import TableMark, mark_text
+from autostore.handlers.tables.parts import laid_out, put_together
 from autostore.optional import require
 
-__all__ = ["read_frame", "read_series", "write_frame", "write_series"]
+__all__ = [
+    "read_array",
+    "read_frame",
+    "read_index",
+    "read_series",
+    "write_array",
+    "write_frame",
+    "write_index",
+    "write_series",
+]
+
+_NAMES = frozenset(("string", "empty", "floating", "integer", "datetime64", "datetime", "date"))
 
 _UNNAMED = "values"
 """The column of a Series whose name is no text, as a column needs one."""
@@ -23,8 +40,18 @@ _UNNAMED = "values"
 
 def read_frame(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) -> Any:
     """The frame with its index, and the index's frequency."""
+    found = _read(stream, mark, ceiling)
+    pd = require("pandas")
+    if isinstance(found, pd.DataFrame):
+        return found
+    return found.to_frame() if isinstance(found, pd.Series) else pd.DataFrame({_UNNAMED: found})
+
+
+def _read(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) -> Any:
     require("pandas")
     frame = read_table(stream, mark, ceiling).to_pandas()
+    if "parts" in mark:
+        return put_together(frame, mark["parts"])
     if "freq" in mark:
         try:
             frame.index.freq = mark["freq"]
@@ -38,7 +65,12 @@ def read_frame(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) -> 
 
 def read_series(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) -> Any:
     """The only column, or that which was written as a Series."""
-    frame = read_frame(stream, mark, ceiling)
+    pd = require("pandas")
+    frame = _read(stream, mark, ceiling)
+    if isinstance(frame, pd.Series):
+        return frame
+    if not isinstance(frame, pd.DataFrame):
+        return pd.Series(frame)
     if frame.shape[1] != 1:
         raise not_one_column(frame.shape[1], "pandas.DataFrame")
     series = frame.iloc[:, 0]
@@ -47,23 +79,64 @@ def read_series(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) ->
     return series
 
 
+def read_index(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) -> Any:
+    """The labels that were written as an index, or those of a frame's or Series' rows."""
+    found = _read(stream, mark, ceiling)
+    pd = require("pandas")
+    if isinstance(found, pd.DataFrame | pd.Series):
+        return found.index
+    return found if isinstance(found, pd.Index) else pd.Index(found)
+
+
+def read_array(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) -> Any:
+    """The values of one column, as pandas' own array."""
+    return read_series(stream, mark, ceiling).array
+
+
 def write_frame(data: Any, file: Path) -> None:
     """Write the frame, if what is read back is the same."""
-    if require("pandas").api.types.infer_dtype(data.columns, skipna=False).startswith("mixed"):
-        raise UnsupportedFormatError("Parquet's columns are named by text. Rename the columns to str.")
-    mark = _mark("pandas.DataFrame", data)
-    _write(data, data, file, mark)
+    pd = require("pandas")
+    labels = data.columns
+    named = pd.api.types.infer_dtype(labels, skipna=False) in _NAMES and type(labels) in (pd.Index, pd.DatetimeIndex)
+    if named and labels.is_unique and _has_text_names(data.index):
+        with contextlib.suppress(UnsupportedFormatError):
+            _write(data, data, file, _mark("pandas.DataFrame", data))
+            return
+    write_parts(data, file, "pandas.DataFrame")
 
 
 def write_series(data: Any, file: Path) -> None:
     """Write one column beside the index, if what is read back is the same."""
     name = data.name
-    if type(name) is str:
-        _write(data.to_frame(), data, file, _mark("pandas.Series", data))
-    elif name is None or type(name) is int:
-        _write(data.to_frame(_UNNAMED), data, file, _mark("pandas.Series", data, name=name))
-    else:
-        raise UnsupportedFormatError(f"A Series is named by text or a number here, not by {name!r:.80}. Rename it.")
+    with contextlib.suppress(UnsupportedFormatError):
+        if type(name) is str and _has_text_names(data.index):
+            _write(data.to_frame(), data, file, _mark("pandas.Series", data))
+            return
+        if (name is None or type(name) is int) and _has_text_names(data.index):
+            _write(data.to_frame(_UNNAMED), data, file, _mark("pandas.Series", data, name=name))
+            return
+    write_parts(data, file, "pandas.Series")
+
+
+def _has_text_names(index: Any) -> bool:
+    """Whether pandas itself records the names of an index's levels as they are."""
+    return all(name is None or type(name) is str for name in index.names)
+
+
+def write_parts(data: Any, file: Path, kind: str) -> None:
+    """Write plain columns and a recipe, if what is read back is the same."""
+    frame, recipe = laid_out(data)
+    _write(frame, data, file, {"kind": kind, "parts": recipe})
+
+
+def write_index(data: Any, file: Path) -> None:
+    """Write each level as a column."""
+    write_parts(data, file, "pandas.Index")
+
+
+def write_array(data: Any, file: Path) -> None:
+    """Write one column."""
+    write_parts(data, file, "pandas.array")
 
 
 def _mark(kind: str, data: Any, **details: Any) -> dict[str, Any]:
@@ -81,20 +154,20 @@ def _write(frame: Any, data: Any, file: Path, mark: dict[str, Any]) -> None:
             mark = {**mark, "rows": table.num_rows}
         with refused_by_arrow(kind):
             write_marked(table, file, mark_text(**mark))
-            kept = _is_plain(frame) or same(_read_back(file, mark), data)
+            kept = ("parts" not in mark and _is_plain(frame)) or same(_read_back(file, mark), data)
     except (TypeError, ValueError, ArithmeticError, NotImplementedError) as error:
         let_pass(error)
         raise UnsupportedFormatError(f"Parquet cannot hold this {kind}: {error}. Convert the column.") from error
     if not kept:
         raise UnsupportedFormatError(
-            f"Parquet would change this {kind}: cells of Python objects, or labels that are not text. "
+            f"Parquet would change this {kind}: cells, labels or attributes of Python objects. "
             "Convert them, or use a bare key."
         )
 
 
 def _read_back(file: Path, mark: dict[str, Any]) -> Any:
     with open(file, "rb") as stream:
-        read = read_series if mark["kind"] == "pandas.Series" else read_frame
+        read = read_series if mark["kind"] == "pandas.Series" else _read
         return read(stream, {**mark, "type": mark["kind"]})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,7 @@ __all__ = ["ParquetHandler"]
 
 
 class ParquetHandler(DataHandler):
-    """Six kinds of tables as .parquet; a LazyFrame is streamed in and stays lazy when read."""
+    """Tables, and parts of tables, as .parquet; a LazyFrame is streamed in and stays lazy when read."""
 
     equality = TABLES
     media_types = {".parquet": "application/vnd.apache.parquet"}
@@ -40,7 +41,7 @@ class ParquetHandler(DataHandler):
         return 10
 
     def can_handle_data(self, data: Any) -> bool:
-        """The exact six classes."""
+        """The classes of the three libraries, none that is derived from them."""
         return kind_of(data) is not None
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
@@ -48,7 +49,7 @@ class ParquetHandler(DataHandler):
         return _read(file_path, None, self.ceiling)
 
     def read_as(self, file_path: Path, file_extension: str, as_type: Any) -> Any:
-        """Any of the six kinds, whichever was written; or rows, as `list[Row]`. A Series from a table of one column."""
+        """Any of the kinds, whichever was written; or rows, as `list[Row]`. A Series from a table of one column."""
         if asks_for_rows(as_type):
             return fitted(as_type, _rows(file_path, self.ceiling), row="row")
         kind = None if as_type in (Any, object) else requested_kind(as_type)
@@ -119,6 +120,13 @@ _READERS: dict[str, Callable[[Any, TableMark, Ceiling], Any]] = {
     "pandas.DataFrame": pandas.read_frame,
     "pandas.Series": pandas.read_series,
     "pyarrow.Table": arrow.read_table,
+    "polars.Schema": polars.read_schema,
+    "pyarrow.RecordBatch": arrow.read_batch,
+    "pyarrow.ChunkedArray": arrow.read_chunked,
+    "pyarrow.Array": arrow.read_array,
+    "pyarrow.Schema": arrow.read_schema,
+    "pandas.Index": pandas.read_index,
+    "pandas.array": pandas.read_array,
 }
 _WRITERS: dict[str, Callable[[Any, Path], None]] = {
     "polars.DataFrame": polars.write_frame,
@@ -127,4 +135,11 @@ _WRITERS: dict[str, Callable[[Any, Path], None]] = {
     "pandas.DataFrame": pandas.write_frame,
     "pandas.Series": pandas.write_series,
     "pyarrow.Table": arrow.write_table,
+    "polars.Schema": polars.write_schema,
+    "pandas.Index": pandas.write_index,
+    "pandas.array": pandas.write_array,
+    **{
+        kind: functools.partial(arrow.write_part, kind=kind)
+        for kind in ("pyarrow.RecordBatch", "pyarrow.ChunkedArray", "pyarrow.Array", "pyarrow.Schema")
+    },
 }

@@ -13,7 +13,16 @@ from autostore.handlers.tables.kinds import failed_query, not_one_column, panics
 from autostore.handlers.tables.mark import MARK, TableMark, mark_text
 from autostore.optional import require
 
-__all__ = ["read_frame", "read_lazy", "read_series", "write_frame", "write_lazy", "write_series"]
+__all__ = [
+    "read_frame",
+    "read_lazy",
+    "read_schema",
+    "read_series",
+    "write_frame",
+    "write_lazy",
+    "write_schema",
+    "write_series",
+]
 
 
 def read_frame(stream: Any, mark: TableMark, ceiling: Ceiling) -> Any:
@@ -47,6 +56,16 @@ def read_series(stream: Any, mark: TableMark, ceiling: Ceiling) -> Any:
         raise not_one_column(frame.width, "polars.DataFrame")
     name = mark.get("name", frame.columns[0])
     return frame.to_series(0).rename("" if name is None else str(name))
+
+
+def read_schema(stream: Any, mark: TableMark, ceiling: Ceiling) -> Any:  # noqa: ARG001 - a footer takes little
+    """The names and dtypes of the columns."""
+    return _scan(stream, mark).collect_schema()
+
+
+def write_schema(data: Any, file: Path) -> None:
+    """Write a frame of these columns without rows."""
+    write_frame(require("polars").DataFrame(schema=data), file, "polars.Schema")
 
 
 def write_frame(data: Any, file: Path, kind: str = "polars.DataFrame") -> None:
