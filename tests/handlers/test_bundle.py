@@ -49,10 +49,10 @@ class TestBundleHandler(HandlerContract):
         {"nothing": (1, 2)},
     )
     refused = (
-        {"a": np.array([None])},
+        {"a": np.array([object()])},
         {"m": torch.nn.Linear(1, 1)},
         {"f": FRAME, "o": object()},
-        {"f": PANDAS, "g": pd.DataFrame({"a": [[1], (2,)]})},
+        {"f": PANDAS, "g": pd.DataFrame({"a": [object()]})},
         object(),
         FRAME,
     )
@@ -280,7 +280,7 @@ def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path) -> None:
     store = AutoStore(tmp_path / "s", StorageConfig(temp_dir=temp, allow_pickle=False))
     store["k"] = [FRAME, np.arange(3)]
     with pytest.raises(UntrustedDataError):
-        store["bad"] = [FRAME, np.array([None])]
+        store["bad"] = [FRAME, np.array([object()])]
     file = tmp_path / "s" / "k.bundle.zip"
     rewrite(file, {**members(file), "1.npy": b"nonsense"})
     with pytest.raises(CorruptDataError):

@@ -8,11 +8,12 @@ from __future__ import annotations
 import collections
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from autostore.errors import UnsupportedFormatError
 from autostore.handlers.names import is_described, name_class
 from autostore.handlers.plain import SURROGATE, judge
+from autostore.handlers.typed.made import made_of, taken_apart
 from autostore.handlers.typed.objects import fields_of
 from autostore.handlers.typed.path import where
 from autostore.handlers.typed.table import ENCODERS, FACTORIES
@@ -62,9 +63,15 @@ def _ways(walk: Walk, kind: type) -> Way:
         return way
     if is_described(kind):
         return _object
+    if made_of(kind) is not None:
+        return _made
+    return _refused(walk, kind)
+
+
+def _refused(walk: Walk, kind: type) -> NoReturn:
     name = f"{kind.__module__}.{kind.__qualname__}"
     if walk.member is None and kind.__module__.partition(".")[0] in _LIBRARIES:
-        return refuse(f"is of the class {name}, which has a file of its own: use .bundle.zip")
+        refuse(f"is of the class {name}, which has a file of its own: use .bundle.zip")
     undescribed = UndescribedError(f"is of the class {name}, which says not what it is made of: {DESCRIBE}")
     undescribed.kind = kind
     raise undescribed
@@ -73,7 +80,9 @@ def _ways(walk: Walk, kind: type) -> Way:
 def _own_file(walk: Walk, value: Any, depth: int) -> Asking:
     """A member of the bundle, if the value is one; else as it is everywhere."""
     assert walk.member is not None
-    found = walk.member(value, walk.path)
+    # An array of objects is none, though it is of the class of those that are.
+    apart = taken_apart("", value) if made_of(type(value)) == "" else None
+    found = walk.member(value, walk.path) if apart is None else None
     if found is not None:
         return found
     return (yield from _ways(walk, type(value))(walk, value, depth))
@@ -216,6 +225,15 @@ def _inline(walk: Walk, data: Any, depth: int) -> Any:
         return walk.run(data, depth)
     finally:
         walk.member = member
+
+
+def _made(walk: Walk, value: Any, depth: int) -> Asking:
+    apart = taken_apart(made_of(type(value)) or "", value)
+    if apart is None:
+        _refused(walk, type(value))
+    name, parts = apart
+    walk.deepest = max(walk.deepest, depth + 3)
+    return {"$made": [name, (yield from _items(walk, parts, depth + 3))]}
 
 
 def _canonical(tree: Any) -> tuple[Any, ...]:

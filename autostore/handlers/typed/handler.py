@@ -12,6 +12,7 @@ from autostore.handlers.names import is_described
 from autostore.handlers.typed.asked import classes_in, read_into
 from autostore.handlers.typed.decoding import Decoder
 from autostore.handlers.typed.encoding import encode
+from autostore.handlers.typed.made import made_of
 from autostore.handlers.typed.scalars import scalar_tag
 from autostore.handlers.typed.table import CONTAINERS, ENCODERS
 from autostore.handlers.typed.text import seal
@@ -25,7 +26,9 @@ def is_typed(kind: type) -> bool:
     """Whether typed JSON has a word for values of this class, if not for all that they hold."""
     if kind in _PLAIN or kind in CONTAINERS or kind in ENCODERS:
         return True
-    return is_described(kind) or issubclass(kind, enum.Enum) or scalar_tag(kind) is not None
+    if is_described(kind) or issubclass(kind, enum.Enum):
+        return True
+    return scalar_tag(kind) is not None or made_of(kind) is not None
 
 
 class TypedHandler(DataHandler):

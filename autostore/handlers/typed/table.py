@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from autostore.handlers.typed.leaves import LEAVES
+from autostore.handlers.typed.made import made_again
 from autostore.handlers.typed.scalars import SCALARS
 from autostore.handlers.typed.tag import PLAIN, array, need, typed
 from autostore.handlers.typed.times import TIMES
@@ -61,6 +62,7 @@ _PARTS: Mapping[str, Callable[[Any], Any]] = {
     "$ordereddict": lambda payload: _pairs(payload, collections.OrderedDict()),
     "$counter": lambda payload: _pairs(payload, collections.Counter()),
     "$defaultdict": _default_dict,
+    "$made": made_again,
 }
 _LEAVES = (*PLAIN, *TIMES, *LEAVES, *SCALARS)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from autostore.errors import MissingDependencyError
 from autostore.handlers.typed.tag import Tag, array, need, refuse, text_tree, typed
+from autostore.handlers.typed.zones import foreign_name, foreign_zone
 from autostore.optional import loaded_type
 
 __all__ = ["TIMES", "moment_parts", "moment_tree", "zone_tail"]
@@ -21,10 +22,15 @@ __all__ = ["TIMES", "moment_parts", "moment_tree", "zone_tail"]
 _MOMENT = re.compile(r"([^\[\]]*?)(Z|[+-]\d\d:\d\d(?::\d\d(?:\.\d{6})?)?)?(?:\[([^\[\]]+)\])?")
 _OFFSET = re.compile(r"[+-](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{6}))?)?")
 _NOON = dt.time(12)
+_OURS = frozenset((dt.timezone, zoneinfo.ZoneInfo))
 
 
 def moment_tree(wall: str, zone: dt.tzinfo | None, fold: int) -> Any:
     """The payload of a moment: its text alone, or with what the text does not say."""
+    if zone is not None and type(zone) not in _OURS:
+        library = foreign_name(zone, wall)
+        if library is not None:
+            return {"at": wall, **({"fold": 1} if fold else {}), "library": library}
     tail, name = zone_tail(zone)
     # `isoformat` has written the offset already; a zone without a date has none to write.
     text = wall + (tail if tail.startswith("[") else "")
@@ -56,7 +62,7 @@ def zone_tail(zone: dt.tzinfo | None) -> tuple[str, str | None]:
 def moment_parts(payload: Any) -> tuple[str, dt.tzinfo | None, dt.timedelta | None, int | None]:
     """Wall time as text, zone, the written offset, and fold (None where it is not written)."""
     fields = {"at": payload} if type(payload) is str else typed(payload, dict)
-    need({"at"} <= set(fields) <= {"at", "zone", "fold"})
+    need({"at"} <= set(fields) <= {"at", "zone", "fold", "library"})
     fold: Any = fields.get("fold")
     need(fold is None or (type(fold) is int and fold in (0, 1)))
     found = _MOMENT.fullmatch(typed(fields["at"], str))
@@ -67,6 +73,8 @@ def moment_parts(payload: Any) -> tuple[str, dt.tzinfo | None, dt.timedelta | No
     if key is not None:
         need("zone" not in fields)
         return wall, _zone(key), offset, fold
+    if "library" in fields:
+        return wall, foreign_zone(typed(fields["library"], str), wall, offset), offset, fold
     if offset is None:
         need("zone" not in fields)
         return wall, None, None, fold
