@@ -101,9 +101,20 @@ class Resolver:
         remembered = self._memory.get(key.text)
         if remembered is not None and time.monotonic() < remembered[1]:
             return remembered[0]
-        path = self.choose(key, self.among(key)).path
+        try:
+            path = self.choose(key, self.among(key)).path
+        except StorageFileNotFoundError:
+            older = self.older(key)
+            if older is None:
+                raise
+            return older
         self.remember(key, path)
         return path
+
+    def older(self, key: Key) -> str | None:
+        """The plain JSON that a version without `.typed.json` wrote under `x.typed`; it can only be read."""
+        path = key.text + ".json"
+        return path if key.text.endswith(".typed") and self.is_file(path) else None
 
     def names_file(self, key: Key) -> bool:
         """Whether the key names one file in full; a bare key is answered by files instead."""
@@ -128,7 +139,11 @@ class Resolver:
 
     def exists(self, key: Key) -> bool:
         """Whether anything answers to the key; one request."""
-        return self.is_file(key.text) if key.names_file else self.names_file(key) or bool(self.among(key))
+        return (
+            self.is_file(key.text)
+            if key.names_file
+            else self.names_file(key) or bool(self.among(key) or self.older(key))
+        )
 
     def held(self, key: Key, etag: str) -> FileMetadata:
         """The file to replace under `if_etag`; an absent or different one has changed."""

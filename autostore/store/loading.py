@@ -47,7 +47,10 @@ class Loader:
         for attempt in range(ATTEMPTS):
             path = self._path(key, as_type)
             try:
-                return self._load_file(key.text, path, key.extension_of(path), as_type, versioned=versioned)
+                extension = key.extension_of(path)
+                if extension not in key.answers and not key.extension:  # `x.typed`, of an older version
+                    extension = self._registry.split(path)[1]
+                return self._load_file(key.text, path, extension, as_type, versioned=versioned)
             except (StorageFileNotFoundError, FileGone):
                 # Deleted, or replaced by another format, since it was found.
                 self._resolver.forget(key)

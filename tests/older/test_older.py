@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from autostore import AutoStore
+from autostore.errors import InvalidKeyError
 from autostore.testing import same
 from tests.older.values import values
 
@@ -56,3 +57,18 @@ def test_every_key_can_be_removed(written):
     for key in values():
         del written[key]
     assert list(written.list_files()) == []
+
+
+def test_a_key_that_ends_in_typed_is_found(tmp_path):
+    """Such a key had a file of plain JSON before `.typed.json` was a format; it reads, and nothing writes over it."""
+    with AutoStore(tmp_path) as store:
+        # As version 0.1.0-2c73506 writes `store["x.typed"]`.
+        (tmp_path / "x.typed.json").write_bytes(b'{"a": [1, null]}')
+        assert store["x.typed"] == store["x"] == {"a": [1, None]}
+        assert "x.typed" in store
+        assert "y.typed" not in store
+        with pytest.raises(KeyError):
+            store["y.typed"]
+        with pytest.raises(InvalidKeyError, match="another key"):
+            store["x.typed"] = {"b": 1}
+        assert store["x.typed"] == {"a": [1, None]}
