@@ -184,18 +184,9 @@ def _read_back(file: Path, name: str, ceiling: Ceiling) -> Any:
 
 
 def _read(stream: IO[bytes], name: str, ceiling: Ceiling) -> Any:
-    pil = require("PIL.Image")
     content = stream.read() if name == "JPEG" else b""
-    with pil.open(io.BytesIO(content) if content else stream, formats=[name]) as image:
-        # Pillow only warns up to twice the limit: https://pillow.readthedocs.io/en/stable/reference/Image.html
-        limit = pil.MAX_IMAGE_PIXELS
-        if limit is not None and image.width * image.height > limit:
-            raise CorruptDataError(
-                f"The image claims {image.width} x {image.height} pixels."
-                " Raise PIL.Image.MAX_IMAGE_PIXELS if you trust it."
-            )
-        # Pillow keeps up to four bytes a pixel, and the copy is a second picture.
-        ceiling.check(image.width * image.height * 8, "The image")
+    with require("PIL.Image").open(io.BytesIO(content) if content else stream, formats=[name]) as image:
+        _check_size(image, ceiling)
         if name == "GIF":
             _check_end(stream)
         # A photo may carry a preview as a second frame.
@@ -209,6 +200,17 @@ def _read(stream: IO[bytes], name: str, ceiling: Ceiling) -> Any:
         if name == "JPEG":  # so that writing it again loses nothing
             remember_source(plain, content)
         return plain
+
+
+def _check_size(image: Any, ceiling: Ceiling) -> None:
+    # Pillow only warns up to twice the limit: https://pillow.readthedocs.io/en/stable/reference/Image.html
+    limit = require("PIL.Image").MAX_IMAGE_PIXELS
+    if limit is not None and image.width * image.height > limit:
+        raise CorruptDataError(
+            f"The image claims {image.width} x {image.height} pixels. Raise PIL.Image.MAX_IMAGE_PIXELS if you trust it."
+        )
+    # Pillow keeps up to four bytes a pixel, and the copy is a second picture.
+    ceiling.check(image.width * image.height * 8, "The image")
 
 
 def _check_end(stream: IO[bytes]) -> None:

@@ -410,7 +410,7 @@ def test_what_was_done_to_a_photo_that_was_read_is_written(tmp_path: Path) -> No
         change(image)
         store["photo.jpg"] = image
         assert file.read_bytes() != content, number
-        assert facts(store["photo.jpg"]) == facts(image)
+        assert facts(image).items() <= facts(store["photo.jpg"]).items()
         assert np.abs(np.asarray(store["photo.jpg"], int) - np.asarray(image, int)).mean() < 8
 
 
