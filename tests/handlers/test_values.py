@@ -3,8 +3,6 @@
 import itertools
 import json
 import os
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from autostore import AutoStore, StorageConfig
 from autostore.testing import same
 from tests.handlers.exact import digest
+from tests.handlers.reading import OtherProcess
 from tests.handlers.values import bundles, values
 
 EXAMPLES = 20_000 if os.environ.get("AUTOSTORE_SOAK") else 250
@@ -29,28 +28,9 @@ _thorough = settings(
 _numbers = itertools.count()
 
 
-class OtherProcess:
-    """Reads keys in a process that has imported nothing of this one."""
-
-    def __init__(self) -> None:
-        root = str(Path(__file__).parents[2])
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.handlers.exact"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root, env={**os.environ, "PYTHONPATH": root},
-        )  # fmt: skip
-
-    def digest(self, uri: str, key: str, *, trusting: bool) -> str:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps({"uri": uri, "key": key, "trusting": trusting}) + "\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline().strip()
-
-
 @pytest.fixture(scope="module")
 def other() -> Iterator[OtherProcess]:
-    reader = OtherProcess()
-    with reader.process:  # at whose end its input is closed, so that it ends too
+    with OtherProcess() as reader:
         yield reader
 
 
