@@ -344,6 +344,8 @@ checkpoints = st.recursive(
 def picture(mode: str, size: tuple[int, int], seed: int, said: dict[str, Any]) -> Image.Image:
     """Noise of a mode, which may say more."""
     image = Image.frombytes("RGB", size, np.random.default_rng(seed).bytes(3 * size[0] * size[1])).convert(mode)
+    if mode in ("CMYK", "YCbCr", "I", "F"):  # a TIFF, which Pillow turns by its orientation, and which has no texts
+        return image
     if said.pop("exif", None):
         exif = Image.Exif()
         exif[0x0112] = 6
