@@ -112,4 +112,4 @@ def test_what_libraries_hand_out_is_plain_and_comes_back(
         run()
         facts.update({"values": sum(seen.values()), "refused or pickled": seen["refused"] + seen[".pkl"]})
     assert seen["refused"] + seen[".pkl"] <= max(2, sum(seen.values()) / ONCE_IN), seen
-    assert len(seen) > 8, seen
+    assert len(seen) > 5, seen
