@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from autostore.config import StorageConfig
+from autostore.disk.failures import disk_errors_are_typed
 from autostore.disk.scratch import Scratch, ScratchFiles
-from autostore.errors import LeftOutWarning, PreconditionFailedError, StorageFileNotFoundError, compose, from_os_error
-from autostore.guard.foreign import let_pass
+from autostore.errors import LeftOutWarning, PreconditionFailedError, StorageFileNotFoundError, compose
 from autostore.keys import ParsedUri
 from autostore.mark import Mark
 
@@ -168,13 +168,8 @@ class StorageBackend(ABC):
         with self._scratch_translated():
             return self._scratch.files()
 
-    @contextlib.contextmanager
-    def _scratch_translated(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            let_pass(error)
-            raise from_os_error(error, f"temporary files of {self.uri}") from error
+    def _scratch_translated(self) -> AbstractContextManager[None]:
+        return disk_errors_are_typed(f"temporary files of {self.uri}")
 
     def close(self) -> None:
         """Release connections and temporary files; the next use opens them again."""

@@ -7,7 +7,7 @@ Each is a `StorageError` and also the builtin that a caller would expect, so tha
      ├─ StorageFileNotFoundError   KeyError, FileNotFoundError   nothing is stored under the key
      ├─ StoragePermissionError     PermissionError               the place refused; also read-only stores
      ├─ StorageConnectionError     ConnectionError               the place could not be reached, or timed out
-     ├─ StorageIOError             OSError                       the disk is full or failing
+     ├─ StorageIOError             OSError                       the disk is full or failing, or a temporary file is gone
      ├─ InvalidKeyError            ValueError                    the key or URI cannot name anything
      ├─ AmbiguousKeyError          ValueError                    files that were not written under the key answer to it
      ├─ InvalidConfigError         ValueError                    a setting or an argument cannot be
@@ -49,6 +49,7 @@ own code (a time limit, a validator, a plugin) is none of these and leaves as it
 """
 
 import errno
+import os
 
 __all__ = [
     "AmbiguousKeyError",
@@ -115,7 +116,7 @@ class StorageConnectionError(StorageError, ConnectionError):
 
 
 class StorageIOError(StorageError, OSError):
-    """The disk is full, or failed while reading or writing."""
+    """The disk is full, or failed while reading or writing, or somebody removed a temporary file that was in use."""
 
 
 class InvalidKeyError(StorageError, ValueError):
@@ -175,10 +176,17 @@ class UntrustedDataError(StorageError, ValueError):
 
 
 def from_os_error(error: OSError, where: str) -> StorageError:
-    """An operating system's error in this library's words; `where` names key and uri."""
+    """An operating system's error in this library's words; `where` names key and uri.
+
+    A file that is missing is never an absent key: that is said by the place alone, with `not_found`. It is a
+    temporary file or folder, a cached copy or a mark, that somebody removed meanwhile.
+    """
     reason = error.strerror or str(error)
     if isinstance(error, FileNotFoundError):
-        return StorageFileNotFoundError(f"{where}: nothing is stored here. store.keys() lists what is.")
+        return StorageIOError(f"{where}: {_what(error)} was removed while it was in use. Try again.")
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        remedy = "Let go of lazy and mapped values and of open files, or raise the limit (ulimit -n)."
+        return StorageIOError(f"{where}: {reason}. {remedy}")
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return StoragePermissionError(f"{where}: {reason}. Check the permissions of the store's folder.")
     if error.errno == errno.ETIMEDOUT:
@@ -189,3 +197,7 @@ def from_os_error(error: OSError, where: str) -> StorageError:
             f"{where}: {reason}, because a file and a folder cannot share a name. Choose another key."
         )
     return StorageIOError(f"{where}: {reason}. Check the disk and its free space.")
+
+
+def _what(error: OSError) -> str:
+    return repr(os.fspath(error.filename)) if isinstance(error.filename, str | os.PathLike) else "a file"

@@ -9,7 +9,7 @@ step; `backends/memory.py` is a whole place written with these names alone.
 
 from autostore.backend import FileMetadata, StorageBackend, changed, exists_already, not_found
 from autostore.config import StorageConfig
-from autostore.disk.failures import failing_disk_is_an_os_error
+from autostore.disk.failures import disk_errors_are_typed, failing_disk_is_an_os_error
 from autostore.equality import Again, Comparer, same
 from autostore.errors import (
     BrokenPluginError,
@@ -72,6 +72,7 @@ __all__ = [
     "changed",
     "compose",
     "content_type",
+    "disk_errors_are_typed",
     "exists_already",
     "failing_disk_is_an_os_error",
     "from_os_error",

@@ -19,6 +19,7 @@ from autostore.plugins import (
     Turns,
     changed,
     content_type,
+    disk_errors_are_typed,
     exists_already,
     not_found,
 )
@@ -68,14 +69,16 @@ class MemoryBackend(StorageBackend):
         data, found = self._entry(path)
         if found.etag == unless_etag:
             return None
-        file.write_bytes(data)
+        with disk_errors_are_typed(f"key {path!r} in {self.uri}"):
+            file.write_bytes(data)
         return found
 
     def upload(
         self, file: Path, path: str, *, mark: Mark | None = None, if_etag: str | None = None, if_absent: bool = False
     ) -> FileMetadata:
         """Replace the entry in one step."""
-        data = file.read_bytes()
+        with disk_errors_are_typed(f"key {path!r} in {self.uri}"):
+            data = file.read_bytes()
         with self._space.turns.take():
             old = self._space.files.get(path)
             if if_absent and old is not None:

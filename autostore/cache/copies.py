@@ -14,6 +14,7 @@ from autostore.backend import FileMetadata, StorageBackend
 from autostore.cache.entry import Entry
 from autostore.cache.folder import CacheFolder
 from autostore.config import StorageConfig
+from autostore.disk.failures import disk_errors_are_typed
 from autostore.errors import StorageIOError
 from autostore.holding.descriptors import Descriptor, opened
 
@@ -82,7 +83,8 @@ class Copies:
             entry, descriptor = held
             self._room.used(folder)
             return _OpenCopy(descriptor, folder / entry.payload, entry.metadata(path))
-        descriptor = opened(new, os.O_RDONLY)
+        with disk_errors_are_typed(f"the cached copy of key {path!r} in {self._backend.uri}"):
+            descriptor = opened(new, os.O_RDONLY)
         stack.callback(descriptor.close)
         return _OpenCopy(descriptor, self._room.keep(folder, new, found), found)
 

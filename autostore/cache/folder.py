@@ -18,10 +18,10 @@ from autostore.backend import FileMetadata
 from autostore.cache.entry import ENTRY, Entry, load, open_payload, publish
 from autostore.cache.scanning import CachedCopy, scan
 from autostore.config import StorageConfig
+from autostore.disk.failures import disk_errors_are_typed
 from autostore.disk.flock import FolderLock
 from autostore.disk.locks import FolderLocks
-from autostore.errors import StoragePermissionError, from_os_error
-from autostore.guard.foreign import let_pass
+from autostore.errors import StoragePermissionError
 from autostore.holding.descriptors import Descriptor, opened
 from autostore.optional import require
 
@@ -155,11 +155,8 @@ class CacheFolder:
     def _root(self) -> Path:
         parent = self._parent or require("platformdirs").user_cache_dir("autostore")
         root = Path(parent).expanduser() / "v1"
-        try:
+        with disk_errors_are_typed(f"The cache folder {str(root)!r} (pass another cache_dir)"):
             status = _made(root)
-        except OSError as error:
-            let_pass(error)
-            raise from_os_error(error, f"The cache folder {str(root)!r} (pass another cache_dir)") from error
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
             raise StoragePermissionError(
                 f"The cache folder {str(root)!r} belongs to somebody else, who could put wrong bytes there. "

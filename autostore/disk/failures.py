@@ -14,15 +14,28 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from autostore.guard.foreign import users_own
+from autostore.errors import StorageError, from_os_error
+from autostore.guard.foreign import let_pass, users_own
 
-__all__ = ["failing_disk_is_an_os_error"]
+__all__ = ["disk_errors_are_typed", "failing_disk_is_an_os_error"]
 
 _RUST = re.compile(r"\(os error (\d+)\)")
 # What Polars says without a number, and NumPy of a short write, whose reason it does not know.
 _FULL = ("No space left", "Disk quota exceeded", "Not enough free space")
 _SHORT = re.compile(r"\d+ requested and \d+ written")
 _NOTHING_LEFT = 64 * 1024
+
+
+@contextlib.contextmanager
+def disk_errors_are_typed(where: str) -> Iterator[None]:
+    """Raise what the operating system says of temporary files as a `StorageError`; `where` names key and uri."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        let_pass(error)
+        raise from_os_error(error, where) from error
 
 
 @contextlib.contextmanager

@@ -21,6 +21,9 @@ from autostore.disk.sweeping import PREFIX, locked, sweep
 
 __all__ = ["Scratch", "ScratchFile", "ScratchFiles"]
 
+ATTEMPTS = 5
+"""How often a folder that somebody removes is made anew."""
+
 _numbers = itertools.count()
 """Names of new files: a scratch folder is private to one process, so a number is as good as a uuid, at no cost."""
 
@@ -84,7 +87,6 @@ class _Room:
 
     def __init__(self, parent: str | Path | None) -> None:
         parent = Path(parent) if parent is not None else Path(tempfile.gettempdir())
-        parent.mkdir(parents=True, exist_ok=True)
         sweep(parent)
         self.folder = parent / f"{PREFIX}{uuid.uuid4().hex}"
         self.name = str(self.folder)
@@ -92,8 +94,19 @@ class _Room:
         # Known before it is there, so that no interrupt can leave it behind.
         _rooms[self.name] = weakref.ref(self)
         _at_exit_of_children()
-        self.folder.mkdir(mode=0o700)
-        self._lock = locked(self.folder)
+        self._make(parent)
+
+    def _make(self, parent: Path) -> None:
+        for attempt in range(ATTEMPTS):
+            try:
+                parent.mkdir(parents=True, exist_ok=True)
+                self.folder.mkdir(mode=0o700, exist_ok=True)
+                self._lock = locked(self.folder)
+            except FileNotFoundError:  # somebody removes what is made here
+                if attempt == ATTEMPTS - 1:
+                    raise
+            else:
+                return
 
     def __del__(self) -> None:
         _remove(self.name)

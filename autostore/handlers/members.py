@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from autostore.errors import CorruptDataError, StorageError, UnsupportedFormatError, UntrustedDataError
+from autostore.errors import CorruptDataError, StorageError, UnsupportedFormatError, UntrustedDataError, from_os_error
 from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.archive import CheckedArchive
@@ -135,6 +135,9 @@ class MemberReader:
         try:
             self._archive.extract(name, file)
             return handler.read_from_file(file, extension)
+        except FileNotFoundError as error:
+            let_pass(error)
+            raise from_os_error(error, "unpacking it") from error
         finally:
             file.unlink(missing_ok=True)
 

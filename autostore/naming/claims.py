@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 from autostore.backend import StorageBackend
+from autostore.disk.failures import disk_errors_are_typed
 from autostore.errors import PreconditionFailedError, StorageConnectionError, StorageFileNotFoundError, compose
 from autostore.keys import RESERVED
 
@@ -92,7 +93,8 @@ class _Claim:
     def _put(self, if_etag: str | None) -> None:
         started = time.monotonic()
         with self._backend.scratch_file() as file:
-            file.write_text(uuid.uuid4().hex)
+            with disk_errors_are_typed(f"key {self._key!r} in {self._backend.uri}"):
+                file.write_text(uuid.uuid4().hex)
             self._etag = self._backend.upload(file, self._path, if_etag=if_etag, if_absent=if_etag is None).etag
         self._taken = started
 

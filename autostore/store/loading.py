@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from autostore.backend import FileMetadata, StorageBackend, not_found
 from autostore.cache.copies import Copies
-from autostore.errors import StorageFileNotFoundError
+from autostore.errors import StorageFileNotFoundError, StorageIOError, compose
 from autostore.handlers.registry import HandlerRegistry
 from autostore.handlers.verdicts import FileGone
 from autostore.keys import Key, where
@@ -18,6 +18,9 @@ __all__ = ["Loaded", "Loader"]
 
 ATTEMPTS = 50
 """How often a read looks again when the file it found was replaced before it was opened."""
+
+COPIES = 3
+"""How often a copy that somebody removed before it was read is fetched anew."""
 
 PATIENT_ATTEMPTS = 25
 PAUSE = 0.01
@@ -79,8 +82,19 @@ class Loader:
     def _load_file(
         self, key: str, path: str, extension: str, as_type: Any = None, *, versioned: bool = False
     ) -> Loaded:
-        with self._copies.open(path, extension) as (file, downloaded):
-            # Taken before reading, so that the version is never newer than the value.
-            version = downloaded or (self._backend.get_metadata(path) if versioned else None)
-            value = self._registry.decode(file, extension, as_type, where(key, self._backend.uri))
-        return Loaded(value, version)
+        gone = None
+        for _ in range(COPIES):
+            with self._copies.open(path, extension) as (file, downloaded):
+                # Taken before reading, so that the version is never newer than the value.
+                version = downloaded or (self._backend.get_metadata(path) if versioned else None)
+                try:
+                    value = self._registry.decode(file, extension, as_type, where(key, self._backend.uri))
+                except FileGone as error:
+                    if downloaded is None:
+                        raise  # the place's own file: it says so itself
+                    gone = error
+                else:
+                    return Loaded(value, version)
+        problem = "The local copy was removed again and again before it was read"
+        remedy = "Leave temp_dir and cache_dir to this library, then try again."
+        raise StorageIOError(compose(problem, key=key, uri=self._backend.uri, remedy=remedy)) from gone

@@ -48,5 +48,19 @@ class At:
             self.left -= 1
             if self.left == 0:
                 self.where = f"{frame.f_code.co_filename.removeprefix(PACKAGE)}:{frame.f_lineno}"
-                raise Interrupt(self.where)
+                self._strike()
         return self._line
+
+    def _strike(self) -> None:
+        raise Interrupt(self.where)
+
+
+class Between(At):
+    """Does something else at one line event instead of raising, as another process would: nobody traces that."""
+
+    def __init__(self, number: int, act: Callable[[], None]) -> None:
+        super().__init__(number)
+        self._act = act
+
+    def _strike(self) -> None:
+        self._act()

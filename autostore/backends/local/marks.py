@@ -22,6 +22,9 @@ __all__ = ["LocalMarks"]
 # No key is a thousand extensions long; what is larger is not ours.
 LARGEST = 4096
 
+ATTEMPTS = 5
+"""How often a folder that somebody removes is made anew."""
+
 
 class LocalMarks:
     """The marked extensions of each key below one root; writers hold the lock of the key's folder."""
@@ -42,11 +45,13 @@ class LocalMarks:
         file = self._file(key)
         if extension in _read(file):
             return
-        try:
-            _append(file, extension, durable)
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(file), exist_ok=True)
-            _append(file, extension, durable)
+        for _ in range(ATTEMPTS):
+            with contextlib.suppress(FileNotFoundError):
+                _append(file, extension, durable)
+                return
+            with contextlib.suppress(FileNotFoundError):  # somebody removes what is made here
+                os.makedirs(os.path.dirname(file), exist_ok=True)
+        _append(file, extension, durable)
 
     def discard(self, path: str) -> None:
         """Take the mark of a path away, where there is one."""
@@ -54,7 +59,8 @@ class LocalMarks:
             file = self._file(key)
             marked = _read(file)
             if extension in marked:
-                _rewrite(file, [other for other in marked if other != extension])
+                with contextlib.suppress(FileNotFoundError):  # somebody removed all marks, this one too
+                    _rewrite(file, [other for other in marked if other != extension])
 
     def _file(self, key: str) -> str:
         name = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
@@ -90,8 +96,7 @@ def _append(file: str, extension: str, durable: bool) -> None:
 
 def _rewrite(file: str, extensions: list[str]) -> None:
     if not extensions:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(file)
+        os.unlink(file)
         return
     new = f"{file}.new"  # the folder's lock is held, so nobody else writes this name
     with contextlib.suppress(FileNotFoundError):

@@ -10,6 +10,7 @@ with a time later than the one that it replaces, and later than any that was eve
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 
@@ -21,6 +22,9 @@ __all__ = ["Times"]
 
 TICKS = (1, 100, 1_000, 1_000_000, 10_000_000, 1_000_000_000, 2_000_000_000)
 """Nanoseconds to which file systems round; NTFS keeps 100, exFAT 10 ms, FAT 2 s."""
+
+ATTEMPTS = 5
+"""How often a clock that somebody removes is made anew."""
 
 FAR = 24 * 3600 * 1_000_000_000
 """Nanoseconds ahead of the clock from which on it is first tried whether the file system knows a time."""
@@ -50,9 +54,13 @@ class Times:
         """Called before a file is removed: what is written later, here or elsewhere, gets a later time."""
         if old is None or _passed(self._clock, old.st_mtime_ns):
             return
-        with self._locks.hold(self._folder, make=True):
-            if not _passed(self._clock, old.st_mtime_ns):
-                self._advance(old.st_mtime_ns + 1)
+        for _ in range(ATTEMPTS):
+            # Whoever removes the folder at this moment has removed the clock too: it is made anew.
+            with contextlib.suppress(FileNotFoundError), self._locks.hold(self._folder, make=True):
+                if not _passed(self._clock, old.st_mtime_ns):
+                    self._advance(old.st_mtime_ns + 1)
+                return
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self._clock)
 
     def _advance(self, least: int) -> None:
         if least < time.time_ns() + FAR:
