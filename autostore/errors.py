@@ -7,7 +7,7 @@ Each is a `StorageError` and also the builtin that a caller would expect, so tha
      ├─ StorageFileNotFoundError   KeyError, FileNotFoundError   nothing is stored under the key
      ├─ StoragePermissionError     PermissionError               the place refused; also read-only stores
      ├─ StorageConnectionError     ConnectionError               the place could not be reached, or timed out
-     ├─ StorageIOError             OSError                       the disk is full or failing, or a temporary file is gone
+     ├─ StorageIOError             OSError                       the disk is full or failing, or its files vanish
      ├─ InvalidKeyError            ValueError                    the key or URI cannot name anything
      ├─ AmbiguousKeyError          ValueError                    files that were not written under the key answer to it
      ├─ InvalidConfigError         ValueError                    a setting or an argument cannot be
@@ -189,6 +189,8 @@ def from_os_error(error: OSError, where: str) -> StorageError:
         return StorageIOError(f"{where}: {reason}. {remedy}")
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return StoragePermissionError(f"{where}: {reason}. Check the permissions of the store's folder.")
+    if error.errno == errno.ENAMETOOLONG:
+        return InvalidKeyError(f"{where}: {reason}, as this file system counts it. Choose a shorter key.")
     if error.errno == errno.ETIMEDOUT:
         return StorageConnectionError(f"{where}: {reason}. Try again, or pass a larger timeout.")
     blocked = isinstance(error, NotADirectoryError | IsADirectoryError | FileExistsError)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-__all__ = ["in_order"]
+__all__ = ["done_by", "in_order"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -26,7 +27,7 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], width: int) 
     with ThreadPoolExecutor(max_workers=width, thread_name_prefix="autostore") as pool:
         try:
             for item in items:
-                waiting.append(_submitted(pool, _Task(work, item)))
+                waiting.append(done_by(pool, functools.partial(work, item), wait=True))
                 if len(waiting) > width:
                     yield waiting.popleft().result()
             while waiting:
@@ -36,25 +37,41 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], width: int) 
                 future.cancel()
 
 
-class _Task(Generic[Item, Result]):
-    """One item's work, done once, by whoever comes first."""
+def done_by(pool: ThreadPoolExecutor, work: Callable[[], Result], *, wait: bool) -> Future[Result]:
+    """The work in a thread of the pool; where none is to be had, `wait` says whether it is done here or not at all.
 
-    def __init__(self, work: Callable[[Item], Result], item: Item) -> None:
-        self._work = work
-        self._left = [item]
-
-    def __call__(self) -> Result:
-        return self._work(self._left.pop())
-
-
-def _submitted(pool: ThreadPoolExecutor, task: _Task[Item, Result]) -> Future[Result]:
-    """The work in a thread; where there is none to be had, at the end of the process say, it is done here."""
+    None is to be had at the end of the process, once the pool was shut down, and where the system refuses threads.
+    """
+    task = _Task(work)
     try:
-        return pool.submit(task)
+        pool.submit(task)
     except RuntimeError:
-        future: Future[Result] = Future()
+        # A pool keeps what it could not start a thread for, and another of its threads may have begun it.
+        if wait:
+            task()
+        else:
+            task.future.cancel()
+    return task.future
+
+
+class _Task(Generic[Result]):
+    """Work that is done once, by whoever comes first."""
+
+    def __init__(self, work: Callable[[], Result]) -> None:
+        self._work = work
+        self.future: Future[Result] = Future()
+        self._left = [self.future]
+
+    def __call__(self) -> None:
         try:
-            future.set_result(task())
-        except Exception as error:
+            future = self._left.pop()
+        except IndexError:
+            return  # somebody else does it
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            future.set_result(self._work())
+        except BaseException as error:
             future.set_exception(error)
-        return future
+            if not isinstance(error, Exception):
+                raise  # of the thread that it struck, as Ctrl-C in the caller's

@@ -36,6 +36,7 @@ from autostore.keys import ParsedUri, parse_uri
 from autostore.mark import Mark
 from autostore.media import content_type
 from autostore.optional import loaded_type, require
+from autostore.parallel import in_order
 from autostore.preview import Columns, Fact, Markdown, Picture, Preview, Rows
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "exists_already",
     "failing_disk_is_an_os_error",
     "from_os_error",
+    "in_order",
     "loaded_type",
     "not_found",
     "parse_uri",

@@ -5,7 +5,6 @@ Where the annotation leaves the type open, it is the one that the store recorded
 
 import dataclasses
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import dagster as dg
@@ -19,6 +18,7 @@ from autostore import (
     UnsupportedFormatError,
     UntrustedDataError,
 )
+from autostore.plugins import in_order
 from autostore_dagster import annotations, frames
 from autostore_dagster.locating import locate
 from autostore_dagster.partitions import dimensions, is_one_to_one, keys_by_partition, single_key
@@ -141,8 +141,7 @@ def _load_each(request: _Request, keys: Mapping[str, str], annotation: Any) -> d
             absent.append(partition)
             return None
 
-    with ThreadPoolExecutor(min(request.concurrency, len(keys)), "autostore-load") as pool:
-        values = dict(zip(keys, pool.map(read, keys), strict=True))
+    values = dict(zip(keys, in_order(read, keys, min(request.concurrency, len(keys))), strict=True))
     missing = [partition for partition in keys if partition in set(absent)]
     if missing and not request.allow_missing:
         raise _missing(request.context, missing, "")

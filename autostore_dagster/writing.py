@@ -3,7 +3,6 @@
 import hashlib
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from autostore import AutoStore, UnsupportedFormatError
+from autostore.plugins import in_order
 from autostore_dagster import annotations
 from autostore_dagster.metadata import PREVIEW_ERROR, Stored, describe
 from autostore_dagster.partitions import keys_by_partition, single_key
@@ -66,9 +66,8 @@ def write(
     """Store the value, or each partition's value, and add what was stored to the event log."""
     options = options.of_asset(context.definition_metadata or {})
     values = _values_by_key(context, value)
-    with ThreadPoolExecutor(max(1, min(concurrency, WRITERS, len(values))), "autostore-write") as pool:
-        one = partial(_write_one, store, context, options, retrying)
-        found = list(pool.map(one, values.items()))
+    one = partial(_write_one, store, context, options, retrying)
+    found = list(in_order(one, values.items(), min(concurrency, WRITERS, len(values))))
     for (partition, _), metadata in zip(values.values(), found, strict=True):
         _add_metadata(context, metadata, partition if len(values) > 1 else None)
     if options.data_version and len(values) == 1 and context.has_asset_key:

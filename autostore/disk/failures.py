@@ -17,12 +17,13 @@ from pathlib import Path
 from autostore.errors import StorageError, from_os_error
 from autostore.guard.foreign import let_pass, users_own
 
-__all__ = ["disk_errors_are_typed", "failing_disk_is_an_os_error"]
+__all__ = ["disk_errors_are_typed", "failing_disk_is_an_os_error", "raise_exhaustion"]
 
 _RUST = re.compile(r"\(os error (\d+)\)")
 # What Polars says without a number, and NumPy of a short write, whose reason it does not know.
 _FULL = ("No space left", "Disk quota exceeded", "Not enough free space")
 _SHORT = re.compile(r"\d+ requested and \d+ written")
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
 _NOTHING_LEFT = 64 * 1024
 
 
@@ -36,6 +37,13 @@ def disk_errors_are_typed(where: str) -> Iterator[None]:
     except OSError as error:
         let_pass(error)
         raise from_os_error(error, where) from error
+
+
+def raise_exhaustion(error: BaseException) -> None:
+    """Raise what a library says in its own words of descriptors that ran out, or of a disk that cannot be read."""
+    found = _RUST.search(str(error))
+    if found and int(found[1]) in _EXHAUSTED:
+        raise OSError(int(found[1]), os.strerror(int(found[1]))) from error
 
 
 @contextlib.contextmanager

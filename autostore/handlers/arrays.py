@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+import mmap
 import os
 import zipfile
 from pathlib import Path
@@ -17,6 +18,7 @@ from autostore.equality.arrays import ARRAYS
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
 from autostore.handler import DataHandler
+from autostore.holding.mapping import mapped
 from autostore.optional import loaded_type, require
 from autostore.preview import Preview
 from autostore.previews import arrays, records
@@ -88,8 +90,9 @@ def read_array(file: io.BufferedReader, end: int, *, may_map: bool = True) -> An
     np = require("numpy")
     order: Literal["F", "C"] = "F" if fortran else "C"
     if nbytes >= MAP_FROM and may_map:
-        mapped = np.memmap(file, dtype=dtype, mode="c", offset=offset, shape=shape, order=order)
-        return mapped.view(np.ndarray)
+        start = offset - offset % mmap.ALLOCATIONGRANULARITY
+        data = mapped(file.fileno(), start, offset - start + nbytes)[offset - start :]
+        return np.ndarray(shape, dtype, data, order=order)
     if dtype.names is None and dtype.itemsize and min(shape, default=0) >= 0:
         flat = np.empty(math.prod(shape), dtype)
         # Not `np.fromfile`, which hides what a signal handler raises meanwhile.

@@ -7,12 +7,13 @@ returned but not stored yet would then be lost, and with it the file and its loc
 from __future__ import annotations
 
 import os
+import resource
 import select
 import sys
 from collections.abc import Callable
 from typing import Any, Protocol, Self, cast
 
-__all__ = ["Descriptor", "opened"]
+__all__ = ["Descriptor", "are_scarce", "opened"]
 
 
 class Descriptor(Protocol):
@@ -37,6 +38,12 @@ def opened(path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> Descr
     """Open a file or folder; what this raises is what `os.open` raises."""
     # One call into C opens and gives it to its owner, so that no interrupt can come in between.
     return next(map(_owner, map(os.open, (path,), (flags | os.O_CLOEXEC,), (mode,))))
+
+
+def are_scarce(number: int) -> bool:
+    """Whether half of the descriptors that this process may have are open, judged by the number of a new one."""
+    # A new descriptor has the lowest number that is free.
+    return number >= resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
 
 
 class _Owner:

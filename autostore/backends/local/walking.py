@@ -20,7 +20,7 @@ _CLOSED = "it may not be read"
 def listed(root: str, prefix: str, uri: str) -> Iterator[FileMetadata]:
     """The files below `root` whose paths begin so; those that may not be read are passed over, unless asked for."""
     left_out = LeftOut(uri)
-    for path, entry in _walk(root, prefix, "", left_out):
+    for path, entry in _walk(root, prefix, left_out):
         try:
             inside(root, path, uri)
             status = files.status(entry.path)
@@ -41,27 +41,39 @@ def listed(root: str, prefix: str, uri: str) -> Iterator[FileMetadata]:
     left_out.say()
 
 
-def _walk(root: str, prefix: str, folder: str, left_out: LeftOut) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """`(path, entry)` of everything that is no folder; folders behind links are not entered."""
+def _walk(root: str, prefix: str, left_out: LeftOut) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """`(path, entry)` of everything that is no folder; folders behind links are not entered.
+
+    Memory holds the names in the folders on the way, however deep that leads, and none of them stays open.
+    """
+    on_the_way = [_sorted(root, prefix, "", left_out)]
+    while on_the_way:
+        for path, entry in on_the_way[-1]:
+            if not path.endswith("/"):
+                if path.startswith(prefix):
+                    yield path, entry
+            elif path.startswith(prefix) or prefix.startswith(path):
+                on_the_way.append(_sorted(root, prefix, path, left_out))
+                break
+        else:
+            on_the_way.pop()
+
+
+def _sorted(root: str, prefix: str, folder: str, left_out: LeftOut) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """The paths in one folder; those of folders end in `/`."""
+    ordered = []
     try:
         with os.scandir(f"{root}/{folder}") as entries:
             ordered = sorted(
                 (_sort_name(entry), entry) for entry in entries if _is_named(entry, folder, prefix, left_out)
             )
     except (FileNotFoundError, NotADirectoryError):
-        return
+        pass
     except PermissionError:
         if prefix.startswith(folder):
             raise  # all that was asked for lies there
         left_out.add(folder, _CLOSED)
-        return
-    for name, entry in ordered:
-        path = folder + name
-        if not name.endswith("/"):
-            if path.startswith(prefix):
-                yield path, entry
-        elif path.startswith(prefix) or prefix.startswith(path):
-            yield from _walk(root, prefix, path, left_out)
+    return ((folder + name, entry) for name, entry in ordered)
 
 
 def _sort_name(entry: os.DirEntry[str]) -> str:

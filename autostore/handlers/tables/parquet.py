@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from autostore.disk.failures import raise_exhaustion
 from autostore.equality.tables import TABLES
 from autostore.errors import MissingDependencyError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
@@ -86,6 +87,7 @@ def _read(file: Path, kind: str | None, ceiling: Ceiling) -> Any:
             raise
         except Exception as error:
             let_pass(error)
+            raise_exhaustion(error)
             other = _other_reader(kind, stream, ceiling)
             if other is None:
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from autostore.guard.ceiling import Ceiling
 from autostore.handlers.tables.footer import unfolded
 from autostore.handlers.tables.kinds import failed_query, not_one_column, panics_are_errors
 from autostore.handlers.tables.mark import MARK, TableMark, mark_text
+from autostore.holding.descriptors import are_scarce
 from autostore.optional import require
 
 __all__ = [
@@ -24,6 +26,9 @@ __all__ = [
     "write_series",
 ]
 
+LOADED_UP_TO = 16 << 20
+"""Bytes of a file that a lazy frame may hold in memory instead of a descriptor, so that thousands can be held."""
+
 
 def read_frame(stream: Any, mark: TableMark, ceiling: Ceiling) -> Any:
     """The whole table."""
@@ -31,9 +36,11 @@ def read_frame(stream: Any, mark: TableMark, ceiling: Ceiling) -> Any:
     return _scan(stream, mark).collect()
 
 
-def read_lazy(stream: Any, mark: TableMark, ceiling: Ceiling) -> Any:  # noqa: ARG001 - takes nothing until it is collected
-    """A frame that scans the open file."""
-    frame = _scan(stream, mark)
+def read_lazy(stream: Any, mark: TableMark, ceiling: Ceiling) -> Any:  # noqa: ARG001 - a scan takes nothing
+    """A frame that scans the open file; its bytes where descriptors are scarce and it is not large."""
+    few = are_scarce(stream.fileno()) and os.fstat(stream.fileno()).st_size <= LOADED_UP_TO
+    stream.seek(0)
+    frame = _scan(stream.read() if few else stream, mark)
     require("polars").DataFrame(schema=frame.collect_schema())  # refuses at once what collecting would refuse later
     return frame
 

@@ -16,6 +16,7 @@ from autostore.backends.cloud.boto3.client import make_client, opening, secrets_
 from autostore.backends.cloud.boto3.errors import code_of, status_of
 from autostore.config import SMALLEST_PART, S3StorageConfig
 from autostore.guard.secrecy import quieted
+from autostore.parallel import done_by
 
 __all__ = ["S3Connection"]
 
@@ -126,9 +127,10 @@ class S3Connection:
         threads = self._opened().threads
         futures: list[Future[None]] = []
         try:
-            with contextlib.suppress(RuntimeError):  # closed meanwhile: the caller does it all
-                for _ in range(min(self.config.max_concurrency, parts) - 1):
-                    futures.append(threads.submit(others))  # noqa: PERF401 - those before a failure count
+            for _ in range(min(self.config.max_concurrency, parts) - 1):
+                futures.append(done_by(threads, others, wait=False))
+                if futures[-1].cancelled():  # closed meanwhile, or no thread to be had: the caller does the rest
+                    break
             mine()
             for future in futures:
                 if not future.cancel():
