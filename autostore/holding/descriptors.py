@@ -41,9 +41,13 @@ def opened(path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> Descr
 
 
 def are_scarce(number: int) -> bool:
-    """Whether half of the descriptors that this process may have are open, judged by the number of a new one."""
-    # A new descriptor has the lowest number that is free.
-    return number >= resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
+    """Whether half of the descriptors that this process may have are open; an open one is needed to ask."""
+    try:
+        # A second one, because the first has the number of what was closed last. It is the lowest that is free.
+        with next(map(_owner, map(os.dup, (number,)))) as probe:
+            return probe.fileno() >= resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
+    except OSError:
+        return True
 
 
 class _Owner:
