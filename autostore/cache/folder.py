@@ -21,7 +21,7 @@ from autostore.config import StorageConfig
 from autostore.disk.failures import disk_errors_are_typed
 from autostore.disk.flock import FolderLock
 from autostore.disk.locks import FolderLocks
-from autostore.errors import StoragePermissionError
+from autostore.errors import InvalidConfigError, StoragePermissionError
 from autostore.holding.descriptors import Descriptor, opened
 from autostore.optional import require
 
@@ -154,7 +154,10 @@ class CacheFolder:
 
     def _root(self) -> Path:
         parent = self._parent or require("platformdirs").user_cache_dir("autostore")
-        root = Path(parent).expanduser() / "v1"
+        try:
+            root = Path(parent).expanduser() / "v1"
+        except RuntimeError as error:  # neither HOME nor the system's list of users says
+            raise InvalidConfigError("This user has no home folder to keep a cache in. Pass cache_dir.") from error
         with disk_errors_are_typed(f"The cache folder {str(root)!r} (pass another cache_dir)"):
             status = _made(root)
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import itertools
 import os
 import shutil
@@ -80,13 +81,21 @@ class Scratch:
         return self._rooms.setdefault(process, _Room(self._parent))
 
 
+def _system() -> str:
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError as error:
+        reason = "No folder for temporary files can be written to: pass temp_dir, or set TMPDIR"
+        raise PermissionError(errno.EACCES, reason) from error
+
+
 class _Room:
     """A folder on disk, there for as long as somebody refers to it."""
 
     name = ""
 
     def __init__(self, parent: str | Path | None) -> None:
-        parent = Path(parent) if parent is not None else Path(tempfile.gettempdir())
+        parent = Path(parent if parent is not None else _system())
         sweep(parent)
         self.folder = parent / f"{PREFIX}{uuid.uuid4().hex}"
         self.name = str(self.folder)
