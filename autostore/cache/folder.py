@@ -153,8 +153,8 @@ class CacheFolder:
         return self._expiry > 0 and time.time() - used > self._expiry
 
     def _root(self) -> Path:
-        parent = self._parent or require("platformdirs").user_cache_dir("autostore")
         try:
+            parent = self._parent or require("platformdirs").user_cache_dir("autostore")
             root = Path(parent).expanduser() / "v1"
         except RuntimeError as error:  # neither HOME nor the system's list of users says
             raise InvalidConfigError("This user has no home folder to keep a cache in. Pass cache_dir.") from error

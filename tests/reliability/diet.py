@@ -6,8 +6,11 @@ Run by a `Nursery`; says `(operation, limit, outcome)` for each, or what was wro
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import resource
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -110,6 +113,31 @@ def threads(left: int) -> Iterator[None]:
         threading.Thread.start = begin  # type: ignore[method-assign]
 
 
+@contextmanager
+def full(folder: Path) -> Iterator[None]:
+    """No block of the folder's disk is free."""
+    filler = folder / "filler"
+    with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
+        for size in (1 << 20, 4096, 1):
+            with contextlib.suppress(OSError):
+                while file.write(bytes(size)):
+                    pass
+    try:
+        yield
+    finally:
+        filler.unlink()
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """The folder's disk is mounted read-only."""
+    subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["mount", "-o", "remount,rw", folder], check=True)
+
+
 LIMITS = {limit.__name__: limit for limit in (descriptors, memory, file_size, threads)}
 
 
@@ -176,3 +204,14 @@ def is_there(store: AutoStore, key: str, value: Any) -> bool:
     """Whether a key has exactly this value."""
     found = store.get(key)
     return type(found) is type(value) and same(found, value)
+
+
+def main(folder: Path, limit: Callable[[Path], contextlib.AbstractContextManager[None]]) -> None:
+    """Each operation on a store that lies on a disk of its own, for whoever made that."""
+    store = AutoStore(folder / "store")
+    store.update(HELD)
+    print(json.dumps([(name, 0, tried(store, name, call, limit(folder))) for name, call in CALLS.items()]))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), globals()[sys.argv[2]])
