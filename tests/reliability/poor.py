@@ -149,20 +149,29 @@ def deep(store: AutoStore, count: int) -> Callable[[], Any]:
     Path(foreign, "k.json").write_text("1")
 
     def work() -> None:
-        store[key] = 1
-        assert store[key] == 1
-        assert list(store.keys()) == [key]
-        assert list(store.keys("d/d")) == [key]
-        store.copy(key, other)
-        assert list(store.values()) == [1, 1]
-        del store[other]
-        store.move(key, other)
-        assert store.pop(other) == 1
-        assert not list(store.list_files())
-        assert Path(foreign, "k.json").exists()
-        assert not (Path(store.uri.partition("://")[2]) / "d").exists()
+        try:
+            use(store, key, other)
+        finally:
+            Path(foreign, "k.json").unlink()
+            for depth in range(count):  # what removes folders by calling itself for each could not
+                os.rmdir(foreign[: len(foreign) - 2 * depth])
 
     return work
+
+
+def use(store: AutoStore, key: str, other: str) -> None:
+    """Every call on a key that is deep."""
+    store[key] = 1
+    assert store[key] == 1
+    assert list(store.keys()) == [key]
+    assert list(store.keys("d/d")) == [key]
+    store.copy(key, other)
+    assert list(store.values()) == [1, 1]
+    del store[other]
+    store.move(key, other)
+    assert store.pop(other) == 1
+    assert not list(store.list_files())
+    assert not (Path(store.uri.partition("://")[2]) / "d").exists()
 
 
 def no_threads(store: AutoStore, count: int) -> Callable[[], Any]:
@@ -173,6 +182,7 @@ def no_threads(store: AutoStore, count: int) -> Callable[[], Any]:
     def start(thread: threading.Thread) -> None:
         left[0] -= 1
         if left[0] < 0:
+            time.sleep(0.05)  # meanwhile another thread of the pool begins what this one was wanted for
             raise RuntimeError("can't start new thread")
         begin(thread)
 

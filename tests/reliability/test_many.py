@@ -23,7 +23,7 @@ COUNTS = {
     "items": (400, 20_000),
     "fan_in_frame": (300, 2_000),
     "fan_in_dict": (300, 2_000),
-    "deep": (900, 1_500),
+    "deep": (1_200, 1_800),
 }
 
 
@@ -48,11 +48,11 @@ def test_with_few_descriptors(tmp_path, name):
 @pytest.mark.timeout(scaled(120, 1800))
 def test_where_no_thread_is_to_be_had(place, request):
     """What threads would do is done by the caller, once each, and nothing is left behind."""
-    # Mutations that this was seen to catch: in_order runs what its pool has already begun; `together` forgets it.
+    # Mutation that this was seen to catch: done_by lets the RuntimeError of `submit` pass.
     uri, config = place
     before = threading.active_count()
     with measured(f"no threads, {request.node.callspec.params['place']}") as facts:
-        facts.update(poor.main("no_threads", uri, scaled(40, 500), 1024, config))
+        facts.update(poor.main("no_threads", uri, scaled(15, 200), 1024, config))
     assert threading.active_count() <= before + 1
 
 

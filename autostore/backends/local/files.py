@@ -13,7 +13,7 @@ from autostore.backend import FileMetadata
 from autostore.mark import Mark
 from autostore.media import content_type
 
-__all__ = ["TICK", "etag", "may_have_changed", "metadata", "open_at_once", "present", "status"]
+__all__ = ["TICK", "etag", "may_have_changed", "metadata", "names_missing", "open_at_once", "present", "status"]
 
 TICK = 0.02
 """Seconds within which a file system's clock may stand still; a kernel's is at most 10 ms behind."""
@@ -56,6 +56,11 @@ def status(name: str, *, through: bool = True) -> os.stat_result | None:
         if error.errno == errno.ELOOP:  # a link to itself
             return None
         raise
+
+
+def names_missing(error: OSError, name: str) -> bool:
+    """Whether it is this file that an error says is missing, and none of ours beside it."""
+    return error.filename == name and not os.path.lexists(name)
 
 
 def etag(status: os.stat_result) -> str:

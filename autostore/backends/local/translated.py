@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+from autostore.backend import not_found
+from autostore.backends.local import files
 from autostore.errors import StorageError, from_os_error
 from autostore.guard.foreign import let_pass
 from autostore.keys import where
@@ -23,4 +27,11 @@ class Translated:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OSError) and not isinstance(error, StorageError):
             let_pass(error)
+            if isinstance(error, FileNotFoundError) and self._is_absent(error):
+                raise not_found(self._path, self._uri) from error
             raise from_os_error(error, where(self._path, self._uri)) from error
+
+    def _is_absent(self, error: OSError) -> bool:
+        """Whether it is the stored file that is missing, and none of ours beside it."""
+        folder, last = os.path.split(f"{self._uri.partition('://')[2]}/{self._path}")
+        return files.names_missing(error, f"{os.path.realpath(folder)}/{last}")
