@@ -131,7 +131,7 @@ def test_a_mapped_array_is_private_and_plain(tmp_path: Path) -> None:
     before = file.read_bytes()
     first, second = NPY.read_from_file(file, ".npy"), NPY.read_from_file(file, ".npy")
     assert type(first) is np.ndarray
-    assert isinstance(first.base, np.memmap), "this size must be mapped"
+    assert str(file) in Path("/proc/self/maps").read_text(), "this size must be mapped"
     first[0] = 77
     assert first[0] == 77
     assert second[0] == 0
