@@ -29,6 +29,7 @@ AMOUNTS = {
 @pytest.mark.timeout(scaled(120, 4 * 3600))
 def test_each_operation(nursery, place, limit, request):
     """Descriptors, memory, room on the disk or threads run out in the middle of an operation."""
+    # Mutation that this was seen to catch: what the system says of a file counts as damage (descriptors).
     amounts = AMOUNTS[limit][SOAK]
     if not SOAK and place[0].startswith("s3"):
         amounts = amounts[:1]
@@ -61,7 +62,6 @@ def in_a_mount(folder, limit, size):
 @pytest.mark.timeout(scaled(120, 700))
 def test_on_a_disk_that_takes_nothing(tmp_path, limit):
     """A disk that is really full, and one that is mounted read-only: what reads goes on, what writes says why not."""
-    # Mutation that this was seen to catch: `_prune` and `Times.removes` let errors of the disk pass raw.
     with measured(f"diet, a disk of its own: {limit}") as facts:
         said = in_a_mount(tmp_path, limit, "80m")
         facts.update(Counter(outcome for _, _, outcome in said))

@@ -86,7 +86,7 @@ def seconds(work, attempts=3):
 @pytest.mark.timeout(scaled(120, 3600))
 def test_a_folder_of_many_keys_is_listed_in_linear_time(tmp_path):
     """Twice the keys take twice the time, and a listing holds no more than the names of the folder that it is in."""
-    # Mutation that this was seen to catch: name_keys keeps a list of all stems that it has closed.
+    # Mutation that this was seen to catch: name_keys adds up its paths one by one.
     count = scaled(4_000, 100_000)
     half, whole = tmp_path / "half", tmp_path / "whole"
     for folder, size in ((half, count // 2), (whole, count)):

@@ -134,7 +134,7 @@ def moments(rig, call, count, dice):
 def test_in_the_middle_of_a_call(rig, request, call):
     """Between any two lines of a call one of our files or folders, or all of them, are removed."""
     # Mutations that this was seen to catch: from_os_error takes a missing file for absence; Loader lets FileGone of a
-    # copy pass; LocalMarks.add makes its folder once.
+    # copy pass; Times makes the clock's folder once.
     kind = request.node.callspec.params["rig"]
     dice = random.Random(zlib.crc32(f"{kind} {call}".encode()))
     with measured(f"wiped at each line, {kind}: {call}") as facts:
@@ -187,7 +187,7 @@ while os.getppid() == int(sys.argv[1]):
 @pytest.mark.timeout(scaled(120, 3600))
 def test_by_another_process_all_the_while(rig, request):
     """While another process removes what is ours in a loop, every answer is right, or a typed error that is true."""
-    # Mutation that this was seen to catch: the same as above, and Scratch makes its folder once.
+    # Mutation that this was seen to catch: from_os_error takes a missing file for absence.
     kind, dice, numbers = request.node.callspec.params["rig"], random.Random(3), itertools.count()
     held = {}
     command = [sys.executable, "-c", WIPE, str(os.getpid()), *map(str, rig.folders)]
