@@ -33,13 +33,7 @@ from autostore.backends.cloud.objects import (
     written_headers,
 )
 from autostore.config import S3StorageConfig, StorageConfig
-from autostore.errors import (
-    InvalidKeyError,
-    PreconditionFailedError,
-    StorageError,
-    StorageFileNotFoundError,
-    compose,
-)
+from autostore.errors import InvalidKeyError, PreconditionFailedError, StorageError, StorageFileNotFoundError, compose
 from autostore.keys import ParsedUri, can_be_key
 from autostore.mark import Mark
 from autostore.optional import require_installed
@@ -121,9 +115,8 @@ class S3Backend(StorageBackend):
         self, file: Path, path: str, *, mark: Mark | None = None, if_etag: str | None = None, if_absent: bool = False
     ) -> FileMetadata:
         """One PUT; a large file in parts. A condition needs the one PUT, so it ends at 5 GiB."""
-        key = self._prefix + path
         with translated(self.uri, path):
-            size = file.stat().st_size
+            key, size = self._prefix + path, file.stat().st_size
         conditional = if_absent or if_etag is not None
         small = size < min(self._settings.multipart_threshold, LARGEST_PUT)
         write_id = new_write_id() if conditional or not small else None
