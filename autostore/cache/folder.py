@@ -114,7 +114,7 @@ class CacheFolder:
             with self._locks.hold(str(root)):
                 gone, total = self._cleaned(root)
                 _write_total(root, total)
-        except OSError:
+        except (OSError, InvalidConfigError):  # there is no cache to be looked through
             return 0, 0
         return len(gone), sum(copy.size for copy in gone)
 

@@ -1,6 +1,6 @@
-"""A child that has a store and little else: each operation under a limit, and what is right after it.
+"""A process that has a store and little else: each operation under a limit, and what is right after it.
 
-Run by a `Nursery`; says `(operation, limit, outcome)` for each, or what was wrong.
+Started anew each time: Polars hangs in a process that was forked after it was used.
 """
 
 from __future__ import annotations
@@ -8,12 +8,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pickle
 import resource
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,6 @@ import polars as pl
 
 from autostore import AutoStore, StorageConfig, StorageError, StorageFileNotFoundError
 from autostore.plugins import same
-from tests.reliability.nursery import Channel
 
 ARRAY = np.arange(3 << 20, dtype=np.int64)
 FRAME = pl.DataFrame({"n": range(1000)})
@@ -33,6 +34,7 @@ HELD: dict[str, Any] = {
 NEW = {"json": {"v": 2}, "frame": FRAME + 1, "text": "other" * 100, "bundle": {"t": (3,)}, "array": ARRAY + 1}
 
 Call = Callable[[AutoStore], Any]
+Limit = Callable[[], contextlib.AbstractContextManager[None]]
 CALLS: dict[str, Call] = {
     **{f"write {name}": lambda store, name=name: store.write(f"d/{name}", NEW[name]) for name in NEW},
     **{f"read {name}": lambda store, name=name: store.read(f"d/{name}") for name in NEW},
@@ -141,24 +143,23 @@ def read_only(folder: Path) -> Iterator[None]:
 LIMITS = {limit.__name__: limit for limit in (descriptors, memory, file_size, threads)}
 
 
-def live(channel: Channel, uri: str, config: StorageConfig | None, limit: str, amounts: list[int]) -> None:
-    """Each operation under each amount of one limit."""
+def live(uri: str, config: StorageConfig | None, limits: Iterable[tuple[int, Limit]]) -> None:
+    """Each operation under each of some limits; `(operation, amount, outcome)` of each is printed at the end."""
     store = AutoStore(uri, config)
     store.update(HELD)
     assert all(is_there(store, key, value) for key, value in HELD.items())
-    for amount in amounts:
-        for name, call in CALLS.items():
-            channel.say((name, amount, tried(store, name, call, LIMITS[limit](amount))))
+    said = [(name, n, tried(store, name, call, limit)) for n, limit in limits for name, call in CALLS.items()]
+    print(json.dumps(said))
 
 
-def tried(store: AutoStore, name: str, call: Call, limit: contextlib.AbstractContextManager[None]) -> str:
+def tried(store: AutoStore, name: str, call: Call, limit: Limit) -> str:
     """How it ended: "done", the class of a typed error, or a sentence that says what is wrong."""
     store.update({key: value for key, value in HELD.items() if not is_there(store, key, value)})
     for key in ("e/new", "e/copy", "e/moved"):
         store.pop(key, None)
     open_before = len(os.listdir("/proc/self/fd"))
     outcome, answer = "done", None
-    with limit:
+    with limit():
         try:
             answer = call(store)
         except StorageError as error:
@@ -206,12 +207,10 @@ def is_there(store: AutoStore, key: str, value: Any) -> bool:
     return type(found) is type(value) and same(found, value)
 
 
-def main(folder: Path, limit: Callable[[Path], contextlib.AbstractContextManager[None]]) -> None:
-    """Each operation on a store that lies on a disk of its own, for whoever made that."""
-    store = AutoStore(folder / "store")
-    store.update(HELD)
-    print(json.dumps([(name, 0, tried(store, name, call, limit(folder))) for name, call in CALLS.items()]))
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), globals()[sys.argv[2]])
+    if len(sys.argv) > 1:  # on a disk of its own, which whoever started this has made
+        disk, on_disk = Path(sys.argv[1]), {"full": full, "read_only": read_only}[sys.argv[2]]
+        live(str(disk / "store"), None, [(0, lambda: on_disk(disk))])
+    else:
+        uri, config, name, amounts = pickle.load(sys.stdin.buffer)
+        live(uri, config, [(amount, partial(LIMITS[name], amount)) for amount in amounts])

@@ -116,7 +116,7 @@ def expect_no_lie(error, where):
         assert "store.keys()" not in str(error), (where, str(error))
 
 
-SHORT = {"folder": 8, "memory": 4, "s3": 1, "s3-cached": 3}
+SHORT = {"folder": 4, "memory": 2, "s3": 1, "s3-cached": 2}
 """How many moments of a call `make test` tries; in full each is tried."""
 
 
@@ -194,7 +194,7 @@ def test_by_another_process_all_the_while(rig, request):
     with subprocess.Popen(command) as wiper, measured(f"wiped by another process, {kind}") as facts:
         facts.update(calls=0, errors=0)
         try:
-            until = time.monotonic() + scaled(2, 300)
+            until = time.monotonic() + scaled(1, 300)
             while time.monotonic() < until:
                 facts["calls"] += 1
                 facts["errors"] += one_call(rig.store, held, f"k{dice.randrange(6)}", next(numbers), dice)

@@ -101,6 +101,11 @@ def _rewrite(file: str, extensions: list[str]) -> None:
     new = f"{file}.new"  # the folder's lock is held, so nobody else writes this name
     with contextlib.suppress(FileNotFoundError):
         os.unlink(new)
-    for extension in extensions:
-        _append(new, extension, durable=False)
-    os.replace(new, file)
+    try:
+        for extension in extensions:
+            _append(new, extension, durable=False)
+        os.replace(new, file)
+    except BaseException:  # Ctrl-C leaves no file behind
+        with contextlib.suppress(OSError):
+            os.unlink(new)
+        raise
