@@ -1,5 +1,6 @@
 """Dagster on autostore: `AutoStoreIOManager` keeps what assets return, `AutoStoreResource` is the store itself."""
 
+from autostore_dagster.checks import build_stored_checks
 from autostore_dagster.config import LocalStorageConfig, S3StorageConfig, StorageBase
 from autostore_dagster.definitions import stamp
 from autostore_dagster.io_manager import AutoStoreIOManager
@@ -11,5 +12,6 @@ __all__ = [
     "LocalStorageConfig",
     "S3StorageConfig",
     "StorageBase",
+    "build_stored_checks",
     "stamp",
 ]

@@ -9,6 +9,7 @@ import dagster as dg
 from autostore.plugins import parse_uri
 from autostore_dagster.annotations import by_partition, required
 from autostore_dagster.keys import asset_key
+from autostore_dagster.outputs import output_type
 
 __all__ = ["stamp"]
 
@@ -49,11 +50,10 @@ def _stamped_definition(asset: Asset, uri: str, io_manager_key: str) -> Any:
 def _stamped_output(definition: dg.AssetsDefinition, uri: str, io_manager_key: str, spec: dg.AssetSpec) -> dg.AssetSpec:
     if not definition.is_executable:
         return _stamped(uri, None, spec)
-    # Of a graph's output only the op that makes it knows the type.
-    output, _ = definition.node_def.resolve_output_to_origin(definition.get_output_name_for_asset_key(spec.key), None)
-    if output.dagster_type.is_nothing or definition.get_io_manager_key_for_asset_key(spec.key) != io_manager_key:
+    kind = output_type(definition, spec.key)
+    if kind.is_nothing or definition.get_io_manager_key_for_asset_key(spec.key) != io_manager_key:
         return spec
-    return _stamped(uri, _kind(output.dagster_type.typing_type), spec)
+    return _stamped(uri, _kind(kind.typing_type), spec)
 
 
 def _stamped(uri: str, kind: str | None, spec: dg.AssetSpec) -> dg.AssetSpec:

@@ -4,6 +4,8 @@ Where a value lies is `keys.py`, what a consumer gets is `loading.py`, how an ou
 `writing.py`, and what the UI shows `metadata.py`.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, Optional
 
 import dagster as dg
@@ -11,13 +13,13 @@ from pydantic import Field, PrivateAttr
 
 from autostore import AutoStore
 from autostore_dagster import loading, retrying, writing
-from autostore_dagster.addresses import Quiet
 from autostore_dagster.config import StorageBase
+from autostore_dagster.settings import Strict
 
 __all__ = ["AutoStoreIOManager"]
 
 
-class AutoStoreIOManager(Quiet, dg.ConfigurableIOManager):
+class AutoStoreIOManager(Strict, dg.ConfigurableIOManager):
     """Stores every output in its own format, atomically, and loads it as its consumer's annotation asks.
 
     An asset chooses by its metadata: `{"autostore/format": "csv"}`, `"autostore/previews"`,
@@ -71,6 +73,15 @@ class AutoStoreIOManager(Quiet, dg.ConfigurableIOManager):
         if self._store is None:
             return self._set_up().load_input(context)
         return loading.load(self._store, context, concurrency=self.concurrency, retrying=self._retrying(context))
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[AutoStore]:
+        """The store below: the run's own inside a run; else one that lives for the block, its `EnvVar`s resolved."""
+        if self._store is not None:
+            yield self._store
+            return
+        with self.process_config_and_initialize_cm() as manager, manager._open() as store:  # noqa: SLF001  # the same class
+            yield store
 
     def _set_up(self) -> "AutoStoreIOManager":
         """The same manager with its `EnvVar`s resolved, for calls without Dagster's set-up, as tests make them."""

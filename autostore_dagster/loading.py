@@ -19,9 +19,17 @@ from autostore import (
     UnsupportedFormatError,
     UntrustedDataError,
 )
-from autostore_dagster import annotations, frames
+from autostore_dagster import annotations, contexts, frames
+from autostore_dagster.empty import of_nothing
 from autostore_dagster.locating import locate
-from autostore_dagster.partitions import dimensions, is_one_to_one, keys_by_partition, single_key
+from autostore_dagster.partitions import (
+    dimension_names,
+    dimensions,
+    is_one_to_one,
+    key_in_this_run,
+    keys_by_partition,
+    single_key,
+)
 from autostore_dagster.retrying import Retry
 
 __all__ = ["load"]
@@ -62,16 +70,27 @@ class _Request:
                 return self.store.read(key, as_type=wanted)
             recorded = self.store.read(key)
         except (UnsupportedFormatError, UntrustedDataError, UnknownTypeError, CorruptDataError) as error:
-            return self._read_otherwise(key, wanted, error)
-        # The parts of a fan-in come one by one, under the annotation of their list.
-        if recorded is None or wanted is list or annotations.fits(recorded, wanted or Any):
+            return self._read_otherwise(key, annotation, error)
+        if recorded is None or annotations.fits(recorded, annotation):
             return recorded
+        if wanted is list:  # the parts of a fan-in come one by one, under the annotation of their list
+            return recorded if not isinstance(recorded, list) else self._read_as(key, annotation, recorded)
+        if annotations.fits(recorded, wanted or Any):
+            return self._read_as(key, annotation, recorded)
         return self.store.read(key, as_type=wanted)
 
-    def _read_otherwise(self, key: str, wanted: Any, error: StorageError) -> Any:
+    def _read_as(self, key: str, annotation: Any, recorded: Any) -> Any:
+        """What is of the right class, but not its parts: as annotated, where it can be; else Dagster judges it."""
+        try:
+            return self.store.read(key, as_type=annotation)
+        except StorageError:
+            return recorded
+
+    def _read_otherwise(self, key: str, annotation: Any, error: StorageError) -> Any:
         """A None where a table was wanted; or the annotation's class where the recorded one is gone or not allowed."""
+        wanted = annotations.read_type(annotation)
         if self.columns is None and wanted is not None and not annotations.is_table(wanted):
-            return self.store.read(key, as_type=wanted)
+            return self.store.read(key, as_type=annotation)
         recorded = self.store.read(key)
         if recorded is None or wanted is list:
             return recorded
@@ -81,7 +100,7 @@ class _Request:
 def load(store: AutoStore, context: dg.InputContext, *, concurrency: int, retrying: Retry) -> Any:
     """The value of an input: one object, a dict by partition, or one frame over all partitions."""
     metadata = context.definition_metadata or {}
-    annotation = _annotation(context)
+    annotation = contexts.annotation(context)
     request = _Request(
         store=store,
         context=context,
@@ -92,28 +111,24 @@ def load(store: AutoStore, context: dg.InputContext, *, concurrency: int, retryi
         concurrency=concurrency,
         retrying=retrying,
     )
-    if context.has_asset_key and context.has_asset_partitions:
-        return _load_partitions(request)
+    keys = keys_by_partition(context)
+    if keys is not None:
+        return _load_partitions(request, keys)
     key = single_key(context)
     try:
         return request.read(key, request.annotation)
     except StorageFileNotFoundError as error:
-        raise _missing(context, [key], str(error)) from error
+        partition = key_in_this_run(context)
+        if partition is None:
+            raise _missing(context, [key], str(error)) from error
+        return request.read(partition, request.annotation)
 
 
-def _annotation(context: dg.InputContext) -> Any:
-    try:
-        return context.dagster_type.typing_type
-    except dg.DagsterInvariantViolationError:  # a context that was built by hand, without a type
-        return Any
-
-
-def _load_partitions(request: _Request) -> Any:
-    keys = keys_by_partition(request.context)
+def _load_partitions(request: _Request, keys: Mapping[str, str]) -> Any:
     by_partition, item = annotations.by_partition(request.annotation)
+    one_to_one = len(keys) < 2 and is_one_to_one(request.context)
     if not keys:
-        return {} if by_partition else None
-    one_to_one = is_one_to_one(request.context)
+        return _load_nothing(request, one_to_one=one_to_one)
     if annotations.is_polars_frame(request.annotation) and not one_to_one:
         return _load_frame(request, keys)
     if len(keys) > 1 or (request.annotation is Any and not one_to_one):
@@ -123,6 +138,12 @@ def _load_partitions(request: _Request) -> Any:
     if by_partition:
         return _load_only(request, keys, item, one_to_one=one_to_one)
     return next(iter(_load_each(request, keys, request.annotation).values()), None)
+
+
+def _load_nothing(request: _Request, *, one_to_one: bool) -> Any:
+    context = request.context
+    names = dimension_names(contexts.definition(context))
+    return of_nothing(contexts.annotation(context), one_to_one=one_to_one, columns=names, name=_name(context))
 
 
 def _load_each(request: _Request, keys: Mapping[str, str], annotation: Any) -> dict[str, Any]:
@@ -181,7 +202,7 @@ def _load_item(request: _Request, keys: Mapping[str, str], item: Any) -> dict[st
 def _load_frame(request: _Request, keys: Mapping[str, str]) -> Any:
     plain = dataclasses.replace(request, columns=None)
     tables = _load_each(plain, keys, frames.lazy_type())
-    definition = request.context.asset_partitions_def
+    definition = contexts.definition(request.context)
     parts = [(dimensions(definition, key), table) for key, table in tables.items() if table is not None]
     return frames.union(parts, request.annotation, request.columns)
 
@@ -199,7 +220,12 @@ def _columns(metadata: Mapping[str, Any]) -> list[str] | None:
 
 
 def _missing(context: dg.InputContext, names: list[str], detail: str) -> StorageFileNotFoundError:
-    what = f"Asset {context.asset_key.to_user_string()}" if context.has_asset_key else "The upstream output"
+    what = f"Asset {_name(context)}" if contexts.asset(context) else "The upstream output"
+    if detail and contexts.returns_nothing(context):
+        return StorageFileNotFoundError(
+            f"{what} returns nothing, so nothing is stored for it: {detail} Name it as a dependency (deps=[...]) "
+            "instead of an input, or let it return a value."
+        )
     if detail:
         return StorageFileNotFoundError(f"{what} is not stored: {detail} Materialize it first.")
     return StorageFileNotFoundError(
@@ -208,10 +234,15 @@ def _missing(context: dg.InputContext, names: list[str], detail: str) -> Storage
     )
 
 
+def _name(context: dg.InputContext) -> str:
+    asset = contexts.asset(context)
+    return asset.to_user_string() if asset else ""
+
+
 def _cannot_hold(request: _Request, count: int) -> str:
     name = getattr(request.annotation, "__name__", str(request.annotation))
     return (
-        f"Asset {request.context.asset_key.to_user_string()} is read for {count} partitions, which {name} cannot hold. "
+        f"Asset {_name(request.context)} is read for {count} partitions, which {name} cannot hold. "
         f"Annotate the input as dict[str, {name}], pl.DataFrame or pl.LazyFrame."
     )
 

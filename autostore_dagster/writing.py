@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from autostore import AutoStore, UnsupportedFormatError
-from autostore_dagster import annotations
+from autostore_dagster import annotations, contexts
 from autostore_dagster.metadata import PREVIEW_ERROR, Stored, describe
 from autostore_dagster.partitions import keys_by_partition, single_key
 from autostore_dagster.retrying import Retry
@@ -95,9 +95,9 @@ def _write_one(
 
 def _values_by_key(context: dg.OutputContext, value: Any) -> dict[str, tuple[str | None, Any]]:
     """Store key -> (partition, value); for a run of several partitions the value is a dict of them."""
-    if not (context.has_asset_key and context.has_asset_partitions):
-        return {single_key(context): (None, value)}
     keys = keys_by_partition(context)
+    if keys is None:
+        return {single_key(context): (None, value)}
     if len(keys) == 1 and not _is_dict_by_partition(context, value, keys):
         (partition, key), *_ = keys.items()
         return {key: (partition, value)}
@@ -112,10 +112,10 @@ def _is_dict_by_partition(context: dg.OutputContext, value: Any, keys: Mapping[s
 
     Its keys tell, or else its annotation: one that says `dict[str, T]` means the dict by partition.
     """
-    try:
-        policy = context.step_context.job_def.asset_layer.get(context.asset_key).backfill_policy
-    except dg.DagsterInvariantViolationError:  # a context that was built by hand
+    step = contexts.step(context)
+    if step is None:
         return False
+    policy = step.job_def.asset_layer.get(context.asset_key).backfill_policy
     if policy is None or policy.max_partitions_per_run == 1 or not isinstance(value, Mapping):
         return False
     by_partition, item = annotations.by_partition(annotations.required(context.dagster_type.typing_type))
@@ -137,7 +137,9 @@ def _add_metadata(context: dg.OutputContext, metadata: Mapping[str, Any], partit
     if partition is None:
         context.add_output_metadata(new)
         return
-    step = context.step_context
+    step = contexts.step(context)
+    if step is None:  # built by hand: there is no event for each partition
+        return
     own = step.get_asset_metadata(context.asset_key, partition) or {}
     shared = step.get_asset_metadata(context.asset_key) or {}
     new = {name: value for name, value in new.items() if name not in own and name not in shared}
@@ -145,8 +147,8 @@ def _add_metadata(context: dg.OutputContext, metadata: Mapping[str, Any], partit
 
 
 def _set_data_version(store: AutoStore, context: dg.OutputContext, retrying: Retry, key: str) -> None:
-    step = context.step_context
-    if not step.has_data_version(context.asset_key):  # the user's own wins
+    step = contexts.step(context)
+    if step is not None and not step.has_data_version(context.asset_key):  # the user's own wins
         digest = hashlib.sha256(retrying(partial(store.read, key, as_type=bytes))).hexdigest()
         step.set_data_version(context.asset_key, dg.DataVersion(digest))
 
