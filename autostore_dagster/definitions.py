@@ -1,11 +1,13 @@
 """Stamps definitions with what the catalog shows before anything has run: uri, kinds and table name of each asset."""
 
+import inspect
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import dagster as dg
 
+from autostore import InvalidConfigError
 from autostore.plugins import parse_uri
 from autostore_dagster.annotations import by_partition, required
 from autostore_dagster.keys import asset_key
@@ -29,14 +31,37 @@ _TABLES = {"polars", "pandas", "arrow"}
 Asset = TypeVar("Asset", bound=Any)
 
 
-def stamp(assets: Iterable[Asset], *, uri: str, io_manager_key: str = "io_manager") -> list[Asset]:
+@overload
+def stamp(assets: dg.Definitions, *, uri: str | None = None, io_manager_key: str = "io_manager") -> dg.Definitions: ...
+@overload
+def stamp(assets: Iterable[Asset], *, uri: str, io_manager_key: str = "io_manager") -> list[Asset]: ...
+def stamp(assets: Any, *, uri: str | None = None, io_manager_key: str = "io_manager") -> Any:
     """The same assets, each with its `dagster/uri`, the kind of what it returns, and tables with their name.
 
-    What an asset states itself is kept, and one that stores nothing under this `io_manager_key` is left
-    as it is. `uri` is shown in the UI, so one that holds credentials is refused.
+    Of `Definitions` all assets, and `uri` is that of their `AutoStoreIOManager`, if it is not given. What an asset
+    states itself is kept, and one that stores nothing under this `io_manager_key` is left as it is. `uri` is shown in
+    the UI, so one that holds credentials is refused. Nothing is read or written.
     """
-    parse_uri(uri)
-    return [_stamped_definition(asset, uri, io_manager_key) for asset in assets]
+    if not isinstance(assets, dg.Definitions):
+        place = _given(uri, None)
+        return [_stamped_definition(asset, place, io_manager_key) for asset in assets]
+    place = _given(uri, (assets.resources or {}).get(io_manager_key))
+    parts = {name: getattr(assets, name) for name in inspect.signature(dg.Definitions).parameters}
+    parts["assets"] = [_stamped_definition(asset, place, io_manager_key) for asset in assets.assets or ()]
+    return dg.Definitions(**parts)
+
+
+def _given(uri: str | None, manager: Any) -> str:
+    known = uri if uri is not None else getattr(manager, "uri", None)
+    if isinstance(known, dg.EnvVar):
+        known = known.get_value()
+    if not isinstance(known, str):
+        raise InvalidConfigError(
+            "stamp() needs to know where the values lie. Pass uri=..., or definitions whose io_manager_key names an "
+            "AutoStoreIOManager with a uri that is known now."
+        )
+    parse_uri(known)
+    return known
 
 
 def _stamped_definition(asset: Asset, uri: str, io_manager_key: str) -> Any:

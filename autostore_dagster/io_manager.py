@@ -14,6 +14,8 @@ from pydantic import Field, PrivateAttr
 from autostore import AutoStore
 from autostore_dagster import loading, retrying, writing
 from autostore_dagster.config import StorageBase
+from autostore_dagster.previous import Previous
+from autostore_dagster.resource import AutoStoreResource
 from autostore_dagster.settings import Strict
 
 __all__ = ["AutoStoreIOManager"]
@@ -31,6 +33,10 @@ class AutoStoreIOManager(Strict, dg.ConfigurableIOManager):
     storage: Optional[StorageBase] = Field(  # noqa: UP045  # Dagster does not read `X | None` of resources
         default=None, description="A LocalStorageConfig or S3StorageConfig; None: the defaults."
     )
+    previous: Optional[AutoStoreResource] = Field(  # noqa: UP045
+        default=None,
+        description="Where the manager that was used before has its files; read until an asset is written anew.",
+    )
     retries: int = Field(
         default=3, ge=0, description="How often a transfer is repeated while the place is unreachable."
     )
@@ -44,11 +50,13 @@ class AutoStoreIOManager(Strict, dg.ConfigurableIOManager):
     )
 
     _store: AutoStore | None = PrivateAttr(default=None)
+    _previous: Previous | None = PrivateAttr(default=None)
     _resolved: Optional["AutoStoreIOManager"] = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Open the store that the steps of this process share."""
         self._store = self._open()
+        self._previous = self._open_previous()
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Release connections and temporary files, also after a failed run."""
@@ -58,6 +66,9 @@ class AutoStoreIOManager(Strict, dg.ConfigurableIOManager):
         if self._store is not None:
             self._store.close()
             self._store = None
+        if self._previous is not None:
+            self._previous.store.close()
+            self._previous = None
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Store what an asset or op returned."""
@@ -72,7 +83,8 @@ class AutoStoreIOManager(Strict, dg.ConfigurableIOManager):
         """What a consumer asked for, also for `load_asset_value` and asset checks."""
         if self._store is None:
             return self._set_up().load_input(context)
-        return loading.load(self._store, context, concurrency=self.concurrency, retrying=self._retrying(context))
+        retry = self._retrying(context)
+        return loading.load(self._store, context, concurrency=self.concurrency, retrying=retry, previous=self._previous)
 
     @contextlib.contextmanager
     def open(self) -> Iterator[AutoStore]:
@@ -89,12 +101,18 @@ class AutoStoreIOManager(Strict, dg.ConfigurableIOManager):
             with self.process_config_and_initialize_cm() as resolved:
                 pass
             # Its store stays open after the call: a lazy table that was loaded reads its files later.
-            resolved._store = resolved._open()  # noqa: SLF001  # the same class
+            resolved._store, resolved._previous = resolved._open(), resolved._open_previous()  # noqa: SLF001
             self._resolved = resolved
         return self._resolved
 
     def _open(self) -> AutoStore:
         return AutoStore(self.uri, self.storage.to_core() if self.storage else None)
+
+    def _open_previous(self) -> Previous | None:
+        if self.previous is None:
+            return None
+        config = self.previous.storage.to_core() if self.previous.storage else None
+        return Previous(AutoStore(self.previous.uri, config), config)
 
     def _retrying(self, context: dg.InputContext | dg.OutputContext) -> retrying.Retry:
         return lambda action: retrying.call(action, retries=self.retries, wait=self.retry_wait, log=context.log)

@@ -4,7 +4,7 @@ Where the annotation leaves the type open, it is the one that the store recorded
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,12 +12,8 @@ import dagster as dg
 
 from autostore import (
     AutoStore,
-    CorruptDataError,
-    StorageError,
     StorageFileNotFoundError,
-    UnknownTypeError,
     UnsupportedFormatError,
-    UntrustedDataError,
 )
 from autostore_dagster import annotations, contexts, frames
 from autostore_dagster.empty import of_nothing
@@ -30,78 +26,29 @@ from autostore_dagster.partitions import (
     keys_by_partition,
     single_key,
 )
+from autostore_dagster.previous import Previous
+from autostore_dagster.reading import Request
 from autostore_dagster.retrying import Retry
+from autostore_dagster.streams import Partitions, in_flight
 
 __all__ = ["load"]
 
-
-@dataclasses.dataclass(frozen=True)
-class _Request:
-    """One input: what its consumer wants of the store."""
-
-    store: AutoStore
-    context: dg.InputContext
-    annotation: Any
-    allows_none: bool
-    columns: list[str] | None
-    allow_missing: bool
-    concurrency: int
-    retrying: Retry
-
-    def read(self, key: str, annotation: Any) -> Any:
-        """One value; a stored None is given as such, and its consumer's annotation judges it."""
-        return self.retrying(lambda: self._read(key, annotation))
-
-    def read_found(self, key: str, file: str, annotation: Any) -> Any:
-        """The same of a file that was listed; where that is gone, the key has another one or none."""
-        try:
-            return self.read(file, annotation)
-        except StorageFileNotFoundError:
-            if file == key:
-                raise
-            return self.read(key, annotation)
-
-    def _read(self, key: str, annotation: Any) -> Any:
-        wanted = annotations.read_type(annotation)
-        try:
-            if self.columns is not None:
-                return frames.read_columns(self.store, key, annotation, self.columns)
-            if annotations.is_table(wanted):  # no table is read as one kind to become another
-                return self.store.read(key, as_type=wanted)
-            recorded = self.store.read(key)
-        except (UnsupportedFormatError, UntrustedDataError, UnknownTypeError, CorruptDataError) as error:
-            return self._read_otherwise(key, annotation, error)
-        if recorded is None or annotations.fits(recorded, annotation):
-            return recorded
-        if wanted is list:  # the parts of a fan-in come one by one, under the annotation of their list
-            return recorded if not isinstance(recorded, list) else self._read_as(key, annotation, recorded)
-        if annotations.fits(recorded, wanted or Any):
-            return self._read_as(key, annotation, recorded)
-        return self.store.read(key, as_type=wanted)
-
-    def _read_as(self, key: str, annotation: Any, recorded: Any) -> Any:
-        """What is of the right class, but not its parts: as annotated, where it can be; else Dagster judges it."""
-        try:
-            return self.store.read(key, as_type=annotation)
-        except StorageError:
-            return recorded
-
-    def _read_otherwise(self, key: str, annotation: Any, error: StorageError) -> Any:
-        """A None where a table was wanted; or the annotation's class where the recorded one is gone or not allowed."""
-        wanted = annotations.read_type(annotation)
-        if self.columns is None and wanted is not None and not annotations.is_table(wanted):
-            return self.store.read(key, as_type=annotation)
-        recorded = self.store.read(key)
-        if recorded is None or wanted is list:
-            return recorded
-        raise error
+AHEAD = 8
+"""Partitions that an input of `Partitions` holds at most, beside the one in use."""
 
 
-def load(store: AutoStore, context: dg.InputContext, *, concurrency: int, retrying: Retry) -> Any:
+def load(
+    store: AutoStore,
+    context: dg.InputContext,
+    *,
+    concurrency: int,
+    retrying: Retry,
+    previous: Previous | None = None,
+) -> Any:
     """The value of an input: one object, a dict by partition, or one frame over all partitions."""
     metadata = context.definition_metadata or {}
     annotation = contexts.annotation(context)
-    request = _Request(
+    request = Request(
         store=store,
         context=context,
         annotation=annotations.required(annotation),
@@ -110,6 +57,7 @@ def load(store: AutoStore, context: dg.InputContext, *, concurrency: int, retryi
         allow_missing=bool(metadata.get("allow_missing_partitions", False)),
         concurrency=concurrency,
         retrying=retrying,
+        previous=previous,
     )
     keys = keys_by_partition(context)
     if keys is not None:
@@ -124,9 +72,11 @@ def load(store: AutoStore, context: dg.InputContext, *, concurrency: int, retryi
         return request.read(partition, request.annotation)
 
 
-def _load_partitions(request: _Request, keys: Mapping[str, str]) -> Any:
+def _load_partitions(request: Request, keys: Mapping[str, str]) -> Any:
     by_partition, item = annotations.by_partition(request.annotation)
     one_to_one = len(keys) < 2 and is_one_to_one(request.context)
+    if request.annotation is Partitions:
+        return Partitions(_stream(request, keys))
     if not keys:
         return _load_nothing(request, one_to_one=one_to_one)
     if annotations.is_polars_frame(request.annotation) and not one_to_one:
@@ -140,13 +90,13 @@ def _load_partitions(request: _Request, keys: Mapping[str, str]) -> Any:
     return next(iter(_load_each(request, keys, request.annotation).values()), None)
 
 
-def _load_nothing(request: _Request, *, one_to_one: bool) -> Any:
+def _load_nothing(request: Request, *, one_to_one: bool) -> Any:
     context = request.context
     names = dimension_names(contexts.definition(context))
     return of_nothing(contexts.annotation(context), one_to_one=one_to_one, columns=names, name=_name(context))
 
 
-def _load_each(request: _Request, keys: Mapping[str, str], annotation: Any) -> dict[str, Any]:
+def _load_each(request: Request, keys: Mapping[str, str], annotation: Any) -> dict[str, Any]:
     """Partition -> value, in the order of `keys`; several at once, in threads of their own.
 
     Threads also work where an event loop is running, and keep each value with its partition.
@@ -172,7 +122,21 @@ def _load_each(request: _Request, keys: Mapping[str, str], annotation: Any) -> d
     return {partition: value for partition, value in values.items() if partition not in set(missing)}
 
 
-def _load_only(request: _Request, keys: Mapping[str, str], item: Any, *, one_to_one: bool) -> Any:
+def _stream(request: Request, keys: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    """Partition and value, read as they are asked for; a few ahead."""
+
+    def read(partition: str) -> tuple[str, Any] | None:
+        try:
+            return partition, request.read(keys[partition], Any)
+        except StorageFileNotFoundError as error:
+            if request.allow_missing:
+                return None
+            raise _missing(request.context, [partition], "") from error
+
+    return (found for found in in_flight(read, keys, min(request.concurrency, AHEAD)) if found)
+
+
+def _load_only(request: Request, keys: Mapping[str, str], item: Any, *, one_to_one: bool) -> Any:
     """The only partition for a consumer of `dict[str, T]`: the stored dict itself, or a dict of one T.
 
     The value tells where only one of them fits; where both do, the partition mapping.
@@ -189,7 +153,7 @@ def _load_only(request: _Request, keys: Mapping[str, str], item: Any, *, one_to_
     return values
 
 
-def _load_item(request: _Request, keys: Mapping[str, str], item: Any) -> dict[str, Any]:
+def _load_item(request: Request, keys: Mapping[str, str], item: Any) -> dict[str, Any]:
     """The values as they were stored, but tables at once as the kind that is asked for."""
     if annotations.is_polars_frame(annotations.required(item)):
         try:
@@ -199,7 +163,7 @@ def _load_item(request: _Request, keys: Mapping[str, str], item: Any) -> dict[st
     return _load_each(request, keys, Any)
 
 
-def _load_frame(request: _Request, keys: Mapping[str, str]) -> Any:
+def _load_frame(request: Request, keys: Mapping[str, str]) -> Any:
     plain = dataclasses.replace(request, columns=None)
     tables = _load_each(plain, keys, frames.lazy_type())
     definition = contexts.definition(request.context)
@@ -239,11 +203,11 @@ def _name(context: dg.InputContext) -> str:
     return asset.to_user_string() if asset else ""
 
 
-def _cannot_hold(request: _Request, count: int) -> str:
+def _cannot_hold(request: Request, count: int) -> str:
     name = getattr(request.annotation, "__name__", str(request.annotation))
     return (
         f"Asset {_name(request.context)} is read for {count} partitions, which {name} cannot hold. "
-        f"Annotate the input as dict[str, {name}], pl.DataFrame or pl.LazyFrame."
+        f"Annotate the input as dict[str, {name}], pl.DataFrame, pl.LazyFrame or Partitions."
     )
 
 

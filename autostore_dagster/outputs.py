@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from autostore_dagster.annotations import by_partition, required
+from autostore_dagster.streams import Partitions
 
 __all__ = ["StoredAsset", "output_type", "stored_assets"]
 
@@ -46,6 +47,8 @@ def output_type(definition: dg.AssetsDefinition, key: dg.AssetKey) -> dg.Dagster
 
 def _each(definition: dg.AssetsDefinition, annotation: Any) -> Any:
     """What one partition is, of an asset whose runs may return a dict of them."""
+    if annotation is Partitions:  # which says nothing of its values
+        return Any
     policy = definition.backfill_policy
     is_dict, item = by_partition(required(annotation))
     many = definition.partitions_def is not None and policy is not None and policy.max_partitions_per_run != 1

@@ -2,8 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,6 +14,7 @@ from autostore_dagster import annotations, contexts
 from autostore_dagster.metadata import PREVIEW_ERROR, Stored, describe
 from autostore_dagster.partitions import keys_by_partition, single_key
 from autostore_dagster.retrying import Retry
+from autostore_dagster.streams import Partitions, checked, in_flight
 
 __all__ = ["Options", "write"]
 
@@ -65,14 +65,14 @@ def write(
 ) -> None:
     """Store the value, or each partition's value, and add what was stored to the event log."""
     options = options.of_asset(context.definition_metadata or {})
-    values = _values_by_key(context, value)
-    with ThreadPoolExecutor(max(1, min(concurrency, WRITERS, len(values))), "autostore-write") as pool:
-        one = partial(_write_one, store, context, options, retrying)
-        found = list(pool.map(one, values.items()))
-    for (partition, _), metadata in zip(values.values(), found, strict=True):
-        _add_metadata(context, metadata, partition if len(values) > 1 else None)
-    if options.data_version and len(values) == 1 and context.has_asset_key:
-        _set_data_version(store, context, retrying, next(iter(values)))
+    keys = keys_by_partition(context)
+    count = 1 if keys is None else len(keys)
+    one = partial(_write_one, store, context, options, retrying)
+    entries = _entries(context, value, keys)
+    for key, partition, metadata in in_flight(one, entries, max(1, min(concurrency, WRITERS, count))):
+        _add_metadata(context, metadata, partition if count > 1 else None)
+        if options.data_version and count == 1 and context.has_asset_key:
+            _set_data_version(store, context, retrying, key)
 
 
 def _write_one(
@@ -80,9 +80,9 @@ def _write_one(
     context: dg.OutputContext,
     options: Options,
     retrying: Retry,
-    entry: tuple[str, tuple[str | None, Any]],
-) -> Mapping[str, dg.MetadataValue]:
-    key, (partition, value) = entry
+    entry: tuple[str, str | None, Any],
+) -> tuple[str, str | None, Mapping[str, dg.MetadataValue]]:
+    key, partition, value = entry
     began = time.perf_counter()
     chosen = options.format if value is not None else None  # a None has a format of its own
     file = retrying(partial(store.write, key, value, format=chosen))
@@ -90,21 +90,29 @@ def _write_one(
     metadata = describe(store, value, stored, partitioned=partition is not None, previews=options.previews)
     if PREVIEW_ERROR in metadata:
         context.log.warning("No preview of %s: %s", key, metadata[PREVIEW_ERROR].value)
-    return metadata
+    return key, partition, metadata
 
 
-def _values_by_key(context: dg.OutputContext, value: Any) -> dict[str, tuple[str | None, Any]]:
-    """Store key -> (partition, value); for a run of several partitions the value is a dict of them."""
-    keys = keys_by_partition(context)
+def _entries(
+    context: dg.OutputContext, value: Any, keys: Mapping[str, str] | None
+) -> Iterable[tuple[str, str | None, Any]]:
+    """Store key, partition and value; for a run of several partitions the value is a dict of them, or `Partitions`."""
+    if isinstance(value, Partitions):
+        if keys is None:
+            raise UnsupportedFormatError(
+                "Partitions() was returned by what has no partitions. Give the asset a partitions_def, or return "
+                "one value."
+            )
+        return checked(value, keys, context.asset_key.to_user_string())
     if keys is None:
-        return {single_key(context): (None, value)}
+        return [(single_key(context), None, value)]
     if len(keys) == 1 and not _is_dict_by_partition(context, value, keys):
         (partition, key), *_ = keys.items()
-        return {key: (partition, value)}
+        return [(key, partition, value)]
     if not isinstance(value, Mapping) or set(value) != set(keys):
         raise UnsupportedFormatError(_not_by_partition(context, value, keys))
     by_partition = dict(value)
-    return {key: (partition, by_partition[partition]) for partition, key in keys.items()}
+    return [(key, partition, by_partition[partition]) for partition, key in keys.items()]
 
 
 def _is_dict_by_partition(context: dg.OutputContext, value: Any, keys: Mapping[str, str]) -> bool:
@@ -124,7 +132,10 @@ def _is_dict_by_partition(context: dg.OutputContext, value: Any, keys: Mapping[s
 
 def _not_by_partition(context: dg.OutputContext, value: Any, keys: Mapping[str, str]) -> str:
     asset = context.asset_key.to_user_string()
-    wanted = f"This run is for {len(keys)} partition(s) of asset {asset}, so return a dict of partition key -> value"
+    wanted = (
+        f"This run is for {len(keys)} partition(s) of asset {asset}, so return a dict of partition key -> value, or "
+        "Partitions(...) of such pairs"
+    )
     if not isinstance(value, Mapping):
         return f"{wanted}, not a {type(value).__qualname__}. Nothing was written."
     missing, foreign = sorted(set(keys) - set(value)), sorted(map(str, set(value) - set(keys)))
