@@ -46,19 +46,7 @@ def load(
     previous: Previous | None = None,
 ) -> Any:
     """The value of an input: one object, a dict by partition, or one frame over all partitions."""
-    metadata = context.definition_metadata or {}
-    annotation = contexts.annotation(context)
-    request = Request(
-        store=store,
-        context=context,
-        annotation=annotations.required(annotation),
-        allows_none=annotations.fits(None, annotation),
-        columns=_columns(metadata),
-        allow_missing=bool(metadata.get("allow_missing_partitions", False)),
-        concurrency=concurrency,
-        retrying=retrying,
-        previous=previous,
-    )
+    request = _request(store, context, concurrency, retrying, previous)
     keys = keys_by_partition(context)
     if keys is not None:
         return _load_partitions(request, keys)
@@ -70,6 +58,24 @@ def load(
         if partition is None:
             raise _missing(context, [key], str(error)) from error
         return request.read(partition, request.annotation)
+
+
+def _request(
+    store: AutoStore, context: dg.InputContext, concurrency: int, retrying: Retry, previous: Previous | None
+) -> Request:
+    metadata = context.definition_metadata or {}
+    annotation = contexts.annotation(context)
+    return Request(
+        store=store,
+        context=context,
+        annotation=annotations.required(annotation),
+        allows_none=annotations.fits(None, annotation),
+        columns=_columns(metadata),
+        allow_missing=bool(metadata.get("allow_missing_partitions", False)),
+        concurrency=concurrency,
+        retrying=retrying,
+        previous=previous,
+    )
 
 
 def _load_partitions(request: Request, keys: Mapping[str, str]) -> Any:

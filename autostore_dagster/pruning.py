@@ -4,6 +4,7 @@ What Dagster did not write, as its own event log says, or what was changed since
 """
 
 import dataclasses
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -102,27 +103,33 @@ def build_prune_job(
     orphans: bool = False,
     dry_run: bool = False,
     io_manager_key: str = "io_manager",
+    defs: Callable[[], dg.Definitions] | None = None,
 ) -> dg.ScheduleDefinition:
     """A schedule, with its job, that prunes the store of the definitions it is part of; the run's page has the table.
 
-    The arguments are those of `prune`; orphans are left unless asked for.
+    The arguments are those of `prune`; orphans are left unless asked for. `defs` gives all that is defined, where
+    the code location that launches the run is not all of it, or where a test executes the job in its own process.
     """
-    wanted = _Wanted(partitions, orphans, runs_older_than, dry_run)
-
-    @dg.op(name=name, required_resource_keys={io_manager_key}, out=dg.Out(dg.Nothing))
-    def prune_op(context: dg.OpExecutionContext) -> None:
-        graph = context.repository_def.asset_graph
-        with getattr(context.resources, io_manager_key).open() as store:
-            pruned = _prune(store, graph, context.instance, wanted)
-        shown = dg.MetadataValue.table([dg.TableRecord(row) for row in pruned.records()[:SHOWN]])
-        counts = {"values": len(pruned.removed), "bytes": pruned.bytes, "kept": len(pruned.kept)}
-        context.add_output_metadata({"pruned": shown, **counts} if pruned.records() else counts)
+    prune_op = _op(name, io_manager_key, _Wanted(partitions, orphans, runs_older_than, dry_run), defs)
 
     @dg.job(name=name, executor_def=dg.in_process_executor)
     def prune_job() -> None:
         prune_op()
 
     return dg.ScheduleDefinition(job=prune_job, cron_schedule=cron_schedule)
+
+
+def _op(name: str, io_manager_key: str, wanted: _Wanted, defs: Callable[[], dg.Definitions] | None) -> dg.OpDefinition:
+    @dg.op(name=name, required_resource_keys={io_manager_key}, out=dg.Out(dg.Nothing))
+    def prune_op(context: dg.OpExecutionContext) -> None:
+        graph = defs().resolve_asset_graph() if defs else context.repository_def.asset_graph
+        with getattr(context.resources, io_manager_key).open() as store:
+            pruned = _prune(store, graph, context.instance, wanted)
+        shown = dg.MetadataValue.table([dg.TableRecord(row) for row in pruned.records()[:SHOWN]])
+        counts = {"values": len(pruned.removed), "bytes": pruned.bytes, "kept": len(pruned.kept)}
+        context.add_output_metadata({"pruned": shown, **counts} if pruned.records() else counts)
+
+    return prune_op
 
 
 def _prune(store: AutoStore, graph: Any, instance: dg.DagsterInstance, wanted: _Wanted) -> Pruned:

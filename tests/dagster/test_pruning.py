@@ -1,6 +1,8 @@
 """Pruning: what goes, what stays and why, and that a dry run and strangers' files are as they were."""
 
 import os
+import subprocess
+import sys
 import uuid
 from datetime import timedelta
 
@@ -174,17 +176,50 @@ def test_an_asset_that_got_partitions(local_rig):
 
 
 def test_a_job_and_its_schedule(local_rig):
-    """The ready job prunes the store of the definitions it is part of, and shows what it did."""
+    """The ready job prunes the store of the definitions that it is given, and shows what it did."""
     fill(local_rig)
-    schedule = build_prune_job(runs_older_than=None, orphans=True)
-    defs = defs_of(local_rig, shorter, client, graph, schedules=[schedule])
+    keep = (shorter, client, graph)
+    schedule = build_prune_job(runs_older_than=None, orphans=True, defs=lambda: defs_of(local_rig, *keep))
+    defs = defs_of(local_rig, *keep, schedules=[schedule])
     result = defs.resolve_job_def("prune_store").execute_in_process(instance=local_rig.instance)
-    assert result.success
     assert "gone" not in local_rig.stored()
     assert not set(LEFT) & set(local_rig.stored())
     assert defs.resolve_schedule_def(schedule.name).cron_schedule == "0 3 * * *"
     (event,) = [event for event in result.all_events if event.event_type_value == "STEP_OUTPUT"]
     assert event.event_specific_data.metadata["values"].value == 4
+
+
+PROJECT = """
+import dagster as dg
+from datetime import timedelta
+from autostore_dagster import AutoStoreIOManager, build_prune_job
+
+@dg.asset
+def kept(): return 1
+
+@dg.asset
+def gone(): return 1
+
+defs = dg.Definitions([kept, gone], resources={"io_manager": AutoStoreIOManager(uri=dg.EnvVar("PLACE"))},
+                      schedules=[build_prune_job(orphans=True)])
+"""
+
+
+def test_the_job_in_a_project(tmp_path):
+    """Launched from a code location, the job knows what that defines: an asset taken out of the code goes."""
+    project = tmp_path / "project.py"
+    environment = os.environ | {"DAGSTER_HOME": str(tmp_path), "PLACE": str(tmp_path / "store")}
+
+    def launch(*command):
+        dagster = [sys.executable, "-W", "ignore", "-m", "dagster", *command, "-f", str(project)]
+        subprocess.run(dagster, check=True, env=environment, timeout=300, capture_output=True)
+
+    project.write_text(PROJECT)
+    launch("asset", "materialize", "--select", "*")
+    project.write_text(PROJECT.replace("[kept, gone]", "[kept]"))
+    assert sorted(AutoStore(tmp_path / "store").keys()) == ["gone", "kept"]
+    launch("job", "execute", "-j", "prune_store")
+    assert sorted(AutoStore(tmp_path / "store").keys()) == ["kept"]
 
 
 def test_other_code_locations(local_rig, monkeypatch):
