@@ -53,6 +53,8 @@ def problems(name: str, values: Values, wanted: Wanted, before: Schemas) -> list
 
 
 def _not_stored(values: Values) -> list[str]:
+    if not values:
+        return ["no partition was materialized"]
     return [_at(key, "nothing is stored") for key, found in values.items() if found.file is None]
 
 

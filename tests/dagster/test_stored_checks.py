@@ -93,6 +93,7 @@ def test_old_files_are_not_fresh(local_rig):
 
 def test_partitions(local_rig):
     """A run of some partitions checks these, any other all that were materialized, and each is named."""
+    assert checked(local_rig, daily, only=True)["stored"] == "no partition was materialized"
     local_rig.run(daily, between=(DAYS[0], DAYS[1]))
     assert checked(local_rig, daily, only=True) == dict.fromkeys(NAMES, "")
     del local_rig.store()[f"daily/date={DAYS[1]}/data"]
