@@ -131,7 +131,9 @@ def test_secrets_reach_no_snapshot(literal, monkeypatch, instance, tmp_path):
         return 1
 
     resources = {
-        "io_manager": AutoStoreIOManager(uri=str(tmp_path), storage=storage),
+        "io_manager": AutoStoreIOManager(
+            uri=str(tmp_path), storage=storage, previous=AutoStoreResource(uri=str(tmp_path / "old"), storage=storage)
+        ),
         "store": AutoStoreResource(uri=str(tmp_path), storage=storage),
     }
     defs = dg.Definitions([one], resources=resources, jobs=[dg.define_asset_job("all", "*")])

@@ -213,6 +213,27 @@ def test_tables_of_dagster_polars(local_rig, tmp_path):
     assert local_rig.load(table, pl.DataFrame, partition=DAYS[1], metadata={"columns": ["x"]}).columns == ["x"]
 
 
+def test_variables_of_the_previous_place(local_rig, tmp_path, monkeypatch):
+    """Its EnvVars are resolved in a run, under load_asset_value and by hand; it is closed with the manager."""
+    AutoStore(tmp_path / "old")["plain"] = 5
+    monkeypatch.setenv("OLD", str(tmp_path / "old"))
+    monkeypatch.setenv("OFTEN", "2")
+    storage = LocalStorageConfig(max_retries=dg.EnvVar.int("OFTEN"))
+    local_rig.manager = local_rig.manage(previous=AutoStoreResource(uri=dg.EnvVar("OLD"), storage=storage))
+    plain = dg.AssetSpec("plain").with_io_manager_key("io_manager")
+
+    @dg.asset
+    def after(plain: int) -> int:
+        return plain + 1
+
+    local_rig.run(plain, after)
+    assert local_rig.store()["after"] == 6
+    assert local_rig.load(plain) == 5
+    assert local_rig.manager.load_input(dg.build_input_context(asset_key="plain")) == 5
+    local_rig.manager.teardown_after_execution(dg.build_init_resource_context())
+    assert local_rig.manager.load_input(dg.build_input_context(asset_key="plain")) == 5
+
+
 class Point(BaseModel):
     """A point."""
 
