@@ -23,7 +23,7 @@ __all__ = ["build_stored_checks"]
 
 
 def build_stored_checks(
-    assets: Iterable[dg.AssetsDefinition | dg.AssetSpec],
+    assets: Iterable[dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset],
     *,
     readable: bool = True,
     min_rows: int | None = None,

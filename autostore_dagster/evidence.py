@@ -35,7 +35,7 @@ class Evidence:
         written = event.asset_materialization.metadata.get("etag")
         if written is None or written.value != etag:
             return "it was changed since Dagster wrote it"
-        location = self._location(event.run_id) if left.why == "orphan" else None
+        location = self._location(event.run_id)
         return f"it is of the code location {location}" if location and location not in self._own else ""
 
     @cached_property

@@ -38,14 +38,22 @@ class Leftover:
 
 @dataclasses.dataclass(frozen=True)
 class Defined:
-    """The assets of definitions: asset key -> its partition keys, None where it has no partitions."""
+    """The assets of definitions.
+
+    Attributes:
+        partitions: asset key -> its partition keys, None where it has no partitions.
+        elsewhere: assets that are only named here, as what others depend on: how they are partitioned is not known.
+    """
 
     partitions: Mapping[dg.AssetKey, frozenset[str] | None]
+    elsewhere: frozenset[dg.AssetKey] = frozenset()
 
     @classmethod
     def of(cls, graph: Any, instance: dg.DagsterInstance) -> "Defined":
         """What an asset graph defines today; dynamic partitions are the instance's."""
-        return cls({key: _keys(graph.get(key).partitions_def, instance) for key in graph.get_all_asset_keys()})
+        nodes = [graph.get(key) for key in graph.get_all_asset_keys()]
+        here = {node.key: _keys(node.partitions_def, instance) for node in nodes if node.is_executable}
+        return cls(here, frozenset(node.key for node in nodes if not node.is_executable))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +83,7 @@ def orphan_or_partition(key: str, defined: Defined) -> Leftover | None:
         address = parse_key(key)
     except InvalidKeyError:
         return None
-    if address.asset_key is None:
+    if address.asset_key is None or address.asset_key in defined.elsewhere:
         return None
     if address.asset_key not in defined.partitions:
         return Leftover(key, "orphan", address)

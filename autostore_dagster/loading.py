@@ -64,6 +64,7 @@ def _request(
     store: AutoStore, context: dg.InputContext, concurrency: int, retrying: Retry, previous: Previous | None
 ) -> Request:
     metadata = context.definition_metadata or {}
+    _refuse_unknown(metadata)
     annotation = contexts.annotation(context)
     return Request(
         store=store,
@@ -187,6 +188,16 @@ def _columns(metadata: Mapping[str, Any]) -> list[str] | None:
             f'The input metadata "columns" is {value!r}. Pass a list of column names.'
         )
     return list(value)
+
+
+def _refuse_unknown(metadata: Mapping[str, Any]) -> None:
+    for name in metadata:
+        if name.startswith("autostore/"):
+            raise UnsupportedFormatError(
+                f'The input metadata {name!r} is not understood. An input has "columns" and '
+                '"allow_missing_partitions"; "autostore/format", "autostore/previews" and "autostore/data_version" '
+                "belong to the asset."
+            )
 
 
 def _missing(context: dg.InputContext, names: list[str], detail: str) -> StorageFileNotFoundError:

@@ -25,9 +25,11 @@ class StoredAsset:
     partitions_def: dg.PartitionsDefinition[Any] | None = None
 
 
-def stored_assets(definition: dg.AssetsDefinition | dg.AssetSpec, io_manager_key: str) -> Iterator[StoredAsset]:
+def stored_assets(
+    definition: dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset, io_manager_key: str
+) -> Iterator[StoredAsset]:
     """The assets of a definition whose values this manager keeps; none for what returns nothing."""
-    if isinstance(definition, dg.AssetSpec):
+    if isinstance(definition, dg.AssetSpec | dg.SourceAsset):
         yield StoredAsset(definition.key, Any, definition.partitions_def)
         return
     for spec in definition.specs:

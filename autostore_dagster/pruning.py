@@ -69,9 +69,9 @@ def prune(
 ) -> Pruned:
     """Remove what no definition and no run needs any more from the store of the definitions' `AutoStoreIOManager`.
 
-    Of an asset or partition only the file that its last materialization wrote; of runs those that have ended. Assets
-    that another code location materialized are not orphans. Costs 1 LIST per 1,000 keys; for each value that may go
-    1 request and 1 query of the event log, 1 request more to remove it.
+    Of an asset or partition only the file that its last materialization wrote; of runs those that have ended. What
+    another code location materialized stays, and so do assets that are only named here, as a dependency. Costs 1 LIST
+    per 1,000 keys; for each value that may go 1 request and 1 query of the event log, 1 request more to remove it.
 
     Args:
         defs: all that is defined over this store.

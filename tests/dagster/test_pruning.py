@@ -247,6 +247,19 @@ def _asset_of(rig, run):
     return events[0].dagster_event.asset_key.to_user_string() if events else None
 
 
+def test_assets_that_are_only_named_here(local_rig):
+    """What others define and these depend on, is theirs, with all of its partitions."""
+    fill(local_rig)
+
+    @dg.asset(deps=["daily", "gone"])
+    def after() -> int:
+        return 1
+
+    assert gone_of(local_rig, after, client, graph) == ["client/partition=zoe/data"]
+    specs = [dg.AssetSpec("daily"), dg.AssetSpec("gone")]
+    assert gone_of(local_rig, *specs, client, graph) == []
+
+
 def test_other_managers(tmp_path):
     """Definitions without a store of ours are refused by name."""
     with pytest.raises(InvalidConfigError, match="io_manager_key"):

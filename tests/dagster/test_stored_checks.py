@@ -148,6 +148,22 @@ def test_other_managers(local_rig):
     assert "build_stored_checks" in str([event.event_specific_data for event in result.all_events if event.is_failure])
 
 
+@pytest.mark.parametrize("kind", ["spec", "source", "observable"])
+def test_files_of_others(local_rig, kind):
+    """External assets are checked by their key, whatever type lies there."""
+
+    @dg.observable_source_asset(io_manager_key="io_manager", name="outside")
+    def outside():
+        return dg.DataVersion("1")
+
+    spec = dg.AssetSpec("outside")
+    asset = {"spec": spec, "source": dg.SourceAsset("outside"), "observable": outside}[kind]
+    checks = build_stored_checks([asset])
+    assert "nothing is stored" in checked(local_rig, asset, checks=checks, only=True)["stored"]
+    local_rig.store()["outside"] = {"a": 1}
+    assert checked(local_rig, asset, checks=checks, only=True) == {"stored": "", "readable": ""}
+
+
 def test_optional_tables(local_rig):
     """A stored None is readable where the annotation allows it."""
 
