@@ -53,10 +53,11 @@ class Previous:
         try:
             return reading(self.store, path)
         except (StorageFileNotFoundError, InvalidKeyError):
-            content = self._content(key, path)
+            if (content := self._content(path)) is None:
+                return self._read_parquet(key, path, reading)
         except CorruptDataError:  # an asset called `q1.csv` was a pickle of that name
-            content = self._content(key, path)
-            if not (content.startswith(PICKLED) and content.endswith(b".")):
+            content = self._content(path)
+            if content is None or not (content.startswith(PICKLED) and content.endswith(b".")):
                 raise
         return self._unpickled(path, content, reading)
 
@@ -79,9 +80,16 @@ class Previous:
             raise self._missing(key)
         return "/".join([*place.asset, *(value for _, value in sorted(place.partition.items()))])
 
-    def _content(self, key: str, path: str) -> bytes:
+    def _content(self, path: str) -> bytes | None:
         try:
             return self.store.read(path, as_type=bytes)
+        except (StorageFileNotFoundError, InvalidKeyError):
+            return None
+
+    def _read_parquet(self, key: str, path: str, reading: Reading) -> Any:
+        """Of a name that ends as a file's does, `q1.csv`, dagster-polars made `q1.csv.parquet`."""
+        try:
+            return reading(self.store, f"{path}.parquet")
         except (StorageFileNotFoundError, InvalidKeyError) as error:
             raise self._missing(key) from error
 

@@ -197,6 +197,8 @@ def test_tables_of_dagster_polars(local_rig, tmp_path):
         file.parent.mkdir(parents=True, exist_ok=True)
         pl.DataFrame({"x": [1], "y": ["a"]}).write_parquet(file)
     pl.DataFrame({"x": [7]}).write_parquet(tmp_path / "old" / "single.parquet")
+    (tmp_path / "old" / "raw").mkdir()
+    pl.DataFrame({"x": [8]}).write_parquet(tmp_path / "old" / "raw" / "q1.csv.parquet")
 
     @dg.asset(partitions_def=days)
     def table() -> pl.DataFrame:
@@ -208,6 +210,7 @@ def test_tables_of_dagster_polars(local_rig, tmp_path):
 
     moved(local_rig, tmp_path / "old")
     assert local_rig.load(single, pl.LazyFrame).collect().rows() == [(7,)]
+    assert local_rig.load(plain, pl.DataFrame).rows() == [(8,)]
     local_rig.run(table, partition=DAYS[0])
     assert whole(local_rig, table, pl.DataFrame).rows() == [(5, "new", DAYS[0]), (1, "a", DAYS[1]), (1, "a", DAYS[2])]
     assert local_rig.load(table, pl.DataFrame, partition=DAYS[1], metadata={"columns": ["x"]}).columns == ["x"]
