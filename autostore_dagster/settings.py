@@ -7,6 +7,7 @@ manager's `repr`, a snapshot of the code location and Pydantic's own errors.
 import difflib
 from typing import TYPE_CHECKING, Any
 
+import dagster as dg
 from pydantic import ConfigDict
 
 from autostore import InvalidConfigError, S3StorageConfig
@@ -41,8 +42,9 @@ def _refuse_unknown(kind: Any, settings: dict[str, Any]) -> None:
 
 
 def _refuse_credentials(settings: dict[str, Any]) -> None:
-    # An `EnvVar` is a text too, a name.
-    if isinstance(uri := settings.get("uri"), str):
-        parse_uri(uri)
-    if isinstance(endpoint := settings.get("endpoint_url"), str):
-        S3StorageConfig(endpoint_url=endpoint)
+    # An `EnvVar` is a text too, which is a name and refuses to be looked at; what it names is checked in the run.
+    given = {name: text for name, text in settings.items() if isinstance(text, str) and not isinstance(text, dg.EnvVar)}
+    if "uri" in given:
+        parse_uri(given["uri"])
+    if "endpoint_url" in given:
+        S3StorageConfig(endpoint_url=given["endpoint_url"])
