@@ -28,6 +28,7 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], width: int) 
         try:
             for item in items:
                 waiting.append(done_by(pool, functools.partial(work, item), wait=True))
+                del item  # it may be large, and who made it waits for room
                 if len(waiting) > width:
                     yield waiting.popleft().result()
             while waiting:

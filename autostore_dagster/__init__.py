@@ -1,15 +1,28 @@
 """Dagster on autostore: `AutoStoreIOManager` keeps what assets return, `AutoStoreResource` is the store itself."""
 
+from autostore_dagster.addresses import Address, asset_key, asset_uri, parse_key
+from autostore_dagster.checks import build_stored_checks
 from autostore_dagster.config import LocalStorageConfig, S3StorageConfig, StorageBase
 from autostore_dagster.definitions import stamp
 from autostore_dagster.io_manager import AutoStoreIOManager
+from autostore_dagster.pruning import Pruned, build_prune_job, prune
 from autostore_dagster.resource import AutoStoreResource
+from autostore_dagster.streams import Partitions
 
 __all__ = [
+    "Address",
     "AutoStoreIOManager",
     "AutoStoreResource",
     "LocalStorageConfig",
+    "Partitions",
+    "Pruned",
     "S3StorageConfig",
     "StorageBase",
+    "asset_key",
+    "asset_uri",
+    "build_prune_job",
+    "build_stored_checks",
+    "parse_key",
+    "prune",
     "stamp",
 ]

@@ -1,27 +1,89 @@
-"""Addresses that carry credentials, refused when a manager or its settings are made, before anything can show them.
+"""Where an asset's values lie, asked and answered in Dagster's words: keys, URIs, and the way back from them."""
 
-A manager's `repr`, a snapshot of the code location and Pydantic's own errors would quote what was given.
-"""
-
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ConfigDict
+import dagster as dg
 
-from autostore import S3StorageConfig
-from autostore.plugins import parse_uri
+from autostore import InvalidKeyError
+from autostore_dagster import keys
+from autostore_dagster.partitions import dimensions
 
-__all__ = ["Quiet"]
+__all__ = ["Address", "asset_key", "asset_uri", "parse_key"]
+
+Asset = dg.AssetKey | str | list[str] | tuple[str, ...] | dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset
 
 
-class Quiet:
-    """What managers, resources and settings have before their other bases: they refuse early, and quote nothing."""
+@dataclass(frozen=True)
+class Address:
+    """What a key of the store stands for in Dagster.
 
-    model_config = ConfigDict(hide_input_in_errors=True)
+    Attributes:
+        asset_key: the asset; None for an op's output.
+        partition: the value of each dimension by its name (`date` or `partition` where Dagster has none).
+        run: run id, step key, output name and perhaps mapping key of an op's output.
+    """
 
-    def __init__(self, **settings: Any) -> None:
-        # Not a validator: Pydantic would wrap the error, and forget which it was. An `EnvVar` is a text too, a name.
-        if isinstance(uri := settings.get("uri"), str):
-            parse_uri(uri)
-        if isinstance(endpoint := settings.get("endpoint_url"), str):
-            S3StorageConfig(endpoint_url=endpoint)
-        super().__init__(**settings)
+    asset_key: dg.AssetKey | None = None
+    partition: Mapping[str, str] = field(default_factory=dict)
+    run: tuple[str, ...] = ()
+
+    @property
+    def partition_key(self) -> str | None:
+        """The partition as Dagster writes it: of several dimensions a `MultiPartitionKey`; None where there is none."""
+        values = dict(self.partition)
+        if len(values) > 1:
+            return dg.MultiPartitionKey(values)
+        return next(iter(values.values()), None)
+
+
+def asset_key(
+    asset: Asset,
+    partition: str | Mapping[str, str] | None = None,
+    *,
+    partitions_def: dg.PartitionsDefinition[Any] | None = None,
+) -> str:
+    """The key under which an asset, or one partition of it, lies in the store; no request.
+
+    Args:
+        asset: a definition, or a key as Dagster coerces it: a text is one segment, `["raw", "flights"]` two.
+        partition: its key, or the value of each dimension by name.
+        partitions_def: how the asset is partitioned, where `asset` does not say. Without it a text that looks
+            like a day or an hour of Dagster's is a `date`, any other a `partition`.
+    """
+    definition = partitions_def or getattr(asset, "partitions_def", None)
+    if partition is not None and not isinstance(partition, Mapping):
+        partition = dimensions(definition, partition)
+    return keys.asset_key(_key_of(asset).path, partition)
+
+
+def asset_uri(
+    asset: Asset,
+    partition: str | Mapping[str, str] | None = None,
+    *,
+    uri: str,
+    partitions_def: dg.PartitionsDefinition[Any] | None = None,
+) -> str:
+    """The same below a store's URI, without the extension that the value's format adds; no request."""
+    return f"{uri.rstrip('/')}/{asset_key(asset, partition, partitions_def=partitions_def)}"
+
+
+def parse_key(key: str) -> Address:
+    """What a key, or the path of its file, stands for; `InvalidKeyError` where Dagster stores nothing of that name.
+
+    It undoes `asset_key`, except of names over 200 bytes, of which a key holds only the beginning and a hash.
+    """
+    folder, slash, name = key.rpartition("/")
+    try:
+        place = keys.parse(f"{folder}{slash}{name.partition('.')[0]}")
+    except ValueError as error:
+        raise InvalidKeyError(f"{error} Keys of assets come from asset_key(...).") from error
+    asset = dg.AssetKey(list(place.asset)) if place.asset else None
+    return Address(asset, place.partition, place.run)
+
+
+def _key_of(asset: Asset) -> dg.AssetKey:
+    if isinstance(asset, dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset):
+        return asset.key
+    return dg.AssetKey.from_coercible(asset)

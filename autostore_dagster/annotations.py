@@ -9,7 +9,7 @@ import types
 from collections.abc import Mapping
 from typing import Any, Union, get_args, get_origin
 
-__all__ = ["by_partition", "fits", "is_polars_frame", "is_table", "read_type", "required"]
+__all__ = ["by_partition", "fits", "holds_records", "is_polars_frame", "is_table", "read_type", "required"]
 
 
 def required(annotation: Any) -> Any:
@@ -36,6 +36,15 @@ def read_type(annotation: Any) -> Any:
     plain = get_origin(plain) or plain
     # Any is a class from Python 3.11 on.
     return plain if isinstance(plain, type) and plain not in (object, Any) else None
+
+
+def holds_records(annotation: Any) -> bool:
+    """Whether this is a collection of models or dataclasses, such as `list[Row]`."""
+    return any(_is_record(part) or holds_records(part) for part in get_args(annotation))
+
+
+def _is_record(kind: Any) -> bool:
+    return isinstance(kind, type) and (hasattr(kind, "model_fields") or hasattr(kind, "__dataclass_fields__"))
 
 
 def is_polars_frame(annotation: Any) -> bool:

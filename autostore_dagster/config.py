@@ -15,7 +15,7 @@ from pydantic import Field, field_validator
 
 import autostore
 from autostore import StorageConfig
-from autostore_dagster.addresses import Quiet
+from autostore_dagster.settings import Strict
 
 __all__ = ["LocalStorageConfig", "S3StorageConfig", "StorageBase"]
 
@@ -53,7 +53,7 @@ def _attributes(core: type[StorageConfig]) -> dict[str, str]:
 
 
 @_described
-class StorageBase(Quiet, dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster's own base is untyped
+class StorageBase(Strict, dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster's own base is untyped
     """Settings that every store understands; use `LocalStorageConfig` or `S3StorageConfig`."""
 
     core_class: ClassVar[type[StorageConfig]] = StorageConfig

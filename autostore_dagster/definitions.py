@@ -1,14 +1,17 @@
 """Stamps definitions with what the catalog shows before anything has run: uri, kinds and table name of each asset."""
 
+import inspect
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import dagster as dg
 
+from autostore import InvalidConfigError
 from autostore.plugins import parse_uri
 from autostore_dagster.annotations import by_partition, required
 from autostore_dagster.keys import asset_key
+from autostore_dagster.outputs import output_type
 
 __all__ = ["stamp"]
 
@@ -28,14 +31,37 @@ _TABLES = {"polars", "pandas", "arrow"}
 Asset = TypeVar("Asset", bound=Any)
 
 
-def stamp(assets: Iterable[Asset], *, uri: str, io_manager_key: str = "io_manager") -> list[Asset]:
+@overload
+def stamp(assets: dg.Definitions, *, uri: str | None = None, io_manager_key: str = "io_manager") -> dg.Definitions: ...
+@overload
+def stamp(assets: Iterable[Asset], *, uri: str, io_manager_key: str = "io_manager") -> list[Asset]: ...
+def stamp(assets: Any, *, uri: str | None = None, io_manager_key: str = "io_manager") -> Any:
     """The same assets, each with its `dagster/uri`, the kind of what it returns, and tables with their name.
 
-    What an asset states itself is kept, and one that stores nothing under this `io_manager_key` is left
-    as it is. `uri` is shown in the UI, so one that holds credentials is refused.
+    Of `Definitions` all assets, and `uri` is that of their `AutoStoreIOManager`, if it is not given. What an asset
+    states itself is kept, and one that stores nothing under this `io_manager_key` is left as it is. `uri` is shown in
+    the UI, so one that holds credentials is refused. Nothing is read or written.
     """
-    parse_uri(uri)
-    return [_stamped_definition(asset, uri, io_manager_key) for asset in assets]
+    if not isinstance(assets, dg.Definitions):
+        place = _given(uri, None)
+        return [_stamped_definition(asset, place, io_manager_key) for asset in assets]
+    place = _given(uri, (assets.resources or {}).get(io_manager_key))
+    parts = {name: getattr(assets, name) for name in inspect.signature(dg.Definitions).parameters}
+    parts["assets"] = [_stamped_definition(asset, place, io_manager_key) for asset in assets.assets or ()]
+    return dg.Definitions(**parts)
+
+
+def _given(uri: str | None, manager: Any) -> str:
+    known = uri if uri is not None else getattr(manager, "uri", None)
+    if isinstance(known, dg.EnvVar):
+        known = known.get_value()
+    if not isinstance(known, str):
+        raise InvalidConfigError(
+            "stamp() needs to know where the values lie. Pass uri=..., or definitions whose io_manager_key names an "
+            "AutoStoreIOManager with a uri that is known now."
+        )
+    parse_uri(known)
+    return known
 
 
 def _stamped_definition(asset: Asset, uri: str, io_manager_key: str) -> Any:
@@ -49,11 +75,10 @@ def _stamped_definition(asset: Asset, uri: str, io_manager_key: str) -> Any:
 def _stamped_output(definition: dg.AssetsDefinition, uri: str, io_manager_key: str, spec: dg.AssetSpec) -> dg.AssetSpec:
     if not definition.is_executable:
         return _stamped(uri, None, spec)
-    # Of a graph's output only the op that makes it knows the type.
-    output, _ = definition.node_def.resolve_output_to_origin(definition.get_output_name_for_asset_key(spec.key), None)
-    if output.dagster_type.is_nothing or definition.get_io_manager_key_for_asset_key(spec.key) != io_manager_key:
+    kind = output_type(definition, spec.key)
+    if kind.is_nothing or definition.get_io_manager_key_for_asset_key(spec.key) != io_manager_key:
         return spec
-    return _stamped(uri, _kind(output.dagster_type.typing_type), spec)
+    return _stamped(uri, _kind(kind.typing_type), spec)
 
 
 def _stamped(uri: str, kind: str | None, spec: dg.AssetSpec) -> dg.AssetSpec:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from autostore import AutoStore, UnsupportedFormatError
 from autostore_dagster.annotations import is_polars_frame, is_table, read_type
+from autostore_dagster.schemas import check_schemas
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,12 +27,13 @@ def union(parts: Sequence[tuple[Mapping[str, str], "pl.LazyFrame"]], annotation:
     """One frame of all partitions, each with its dimensions as text columns; None where there is none.
 
     A column that the tables have themselves is left as it is. Columns that a partition lacks are
-    null there, and numbers are widened, as months of real data demand.
+    null there, and numbers are widened, as months of real data demand; any other difference is refused.
     """
     import polars as pl
 
     if not parts:
         return None
+    check_schemas([(_named(partition), _schema(table, columns)) for partition, table in parts])
     tables = [_with_partition(table, partition, columns) for partition, table in parts]
     if annotation is not pl.LazyFrame:
         return _collected(tables, columns)
@@ -68,6 +70,15 @@ def read_columns(store: AutoStore, key: str, annotation: Any, columns: list[str]
             "Take the metadata away."
         )
     return table[columns] if hasattr(table, "iloc") else table.select(columns)
+
+
+def _schema(table: "pl.LazyFrame", columns: list[str] | None) -> dict[str, "pl.DataType"]:
+    schema = table.collect_schema()
+    return {name: dtype for name, dtype in schema.items() if columns is None or name in columns}
+
+
+def _named(partition: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in partition.items())
 
 
 def _with_partition(table: "pl.LazyFrame", partition: Mapping[str, str], columns: list[str] | None) -> "pl.LazyFrame":

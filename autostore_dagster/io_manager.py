@@ -4,6 +4,8 @@ Where a value lies is `keys.py`, what a consumer gets is `loading.py`, how an ou
 `writing.py`, and what the UI shows `metadata.py`.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, Optional
 
 import dagster as dg
@@ -11,13 +13,15 @@ from pydantic import Field, PrivateAttr
 
 from autostore import AutoStore
 from autostore_dagster import loading, retrying, writing
-from autostore_dagster.addresses import Quiet
 from autostore_dagster.config import StorageBase
+from autostore_dagster.previous import Previous
+from autostore_dagster.resource import AutoStoreResource
+from autostore_dagster.settings import Strict
 
 __all__ = ["AutoStoreIOManager"]
 
 
-class AutoStoreIOManager(Quiet, dg.ConfigurableIOManager):
+class AutoStoreIOManager(Strict, dg.ConfigurableIOManager):
     """Stores every output in its own format, atomically, and loads it as its consumer's annotation asks.
 
     An asset chooses by its metadata: `{"autostore/format": "csv"}`, `"autostore/previews"`,
@@ -28,6 +32,10 @@ class AutoStoreIOManager(Quiet, dg.ConfigurableIOManager):
     uri: str = Field(description="Where the store begins: a folder, `s3://bucket/prefix/`, ...")
     storage: Optional[StorageBase] = Field(  # noqa: UP045  # Dagster does not read `X | None` of resources
         default=None, description="A LocalStorageConfig or S3StorageConfig; None: the defaults."
+    )
+    previous: Optional[AutoStoreResource] = Field(  # noqa: UP045
+        default=None,
+        description="Where the manager that was used before has its files; read until an asset is written anew.",
     )
     retries: int = Field(
         default=3, ge=0, description="How often a transfer is repeated while the place is unreachable."
@@ -42,11 +50,13 @@ class AutoStoreIOManager(Quiet, dg.ConfigurableIOManager):
     )
 
     _store: AutoStore | None = PrivateAttr(default=None)
+    _previous: Previous | None = PrivateAttr(default=None)
     _resolved: Optional["AutoStoreIOManager"] = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Open the store that the steps of this process share."""
         self._store = self._open()
+        self._previous = self._open_previous()
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Release connections and temporary files, also after a failed run."""
@@ -56,6 +66,9 @@ class AutoStoreIOManager(Quiet, dg.ConfigurableIOManager):
         if self._store is not None:
             self._store.close()
             self._store = None
+        if self._previous is not None:
+            self._previous.store.close()
+            self._previous = None
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Store what an asset or op returned."""
@@ -70,7 +83,17 @@ class AutoStoreIOManager(Quiet, dg.ConfigurableIOManager):
         """What a consumer asked for, also for `load_asset_value` and asset checks."""
         if self._store is None:
             return self._set_up().load_input(context)
-        return loading.load(self._store, context, concurrency=self.concurrency, retrying=self._retrying(context))
+        retry = self._retrying(context)
+        return loading.load(self._store, context, concurrency=self.concurrency, retrying=retry, previous=self._previous)
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[AutoStore]:
+        """The store below: the run's own inside a run; else one that lives for the block, its `EnvVar`s resolved."""
+        if self._store is not None:
+            yield self._store
+            return
+        with self.process_config_and_initialize_cm() as manager, manager._open() as store:  # noqa: SLF001  # the same class
+            yield store
 
     def _set_up(self) -> "AutoStoreIOManager":
         """The same manager with its `EnvVar`s resolved, for calls without Dagster's set-up, as tests make them."""
@@ -78,12 +101,18 @@ class AutoStoreIOManager(Quiet, dg.ConfigurableIOManager):
             with self.process_config_and_initialize_cm() as resolved:
                 pass
             # Its store stays open after the call: a lazy table that was loaded reads its files later.
-            resolved._store = resolved._open()  # noqa: SLF001  # the same class
+            resolved._store, resolved._previous = resolved._open(), resolved._open_previous()  # noqa: SLF001
             self._resolved = resolved
         return self._resolved
 
     def _open(self) -> AutoStore:
         return AutoStore(self.uri, self.storage.to_core() if self.storage else None)
+
+    def _open_previous(self) -> Previous | None:
+        if self.previous is None:
+            return None
+        config = self.previous.storage.to_core() if self.previous.storage else None
+        return Previous(AutoStore(self.previous.uri, config), config)
 
     def _retrying(self, context: dg.InputContext | dg.OutputContext) -> retrying.Retry:
         return lambda action: retrying.call(action, retries=self.retries, wait=self.retry_wait, log=context.log)

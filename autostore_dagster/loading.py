@@ -4,85 +4,69 @@ Where the annotation leaves the type open, it is the one that the store recorded
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 
 from autostore import (
     AutoStore,
-    CorruptDataError,
-    StorageError,
     StorageFileNotFoundError,
-    UnknownTypeError,
     UnsupportedFormatError,
-    UntrustedDataError,
 )
 from autostore.plugins import in_order
-from autostore_dagster import annotations, frames
+from autostore_dagster import annotations, contexts, frames
+from autostore_dagster.empty import of_nothing
 from autostore_dagster.locating import locate
-from autostore_dagster.partitions import dimensions, is_one_to_one, keys_by_partition, single_key
+from autostore_dagster.partitions import (
+    dimension_names,
+    dimensions,
+    is_one_to_one,
+    key_in_this_run,
+    keys_by_partition,
+    single_key,
+)
+from autostore_dagster.previous import Previous
+from autostore_dagster.reading import Request
 from autostore_dagster.retrying import Retry
+from autostore_dagster.streams import Partitions, in_flight
 
 __all__ = ["load"]
 
-
-@dataclasses.dataclass(frozen=True)
-class _Request:
-    """One input: what its consumer wants of the store."""
-
-    store: AutoStore
-    context: dg.InputContext
-    annotation: Any
-    allows_none: bool
-    columns: list[str] | None
-    allow_missing: bool
-    concurrency: int
-    retrying: Retry
-
-    def read(self, key: str, annotation: Any) -> Any:
-        """One value; a stored None is given as such, and its consumer's annotation judges it."""
-        return self.retrying(lambda: self._read(key, annotation))
-
-    def read_found(self, key: str, file: str, annotation: Any) -> Any:
-        """The same of a file that was listed; where that is gone, the key has another one or none."""
-        try:
-            return self.read(file, annotation)
-        except StorageFileNotFoundError:
-            if file == key:
-                raise
-            return self.read(key, annotation)
-
-    def _read(self, key: str, annotation: Any) -> Any:
-        wanted = annotations.read_type(annotation)
-        try:
-            if self.columns is not None:
-                return frames.read_columns(self.store, key, annotation, self.columns)
-            if annotations.is_table(wanted):  # no table is read as one kind to become another
-                return self.store.read(key, as_type=wanted)
-            recorded = self.store.read(key)
-        except (UnsupportedFormatError, UntrustedDataError, UnknownTypeError, CorruptDataError) as error:
-            return self._read_otherwise(key, wanted, error)
-        # The parts of a fan-in come one by one, under the annotation of their list.
-        if recorded is None or wanted is list or annotations.fits(recorded, wanted or Any):
-            return recorded
-        return self.store.read(key, as_type=wanted)
-
-    def _read_otherwise(self, key: str, wanted: Any, error: StorageError) -> Any:
-        """A None where a table was wanted; or the annotation's class where the recorded one is gone or not allowed."""
-        if self.columns is None and wanted is not None and not annotations.is_table(wanted):
-            return self.store.read(key, as_type=wanted)
-        recorded = self.store.read(key)
-        if recorded is None or wanted is list:
-            return recorded
-        raise error
+AHEAD = 8
+"""Partitions that an input of `Partitions` holds at most, beside the one in use."""
 
 
-def load(store: AutoStore, context: dg.InputContext, *, concurrency: int, retrying: Retry) -> Any:
+def load(
+    store: AutoStore,
+    context: dg.InputContext,
+    *,
+    concurrency: int,
+    retrying: Retry,
+    previous: Previous | None = None,
+) -> Any:
     """The value of an input: one object, a dict by partition, or one frame over all partitions."""
+    request = _request(store, context, concurrency, retrying, previous)
+    keys = keys_by_partition(context)
+    if keys is not None:
+        return _load_partitions(request, keys)
+    key = single_key(context)
+    try:
+        return request.read(key, request.annotation)
+    except StorageFileNotFoundError as error:
+        partition = key_in_this_run(context)
+        if partition is None:
+            raise _missing(context, [key], str(error)) from error
+        return request.read(partition, request.annotation)
+
+
+def _request(
+    store: AutoStore, context: dg.InputContext, concurrency: int, retrying: Retry, previous: Previous | None
+) -> Request:
     metadata = context.definition_metadata or {}
-    annotation = _annotation(context)
-    request = _Request(
+    _refuse_unknown(metadata)
+    annotation = contexts.annotation(context)
+    return Request(
         store=store,
         context=context,
         annotation=annotations.required(annotation),
@@ -91,29 +75,17 @@ def load(store: AutoStore, context: dg.InputContext, *, concurrency: int, retryi
         allow_missing=bool(metadata.get("allow_missing_partitions", False)),
         concurrency=concurrency,
         retrying=retrying,
+        previous=previous,
     )
-    if context.has_asset_key and context.has_asset_partitions:
-        return _load_partitions(request)
-    key = single_key(context)
-    try:
-        return request.read(key, request.annotation)
-    except StorageFileNotFoundError as error:
-        raise _missing(context, [key], str(error)) from error
 
 
-def _annotation(context: dg.InputContext) -> Any:
-    try:
-        return context.dagster_type.typing_type
-    except dg.DagsterInvariantViolationError:  # a context that was built by hand, without a type
-        return Any
-
-
-def _load_partitions(request: _Request) -> Any:
-    keys = keys_by_partition(request.context)
+def _load_partitions(request: Request, keys: Mapping[str, str]) -> Any:
     by_partition, item = annotations.by_partition(request.annotation)
+    one_to_one = len(keys) < 2 and is_one_to_one(request.context)
+    if request.annotation is Partitions:
+        return Partitions(_stream(request, keys))
     if not keys:
-        return {} if by_partition else None
-    one_to_one = is_one_to_one(request.context)
+        return _load_nothing(request, one_to_one=one_to_one)
     if annotations.is_polars_frame(request.annotation) and not one_to_one:
         return _load_frame(request, keys)
     if len(keys) > 1 or (request.annotation is Any and not one_to_one):
@@ -125,7 +97,13 @@ def _load_partitions(request: _Request) -> Any:
     return next(iter(_load_each(request, keys, request.annotation).values()), None)
 
 
-def _load_each(request: _Request, keys: Mapping[str, str], annotation: Any) -> dict[str, Any]:
+def _load_nothing(request: Request, *, one_to_one: bool) -> Any:
+    context = request.context
+    names = dimension_names(contexts.definition(context))
+    return of_nothing(contexts.annotation(context), one_to_one=one_to_one, columns=names, name=_name(context))
+
+
+def _load_each(request: Request, keys: Mapping[str, str], annotation: Any) -> dict[str, Any]:
     """Partition -> value, in the order of `keys`; several at once, in threads of their own.
 
     Threads also work where an event loop is running, and keep each value with its partition.
@@ -150,7 +128,21 @@ def _load_each(request: _Request, keys: Mapping[str, str], annotation: Any) -> d
     return {partition: value for partition, value in values.items() if partition not in set(missing)}
 
 
-def _load_only(request: _Request, keys: Mapping[str, str], item: Any, *, one_to_one: bool) -> Any:
+def _stream(request: Request, keys: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    """Partition and value, read as they are asked for; a few ahead."""
+
+    def read(partition: str) -> tuple[str, Any] | None:
+        try:
+            return partition, request.read(keys[partition], Any)
+        except StorageFileNotFoundError as error:
+            if request.allow_missing:
+                return None
+            raise _missing(request.context, [partition], "") from error
+
+    return (found for found in in_flight(read, keys, min(request.concurrency, AHEAD)) if found)
+
+
+def _load_only(request: Request, keys: Mapping[str, str], item: Any, *, one_to_one: bool) -> Any:
     """The only partition for a consumer of `dict[str, T]`: the stored dict itself, or a dict of one T.
 
     The value tells where only one of them fits; where both do, the partition mapping.
@@ -167,7 +159,7 @@ def _load_only(request: _Request, keys: Mapping[str, str], item: Any, *, one_to_
     return values
 
 
-def _load_item(request: _Request, keys: Mapping[str, str], item: Any) -> dict[str, Any]:
+def _load_item(request: Request, keys: Mapping[str, str], item: Any) -> dict[str, Any]:
     """The values as they were stored, but tables at once as the kind that is asked for."""
     if annotations.is_polars_frame(annotations.required(item)):
         try:
@@ -177,10 +169,10 @@ def _load_item(request: _Request, keys: Mapping[str, str], item: Any) -> dict[st
     return _load_each(request, keys, Any)
 
 
-def _load_frame(request: _Request, keys: Mapping[str, str]) -> Any:
+def _load_frame(request: Request, keys: Mapping[str, str]) -> Any:
     plain = dataclasses.replace(request, columns=None)
     tables = _load_each(plain, keys, frames.lazy_type())
-    definition = request.context.asset_partitions_def
+    definition = contexts.definition(request.context)
     parts = [(dimensions(definition, key), table) for key, table in tables.items() if table is not None]
     return frames.union(parts, request.annotation, request.columns)
 
@@ -197,8 +189,23 @@ def _columns(metadata: Mapping[str, Any]) -> list[str] | None:
     return list(value)
 
 
+def _refuse_unknown(metadata: Mapping[str, Any]) -> None:
+    for name in metadata:
+        if name.startswith("autostore/"):
+            raise UnsupportedFormatError(
+                f'The input metadata {name!r} is not understood. An input has "columns" and '
+                '"allow_missing_partitions"; "autostore/format", "autostore/previews" and "autostore/data_version" '
+                "belong to the asset."
+            )
+
+
 def _missing(context: dg.InputContext, names: list[str], detail: str) -> StorageFileNotFoundError:
-    what = f"Asset {context.asset_key.to_user_string()}" if context.has_asset_key else "The upstream output"
+    what = f"Asset {_name(context)}" if contexts.asset(context) else "The upstream output"
+    if detail and contexts.returns_nothing(context):
+        return StorageFileNotFoundError(
+            f"{what} returns nothing, so nothing is stored for it: {detail} Name it as a dependency (deps=[...]) "
+            "instead of an input, or let it return a value."
+        )
     if detail:
         return StorageFileNotFoundError(f"{what} is not stored: {detail} Materialize it first.")
     return StorageFileNotFoundError(
@@ -207,11 +214,16 @@ def _missing(context: dg.InputContext, names: list[str], detail: str) -> Storage
     )
 
 
-def _cannot_hold(request: _Request, count: int) -> str:
+def _name(context: dg.InputContext) -> str:
+    asset = contexts.asset(context)
+    return asset.to_user_string() if asset else ""
+
+
+def _cannot_hold(request: Request, count: int) -> str:
     name = getattr(request.annotation, "__name__", str(request.annotation))
     return (
-        f"Asset {request.context.asset_key.to_user_string()} is read for {count} partitions, which {name} cannot hold. "
-        f"Annotate the input as dict[str, {name}], pl.DataFrame or pl.LazyFrame."
+        f"Asset {_name(request.context)} is read for {count} partitions, which {name} cannot hold. "
+        f"Annotate the input as dict[str, {name}], pl.DataFrame, pl.LazyFrame or Partitions."
     )
 
 

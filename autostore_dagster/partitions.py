@@ -1,83 +1,112 @@
-"""What a Dagster context says about partitions: which ones, in which order, under which store keys."""
+"""Which partitions an input or output has, in which order, under which store keys."""
 
+import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
+from autostore import StorageFileNotFoundError
+from autostore_dagster import contexts
 from autostore_dagster.keys import DATE, PARTITION, asset_key, run_key
 from autostore_dagster.mappings import is_fixed, maps_to_one
 
-__all__ = ["is_one_to_one", "keys_by_partition", "single_key"]
+__all__ = ["dimension_names", "dimensions", "is_one_to_one", "key_in_this_run", "keys_by_partition", "single_key"]
+
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}(-\d{2}:\d{2})?")
+"""How Dagster writes days and hours, unless a definition says otherwise."""
 
 
-def single_key(context: dg.InputContext | dg.OutputContext) -> str:
+def single_key(context: contexts.Context) -> str:
     """The store key of an unpartitioned asset or an op's output."""
-    if context.has_asset_key:
-        return asset_key(context.asset_key.path)
-    return run_key(context.get_identifier())
+    asset = contexts.asset(context)
+    if asset is not None:
+        return asset_key(asset.path)
+    if isinstance(context, dg.InputContext) and context.upstream_output is None:
+        raise StorageFileNotFoundError(
+            "This input has neither an upstream output nor an asset, so it is not known what to load. Connect it to an "
+            "op or asset, or name one: In(asset_key=AssetKey(...), input_manager_key=...); by hand, "
+            "build_input_context(asset_key=...) or build_input_context(upstream_output=...)."
+        )
+    try:
+        return run_key(context.get_identifier())
+    except dg.DagsterInvariantViolationError as error:
+        raise StorageFileNotFoundError(
+            f"This context does not say which value it is for: {error}. Give build_output_context an asset_key, "
+            "or step_key, name and run_id."
+        ) from error
 
 
-def keys_by_partition(context: dg.InputContext | dg.OutputContext) -> dict[str, str]:
-    """Partition key -> store key, in the order of the partitions definition."""
-    path = context.asset_key.path
-    definition = context.asset_partitions_def
-    return {key: asset_key(path, dimensions(definition, key)) for key in _ordered(context, definition)}
+def keys_by_partition(context: contexts.Context) -> dict[str, str] | None:
+    """Partition key -> store key, in the order of the partitions definition; None where there are no partitions."""
+    asset, asked = contexts.asset(context), contexts.asked_partitions(context)
+    if asset is None or asked is None:
+        return None
+    definition = contexts.definition(context)
+    return {key: asset_key(asset.path, dimensions(definition, key)) for key in _ordered(context, definition, asked)}
 
 
-def dimensions(definition: dg.PartitionsDefinition, key: str) -> Mapping[str, str]:
+def key_in_this_run(context: dg.InputContext) -> str | None:
+    """The store key under which an op's asset may lie in a run of one partition; None in a run without."""
+    asset = contexts.asset(context)
+    if asset is None or context.has_asset_key or not contexts.is_for_one(context):
+        return None
+    return asset_key(asset.path, dimensions(None, context.partition_key))
+
+
+def dimensions(definition: dg.PartitionsDefinition[Any] | None, key: str) -> Mapping[str, str]:
     """The value of each dimension of one partition, by the dimension's name.
 
     A partition of one dimension has no name in Dagster: it is `date` where time windows
-    partition the asset, else `partition`.
+    partition the asset, else `partition`. Without a definition the key itself tells.
     """
-    if isinstance(definition, dg.MultiPartitionsDefinition):
-        if not isinstance(key, dg.MultiPartitionKey):
-            key = definition.get_partition_key_from_str(key)
+    if isinstance(definition, dg.MultiPartitionsDefinition) and not isinstance(key, dg.MultiPartitionKey):
+        key = definition.get_partition_key_from_str(key)
+    if isinstance(key, dg.MultiPartitionKey):
         return key.keys_by_dimension
-    return {DATE if isinstance(definition, dg.TimeWindowPartitionsDefinition) else PARTITION: key}
+    if definition is None:
+        return {DATE if _TIME.fullmatch(key) else PARTITION: key}
+    return {dimension_names(definition)[0]: key}
+
+
+def dimension_names(definition: dg.PartitionsDefinition[Any] | None) -> list[str]:
+    """The names of a definition's dimensions, by which its partitions' folders and columns are called."""
+    if isinstance(definition, dg.MultiPartitionsDefinition):
+        return [dimension.name for dimension in definition.partitions_defs]
+    return [DATE if isinstance(definition, dg.TimeWindowPartitionsDefinition) else PARTITION]
 
 
 def is_one_to_one(context: dg.InputContext) -> bool:
-    """Whether this input is always exactly one partition, rather than a set that has one today.
+    """Whether this input is always at most one partition, rather than a set that has one today.
 
     So the same consumer gets the same shape for a range of one day and for a range of two.
     """
-    if len(context.asset_partition_keys) != 1:
-        return False
-    try:
-        consumer = context.step_context.assets_def
-    except dg.DagsterInvariantViolationError:  # load_asset_value: one partition was asked for, or a range
-        return context.has_partition_key
+    step, upstream = contexts.step(context), contexts.definition(context)
+    if step is None:  # load_asset_value, or by hand: one partition was asked for, or a range
+        return contexts.is_for_one(context)
+    consumer = step.assets_def
     mapping = consumer.get_partition_mapping(context.asset_key) if consumer else None
     if is_fixed(mapping):
         return True
-    if consumer is None or consumer.partitions_def is None or not context.has_partition_key:
+    if consumer is None or consumer.partitions_def is None or not context.has_partition_key or upstream is None:
         return False
-    policy = consumer.backfill_policy  # a run of one partition that might have had many gets what those would
-    if policy is not None and policy.max_partitions_per_run != 1:
-        return False
-    return maps_to_one(mapping, consumer.partitions_def, context.asset_partitions_def)
+    # A run of one partition that might have had many gets what those would.
+    return not _may_have_many(step, consumer) and maps_to_one(mapping, consumer.partitions_def, upstream)
 
 
-def _ordered(context: dg.InputContext | dg.OutputContext, definition: dg.PartitionsDefinition) -> Sequence[str]:
+def _may_have_many(step: Any, consumer: dg.AssetsDefinition) -> bool:
+    """Whether a policy allows runs over several partitions: the consumer's, or that of an asset that it checks."""
+    layer = step.job_def.asset_layer
+    checked = [layer.get(spec.asset_key) for spec in consumer.check_specs if layer.has(spec.asset_key)]
+    policies = [consumer.backfill_policy, *(asset.backfill_policy for asset in checked)]
+    return any(policy is not None and policy.max_partitions_per_run != 1 for policy in policies)
+
+
+def _ordered(
+    context: contexts.Context, definition: dg.PartitionsDefinition[Any] | None, asked: Sequence[str]
+) -> Sequence[str]:
     """Dagster hands a range of keys in any order."""
-    given = context.asset_partition_keys
-    if len(given) < 2:
-        return given
-    position = {key: index for index, key in enumerate(_all_keys(context, definition))}
-    return sorted(given, key=lambda key: (position.get(key, len(position)), key))
-
-
-def _all_keys(context: dg.InputContext | dg.OutputContext, definition: dg.PartitionsDefinition) -> Sequence[str]:
-    instance = _instance(context)
-    if instance is None and isinstance(definition, dg.DynamicPartitionsDefinition):
-        return []
-    return definition.get_partition_keys(dynamic_partitions_store=instance)
-
-
-def _instance(context: dg.InputContext | dg.OutputContext) -> dg.DagsterInstance | None:
-    """The instance, which knows dynamic partitions; None in a context that was built by hand."""
-    try:
-        return context.instance if isinstance(context, dg.InputContext) else context.step_context.instance
-    except dg.DagsterInvariantViolationError:
-        return None
+    if len(asked) < 2 or definition is None:
+        return asked
+    position = {key: index for index, key in enumerate(contexts.every_partition(context, definition))}
+    return sorted(asked, key=lambda key: (position.get(key, len(position)), key))

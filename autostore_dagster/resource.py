@@ -12,13 +12,13 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from autostore import AutoStore
-from autostore_dagster.addresses import Quiet
 from autostore_dagster.config import StorageBase
+from autostore_dagster.settings import Strict
 
 __all__ = ["AutoStoreResource"]
 
 
-class AutoStoreResource(Quiet, dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster's own base is untyped
+class AutoStoreResource(Strict, dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster's own base is untyped
     """A store, by its URI: `with resource.open() as store: store["key"] = value`."""
 
     uri: str = Field(description="Where the store begins: a folder, `s3://bucket/prefix/`, ...")

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,11 +10,11 @@ from typing import Any
 import dagster as dg
 
 from autostore import AutoStore, UnsupportedFormatError
-from autostore.plugins import in_order
-from autostore_dagster import annotations
+from autostore_dagster import annotations, contexts
 from autostore_dagster.metadata import PREVIEW_ERROR, Stored, describe
 from autostore_dagster.partitions import keys_by_partition, single_key
 from autostore_dagster.retrying import Retry
+from autostore_dagster.streams import Partitions, checked, in_flight
 
 __all__ = ["Options", "write"]
 
@@ -65,13 +65,14 @@ def write(
 ) -> None:
     """Store the value, or each partition's value, and add what was stored to the event log."""
     options = options.of_asset(context.definition_metadata or {})
-    values = _values_by_key(context, value)
+    keys = keys_by_partition(context)
+    count = 1 if keys is None else len(keys)
     one = partial(_write_one, store, context, options, retrying)
-    found = list(in_order(one, values.items(), min(concurrency, WRITERS, len(values))))
-    for (partition, _), metadata in zip(values.values(), found, strict=True):
-        _add_metadata(context, metadata, partition if len(values) > 1 else None)
-    if options.data_version and len(values) == 1 and context.has_asset_key:
-        _set_data_version(store, context, retrying, next(iter(values)))
+    entries = _entries(context, value, keys)
+    for key, partition, metadata in in_flight(one, entries, max(1, min(concurrency, WRITERS, count))):
+        _add_metadata(context, metadata, partition if count > 1 else None)
+        if options.data_version and count == 1 and context.has_asset_key:
+            _set_data_version(store, context, retrying, key)
 
 
 def _write_one(
@@ -79,9 +80,9 @@ def _write_one(
     context: dg.OutputContext,
     options: Options,
     retrying: Retry,
-    entry: tuple[str, tuple[str | None, Any]],
-) -> Mapping[str, dg.MetadataValue]:
-    key, (partition, value) = entry
+    entry: tuple[str, str | None, Any],
+) -> tuple[str, str | None, Mapping[str, dg.MetadataValue]]:
+    key, partition, value = entry
     began = time.perf_counter()
     chosen = options.format if value is not None else None  # a None has a format of its own
     file = retrying(partial(store.write, key, value, format=chosen))
@@ -89,21 +90,29 @@ def _write_one(
     metadata = describe(store, value, stored, partitioned=partition is not None, previews=options.previews)
     if PREVIEW_ERROR in metadata:
         context.log.warning("No preview of %s: %s", key, metadata[PREVIEW_ERROR].value)
-    return metadata
+    return key, partition, metadata
 
 
-def _values_by_key(context: dg.OutputContext, value: Any) -> dict[str, tuple[str | None, Any]]:
-    """Store key -> (partition, value); for a run of several partitions the value is a dict of them."""
-    if not (context.has_asset_key and context.has_asset_partitions):
-        return {single_key(context): (None, value)}
-    keys = keys_by_partition(context)
+def _entries(
+    context: dg.OutputContext, value: Any, keys: Mapping[str, str] | None
+) -> Iterable[tuple[str, str | None, Any]]:
+    """Store key, partition and value; for a run of several partitions the value is a dict of them, or `Partitions`."""
+    if isinstance(value, Partitions):
+        if keys is None:
+            raise UnsupportedFormatError(
+                "Partitions() was returned by what has no partitions. Give the asset a partitions_def, or return "
+                "one value."
+            )
+        return checked(value, keys, context.asset_key.to_user_string())
+    if keys is None:
+        return [(single_key(context), None, value)]
     if len(keys) == 1 and not _is_dict_by_partition(context, value, keys):
         (partition, key), *_ = keys.items()
-        return {key: (partition, value)}
+        return [(key, partition, value)]
     if not isinstance(value, Mapping) or set(value) != set(keys):
         raise UnsupportedFormatError(_not_by_partition(context, value, keys))
     by_partition = dict(value)
-    return {key: (partition, by_partition[partition]) for partition, key in keys.items()}
+    return [(key, partition, by_partition[partition]) for partition, key in keys.items()]
 
 
 def _is_dict_by_partition(context: dg.OutputContext, value: Any, keys: Mapping[str, str]) -> bool:
@@ -111,10 +120,10 @@ def _is_dict_by_partition(context: dg.OutputContext, value: Any, keys: Mapping[s
 
     Its keys tell, or else its annotation: one that says `dict[str, T]` means the dict by partition.
     """
-    try:
-        policy = context.step_context.job_def.asset_layer.get(context.asset_key).backfill_policy
-    except dg.DagsterInvariantViolationError:  # a context that was built by hand
+    step = contexts.step(context)
+    if step is None:
         return False
+    policy = step.job_def.asset_layer.get(context.asset_key).backfill_policy
     if policy is None or policy.max_partitions_per_run == 1 or not isinstance(value, Mapping):
         return False
     by_partition, item = annotations.by_partition(annotations.required(context.dagster_type.typing_type))
@@ -123,7 +132,10 @@ def _is_dict_by_partition(context: dg.OutputContext, value: Any, keys: Mapping[s
 
 def _not_by_partition(context: dg.OutputContext, value: Any, keys: Mapping[str, str]) -> str:
     asset = context.asset_key.to_user_string()
-    wanted = f"This run is for {len(keys)} partition(s) of asset {asset}, so return a dict of partition key -> value"
+    wanted = (
+        f"This run is for {len(keys)} partition(s) of asset {asset}, so return a dict of partition key -> value, or "
+        "Partitions(...) of such pairs"
+    )
     if not isinstance(value, Mapping):
         return f"{wanted}, not a {type(value).__qualname__}. Nothing was written."
     missing, foreign = sorted(set(keys) - set(value)), sorted(map(str, set(value) - set(keys)))
@@ -136,7 +148,9 @@ def _add_metadata(context: dg.OutputContext, metadata: Mapping[str, Any], partit
     if partition is None:
         context.add_output_metadata(new)
         return
-    step = context.step_context
+    step = contexts.step(context)
+    if step is None:  # built by hand: there is no event for each partition
+        return
     own = step.get_asset_metadata(context.asset_key, partition) or {}
     shared = step.get_asset_metadata(context.asset_key) or {}
     new = {name: value for name, value in new.items() if name not in own and name not in shared}
@@ -144,8 +158,8 @@ def _add_metadata(context: dg.OutputContext, metadata: Mapping[str, Any], partit
 
 
 def _set_data_version(store: AutoStore, context: dg.OutputContext, retrying: Retry, key: str) -> None:
-    step = context.step_context
-    if not step.has_data_version(context.asset_key):  # the user's own wins
+    step = contexts.step(context)
+    if step is not None and not step.has_data_version(context.asset_key):  # the user's own wins
         digest = hashlib.sha256(retrying(partial(store.read, key, as_type=bytes))).hexdigest()
         step.set_data_version(context.asset_key, dg.DataVersion(digest))
 

@@ -1,5 +1,6 @@
 """What a Dagster project writes: the IO manager, the resource, and stamped definitions."""
 
+from datetime import timedelta
 from typing import assert_type
 
 import dagster as dg
@@ -10,8 +11,15 @@ from autostore_dagster import (
     AutoStoreIOManager,
     AutoStoreResource,
     LocalStorageConfig,
+    Partitions,
     S3StorageConfig,
     StorageBase,
+    asset_key,
+    asset_uri,
+    build_prune_job,
+    build_stored_checks,
+    parse_key,
+    prune,
     stamp,
 )
 
@@ -35,6 +43,27 @@ def report(store: AutoStoreResource) -> int:
 
 definitions = dg.Definitions(stamp([report], uri="./data"), resources={"io_manager": manager, "store": resource})
 assert_type(stamp([report], uri="./data"), list[dg.AssetsDefinition])
+assert_type(stamp(definitions), dg.Definitions)
+
+AutoStoreIOManager(uri="./data", previous=AutoStoreResource(uri="./old"))
+with manager.open() as below:
+    assert_type(below, AutoStore)
+assert_type(build_stored_checks([report], min_rows=1, fresh_within=timedelta(1)), list[dg.AssetChecksDefinition])
+assert_type(asset_key(report, "2013-01-01"), str)
+assert_type(asset_uri(["raw", "flights"], {"date": "2013-01-01"}, uri="./data"), str)
+assert_type(parse_key("flights").asset_key, dg.AssetKey | None)
+assert_type(parse_key("flights").partition_key, str | None)
+assert_type(build_prune_job(runs_older_than=timedelta(days=30)), dg.ScheduleDefinition)
+
+
+@dg.asset
+def days(context: dg.AssetExecutionContext) -> Partitions:
+    return Partitions((day, len(day)) for day in context.partition_keys)
+
+
+def tidy() -> None:
+    assert_type(prune(definitions, orphans=False, dry_run=True).bytes, int)
+
 
 AutoStoreIOManager()  # type: ignore[call-arg]
 AutoStoreIOManager("./data")  # type: ignore[call-arg]
@@ -47,4 +76,9 @@ AutoStoreIOManager(uri="./data", retries="3")  # type: ignore[arg-type]
 AutoStoreResource()  # type: ignore[call-arg]
 AutoStoreResource(uri="./data", storage=autostore.StorageConfig())  # type: ignore[arg-type]
 AutoStoreResource(uri="./data", retries=3)  # type: ignore[call-arg]
-stamp([report])  # type: ignore[call-arg]
+stamp([report])  # type: ignore[call-overload]
+AutoStoreIOManager(uri="./data", previous="./old")  # type: ignore[arg-type]
+prune(definitions, runs_older_than=30)  # type: ignore[arg-type]
+build_stored_checks([report], rows=1)  # type: ignore[call-arg]
+asset_key(5)  # type: ignore[arg-type]
+Partitions([1, 2])  # type: ignore[list-item]

@@ -131,7 +131,9 @@ def test_secrets_reach_no_snapshot(literal, monkeypatch, instance, tmp_path):
         return 1
 
     resources = {
-        "io_manager": AutoStoreIOManager(uri=str(tmp_path), storage=storage),
+        "io_manager": AutoStoreIOManager(
+            uri=str(tmp_path), storage=storage, previous=AutoStoreResource(uri=str(tmp_path / "old"), storage=storage)
+        ),
         "store": AutoStoreResource(uri=str(tmp_path), storage=storage),
     }
     defs = dg.Definitions([one], resources=resources, jobs=[dg.define_asset_job("all", "*")])
@@ -162,6 +164,20 @@ def test_env_vars_arrive(cls, monkeypatch, tmp_path, instance):
         return 1
 
     dg.materialize([one], resources={"thing": held, "io_manager": dg.mem_io_manager}, instance=instance)
+
+
+def test_every_text_may_be_a_variable(monkeypatch):
+    """Any text of the settings is taken as an EnvVar; credentials in the endpoint that it names are refused."""
+    texts = [name for name, field in S3StorageConfig.model_fields.items() if field.annotation == str | None]
+    settings = S3StorageConfig(**{name: dg.EnvVar("NAMED") for name in texts})
+    assert "endpoint_url" in texts
+    monkeypatch.setenv("NAMED", "http://host:9000")
+    with settings.process_config_and_initialize_cm() as resolved:
+        assert resolved.endpoint_url == resolved.profile_name == "http://host:9000"
+    monkeypatch.setenv("NAMED", "http://user:canary@host")
+    with pytest.raises(autostore.InvalidConfigError) as error, settings.process_config_and_initialize_cm():
+        pass
+    assert "canary" not in str(error.value)
 
 
 def test_a_missing_variable_is_named(monkeypatch, instance):

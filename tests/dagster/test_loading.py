@@ -380,6 +380,15 @@ def test_nothing_stored_says_what_to_do(rig):
         rig.load(nothing)
 
 
+def test_an_option_of_ours_that_no_input_has(local_rig):
+    """A misplaced option of an input is refused with those that it has; the user's own metadata is the user's."""
+    local_rig.store()["number"] = 5
+    spec = dg.AssetSpec("number").with_io_manager_key("io_manager")
+    assert local_rig.load(spec, metadata={"mine": 1}) == 5
+    with pytest.raises(UnsupportedFormatError, match=r"autostore/columns.*allow_missing_partitions"):
+        local_rig.load(spec, metadata={"autostore/columns": ["a"]})
+
+
 @pytest.mark.parametrize("kind", [pl.DataFrame, pl.LazyFrame, Any])
 def test_columns_of_one_table(rig, kind):
     """Only the columns that the input names are read."""

@@ -1,0 +1,123 @@
+"""What a context says of the asset that is read or written: in a run, outside of one, or built by hand.
+
+Dagster's contexts raise where they were not told something; here each question has an answer, or None.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from autostore import UnsupportedFormatError
+
+__all__ = [
+    "Context",
+    "annotation",
+    "asked_partitions",
+    "asset",
+    "definition",
+    "every_partition",
+    "is_for_one",
+    "returns_nothing",
+    "step",
+]
+
+Context = dg.InputContext | dg.OutputContext
+
+
+def step(context: Context) -> Any:
+    """The step of a run; None under `load_asset_value` and in a context that was built by hand."""
+    try:
+        return context.step_context
+    except dg.DagsterInvariantViolationError:
+        return None
+
+
+def asset(context: Context) -> dg.AssetKey | None:
+    """The asset that is read or written; None for an op's own output."""
+    told = _told(context)
+    if told.has_asset_key:
+        return told.asset_key
+    return _of_an_op(context) if isinstance(context, dg.InputContext) else None
+
+
+def definition(context: Context) -> dg.PartitionsDefinition[Any] | None:
+    """How the asset is partitioned; None where it is not, or where a context built by hand does not say."""
+    told = _told(context)
+    try:
+        return told.asset_partitions_def if told.has_asset_key else None
+    except dg.DagsterInvariantViolationError:
+        return None
+
+
+def asked_partitions(context: Context) -> Sequence[str] | None:
+    """The partitions that are read or written, in any order; None where the asset has none.
+
+    A partitioned asset that is loaded outside of a run, without a partition, is asked for whole.
+    """
+    told = _told(context)
+    if told.has_asset_partitions:
+        try:
+            return told.asset_partition_keys
+        except NotImplementedError as error:  # Dagster's stand-in for a range whose definition it was not given
+            raise UnsupportedFormatError(
+                f"The partitions of asset {told.asset_key.to_user_string()} between two keys are not known to this "
+                "context. Give build_input_context or build_output_context the asset_partitions_def as well."
+            ) from error
+    whole = definition(context)
+    if whole is None or isinstance(context, dg.OutputContext) or step(context) is not None:
+        return None
+    return every_partition(context, whole)
+
+
+def every_partition(context: Context, whole: dg.PartitionsDefinition[Any]) -> Sequence[str]:
+    """All partitions of a definition, in its order; none of a dynamic one where no instance is at hand."""
+    known = instance(context)
+    if known is None and isinstance(whole, dg.DynamicPartitionsDefinition):
+        return []
+    return whole.get_partition_keys(dynamic_partitions_store=known)
+
+
+def instance(context: Context) -> dg.DagsterInstance | None:
+    """The instance, which knows dynamic partitions; None in a context that was built by hand without one."""
+    try:
+        return context.instance if isinstance(context, dg.InputContext) else context.step_context.instance
+    except dg.DagsterInvariantViolationError:
+        return None
+
+
+def is_for_one(context: dg.InputContext) -> bool:
+    """Whether one partition was named: by the run, by `load_asset_value`, or by hand; not by a range of one."""
+    return _told(context).has_partition_key
+
+
+def returns_nothing(context: dg.InputContext) -> bool:
+    """Whether it is known that the upstream stores no value, as `-> None` says."""
+    upstream = context.upstream_output
+    try:
+        return upstream is not None and upstream.dagster_type.is_nothing
+    except dg.DagsterInvariantViolationError:
+        return False
+
+
+def annotation(context: dg.InputContext) -> Any:
+    """What the consumer's annotation asks for; Any where a context built by hand has no type."""
+    try:
+        return context.dagster_type.typing_type
+    except dg.DagsterInvariantViolationError:
+        return Any
+
+
+def _told(context: Context) -> Context:
+    """The context that knows the asset: by hand, an input may know it only by its upstream output."""
+    if isinstance(context, dg.OutputContext) or context.has_asset_key or step(context) is not None:
+        return context
+    upstream = context.upstream_output
+    return upstream if upstream is not None and upstream.has_asset_key else context
+
+
+def _of_an_op(context: dg.InputContext) -> dg.AssetKey | None:
+    """The asset of an op's input without upstream: `In(asset_key=..., input_manager_key=...)`."""
+    if context.upstream_output is not None or step(context) is None or not context.has_input_name:
+        return None
+    return context.op_def.input_dict[context.name].get_asset_key(context)

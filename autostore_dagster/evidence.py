@@ -1,0 +1,83 @@
+"""What Dagster's own records say of a stored value: that it wrote it, when the run ended, and who still needs it."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import dagster as dg
+
+from autostore_dagster.leftovers import Leftover, Runs
+
+__all__ = ["Evidence", "runs_of"]
+
+FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+UNFINISHED = [status for status in dg.DagsterRunStatus if status not in FINISHED]
+PAGE = 500
+"""Records of one query."""
+
+
+class Evidence:
+    """The event log of an instance, asked about values that no definition names."""
+
+    def __init__(self, instance: dg.DagsterInstance, graph: Any) -> None:
+        self._instance = instance
+        self._graph = graph
+
+    def why_kept(self, left: Leftover, etag: str) -> str:
+        """Why a value must not go; empty where the file is the one that its last materialization wrote. 1 query."""
+        key, partition = left.address.asset_key, left.address.partition_key
+        if key is None:
+            return "it is no asset"
+        event = self._last(key, partition)
+        if event is None or event.asset_materialization is None:
+            return "Dagster did not write it"
+        written = event.asset_materialization.metadata.get("etag")
+        if written is None or written.value != etag:
+            return "it was changed since Dagster wrote it"
+        location = self._location(event.run_id)
+        return f"it is of the code location {location}" if location and location not in self._own else ""
+
+    @cached_property
+    def _own(self) -> set[str]:
+        """The code location of these definitions, by the first of their assets that one materialized."""
+        for key in self._graph.get_all_asset_keys():
+            event = self._last(key, None, any_partition=True)
+            location = self._location(event.run_id) if event else None
+            if location:
+                return {location}
+        return set()
+
+    def _last(self, key: dg.AssetKey, partition: str | None, *, any_partition: bool = False) -> Any:
+        partitions = [partition] if partition is not None else None
+        asked = dg.AssetRecordsFilter(asset_key=key, asset_partitions=partitions)
+        cursor, more = None, True
+        while more:  # of an asset that has partitions now, the last event without one may lie far back
+            page = self._instance.fetch_materializations(asked, limit=PAGE, cursor=cursor)
+            for record in page.records:
+                if any_partition or record.partition_key == partition:
+                    return record
+            cursor, more = page.cursor, page.has_more
+        return None
+
+    def _location(self, run: str) -> str | None:
+        found = self._instance.get_run_by_id(run)
+        origin = found.remote_job_origin if found else None
+        return origin.location_name if origin else None
+
+
+def runs_of(instance: dg.DagsterInstance, ids: Iterable[str]) -> Runs:
+    """What is known of these runs, and which go on; 1 query for 500 of them."""
+    going = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
+    needed = {run for each in going for run in (each.run_id, each.parent_run_id, each.root_run_id) if run}
+    ended = {}
+    for page in _pages(sorted(ids)):
+        for record in instance.get_run_records(dg.RunsFilter(run_ids=page, statuses=FINISHED)):
+            at = datetime.fromtimestamp(record.end_time, UTC) if record.end_time else record.update_timestamp
+            ended[record.dagster_run.run_id] = at
+    return Runs(ended, frozenset(needed))
+
+
+def _pages(ids: list[str]) -> Iterator[list[str]]:
+    for first in range(0, len(ids), PAGE):
+        yield ids[first : first + PAGE]
