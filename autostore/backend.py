@@ -22,6 +22,7 @@ from autostore.errors import LeftOutWarning, PreconditionFailedError, StorageFil
 from autostore.guard.foreign import let_pass
 from autostore.keys import ParsedUri
 from autostore.mark import Mark
+from autostore.ranges import REACH, Ranges, Tail
 
 MOST_NAMED = 10
 """How many names a warning holds."""
@@ -137,6 +138,17 @@ class StorageBackend(ABC):
 
     def local_file(self, path: str) -> Path | None:
         """The file itself where it lies on this machine, so that reading needs no copy; else None."""
+        return None
+
+    def ranges(
+        self, path: str, *, if_etag: str | None = None, seen: Tail | None = None, reach: int = REACH
+    ) -> Ranges | None:
+        """One version, to be read in pieces; None where the place cannot, and the file is copied instead.
+
+        With the version that has `if_etag`, or `PreconditionFailedError`. Its last `reach` bytes may come at once;
+        what was `seen` of the version that is there need not come again, and where it is the one of `if_etag`
+        nothing need be asked, as every piece is of that version or fails.
+        """
         return None
 
     def cache_id(self, path: str) -> str:

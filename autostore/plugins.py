@@ -37,6 +37,7 @@ from autostore.mark import Mark
 from autostore.media import content_type
 from autostore.optional import loaded_type, require
 from autostore.preview import Columns, Fact, Markdown, Picture, Preview, Rows
+from autostore.ranges import Ranges, Tail
 
 __all__ = [
     "Again",
@@ -56,6 +57,7 @@ __all__ = [
     "Picture",
     "PreconditionFailedError",
     "Preview",
+    "Ranges",
     "Rows",
     "StorageBackend",
     "StorageConfig",
@@ -64,6 +66,7 @@ __all__ = [
     "StorageFileNotFoundError",
     "StorageIOError",
     "StoragePermissionError",
+    "Tail",
     "TooLargeError",
     "Turns",
     "UnknownTypeError",

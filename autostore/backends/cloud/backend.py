@@ -19,6 +19,7 @@ from autostore.backends.cloud.boto3.copies import copy_object, copy_parts, is_to
 from autostore.backends.cloud.boto3.downloads import download
 from autostore.backends.cloud.boto3.errors import translated, was_repeated
 from autostore.backends.cloud.boto3.listing import below, object_pages
+from autostore.backends.cloud.boto3.ranges import S3Ranges, look_at_the_end
 from autostore.backends.cloud.boto3.uploads import LARGEST_PUT, put, put_if, put_parts, sweep
 from autostore.backends.cloud.looks import JUST_NOW, Looks
 from autostore.backends.cloud.objects import (
@@ -33,17 +34,12 @@ from autostore.backends.cloud.objects import (
     written_headers,
 )
 from autostore.config import S3StorageConfig, StorageConfig
-from autostore.errors import (
-    InvalidKeyError,
-    PreconditionFailedError,
-    StorageError,
-    StorageFileNotFoundError,
-    compose,
-)
+from autostore.errors import InvalidKeyError, PreconditionFailedError, StorageError, StorageFileNotFoundError, compose
 from autostore.keys import ParsedUri, can_be_key
 from autostore.mark import Mark
 from autostore.optional import require_installed
 from autostore.parallel import in_order
+from autostore.ranges import REACH, Tail
 
 __all__ = ["S3Backend", "S3StorageConfig"]
 
@@ -90,6 +86,15 @@ class S3Backend(StorageBackend):
         with translated(self.uri, path):
             answer = download(self._connection, self._prefix + path, file, unless_etag)
         return None if answer is None else described(path, answer)
+
+    def ranges(
+        self, path: str, *, if_etag: str | None = None, seen: Tail | None = None, reach: int = REACH
+    ) -> S3Ranges:
+        """One GET of the last bytes, none where they were seen of this version; then one for each range."""
+        key = self._prefix + path
+        with translated(self.uri, path):
+            tail = look_at_the_end(self._connection, key, path, reach=reach, if_etag=if_etag, seen=seen)
+        return S3Ranges(self._connection, key, path, self.uri, tail)
 
     def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
         """One request per 1,000 objects; objects that no key can name are left out, and said."""
