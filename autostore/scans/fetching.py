@@ -51,35 +51,42 @@ class Opener:
         return Pinned(path, ranges, self._blocks, self._config.temp_dir)
 
     def whole(self, path: str, extension: str, etag: str, size: int) -> bytes:
-        """All bytes of a small file, of exactly this version; 1 request, none where the cache has them."""
-        kept = self._blocks.get(path, etag, (0, size))
-        if kept is not None:
-            return kept
-        with contextlib.closing(self.open(path, extension, etag=etag, reach=max(size, 1))) as pinned:
-            (data,) = pinned.read([(0, pinned.tail.size)])
-        if pinned.ranges.file is None:
-            self._blocks.put(path, etag, (0, size), data)
-        return data
+        """All `size` bytes of a small file, of exactly this version; 1 request, none where the cache has them."""
+        with contextlib.closing(self.open(path, extension, etag=etag, reach=size)) as pinned:
+            return pinned.read([(0, pinned.tail.size)])[0]
 
     def _opened(self, path: str, extension: str, etag: str | None, seen: Tail | None, reach: int) -> Ranges:
-        seen = seen or self._blocks.tail(path)
-        if seen is not None and len(seen.data) < min(reach, seen.size):
-            seen = None
-        ranges = self.backend.ranges(path, if_etag=etag, seen=seen, reach=reach)
+        seen = seen or self._kept(path, etag, reach)
+        ranges = self.backend.ranges(path, if_etag=etag, seen=seen, reach=max(reach, 1))
         if ranges is None:
-            return self._copy(path, extension)
-        if ranges.tail is not seen and reach == REACH:
-            self._blocks.keep_tail(path, ranges.tail)
+            return self._copy(path, extension, etag)
+        if ranges.tail is not seen:
+            whole = etag is not None and len(ranges.tail.data) == ranges.tail.size
+            if whole:
+                self._blocks.put(path, ranges.tail.etag, (0, ranges.tail.size), ranges.tail.data)
+            else:
+                self._blocks.keep_tail(path, ranges.tail)
         return ranges
 
-    def _copy(self, path: str, extension: str) -> FileRanges:
+    def _kept(self, path: str, etag: str | None, reach: int) -> Tail | None:
+        """What the cache has: the whole of a small version that is named, else the last bytes, to be confirmed."""
+        whole = None if etag is None else self._blocks.get(path, etag, (0, reach))
+        if whole is not None and etag is not None:
+            return Tail(etag, reach, whole)
+        tail = self._blocks.tail(path)
+        return tail if tail is not None and len(tail.data) >= min(reach, tail.size) else None
+
+    def _copy(self, path: str, extension: str, wanted: str | None) -> FileRanges:
         """The file itself where it lies on this machine, or a copy of it."""
 
         def stale() -> Any:
             return changed(path, self.backend.uri)
 
         while True:
-            before = None if self.backend.local_file(path) is None else self.backend.get_metadata(path).etag
+            # A version that was seen before is not seen again once it was replaced: one look, after opening, tells.
+            before = wanted
+            if before is None and self.backend.local_file(path) is not None:
+                before = self.backend.get_metadata(path).etag
             with self._copies.open(path, extension) as (file, found):
                 try:
                     stream = open(file, "rb")  # noqa: SIM115 - handed on
@@ -88,7 +95,9 @@ class Opener:
             etag = found.etag if found is not None else self.backend.get_metadata(path).etag
             if found is not None or etag == before:
                 return FileRanges(stream, etag, stale)
-            stream.close()  # replaced while it was opened
+            stream.close()
+            if wanted is not None:
+                raise stale()
 
     def __getstate__(self) -> tuple[str, StorageConfig, int]:
         return self.backend.uri, self._config, os.getpid()

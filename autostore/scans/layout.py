@@ -15,7 +15,7 @@ from autostore.handlers.tables import footer
 from autostore.handlers.tables.thrift import Compact
 from autostore.ranges import Span, Tail
 
-__all__ = ["MAGIC", "Chunk", "Group", "Layout", "Leaf", "Statistics", "footer_of", "layout", "row_count"]
+__all__ = ["MAGIC", "Chunk", "Group", "Layout", "Leaf", "Statistics", "description", "footer_of", "layout", "row_count"]
 
 MAGIC = b"PAR1"
 SMALLEST = 12
@@ -108,6 +108,20 @@ def row_count(footer: bytes) -> int:
     except (IndexError, ValueError) as error:
         raise CorruptDataError(f"The footer cannot be read: {error}") from error
     raise CorruptDataError("The footer does not say how many rows there are")
+
+
+def description(footer: bytes) -> tuple[bytes, ...]:
+    """What says which columns there are: alike in tables of one schema, whatever their rows."""
+    compact, found = Compact(footer), []
+    try:
+        for field, kind in compact.fields():
+            start = compact.position
+            compact.skip(kind)
+            if field in (2, 5):
+                found.append(footer[start : compact.position])
+    except (IndexError, ValueError) as error:
+        raise CorruptDataError(f"The footer cannot be read: {error}") from error
+    return tuple(found)
 
 
 @functools.lru_cache(maxsize=4)

@@ -31,7 +31,7 @@ KEPT_BYTES = 64 << 20
 
 def look(opener: Opener, part: Part, *, reach: int = REACH) -> tuple[Part, Schema]:
     """The version that is there, or still is, and its columns; 1 request."""
-    opened = opener.open(part.path, part.extension, etag=part.etag or None, reach=max(reach, 1))
+    opened = opener.open(part.path, part.extension, etag=part.etag or None, reach=reach)
     with contextlib.closing(opened) as pinned:
         tail = pinned.tail
         found = dataclasses.replace(part, etag=tail.etag, size=tail.size, tail=tail)
@@ -83,7 +83,7 @@ def typed(parts: Sequence[Part], names: Sequence[str], wanted: Schema) -> tuple[
 
 def _column(pl: Any, name: str, parts: Sequence[Part], dtype: Any) -> Any:
     text = pl.Series(name, [part.constants[name] for part in parts], dtype=pl.String)
-    column = text.cast(dtype, strict=False)
+    column = text.str.strptime(dtype, strict=False) if dtype.is_temporal() else text.cast(dtype, strict=False)
     lost = (column.is_null() & text.is_not_null()).arg_true()
     if not len(lost):
         return column

@@ -10,18 +10,32 @@ from autostore.errors import CorruptDataError, SchemaMismatchError
 from autostore.guard.foreign import let_pass
 from autostore.handlers.tables.kinds import panics_are_errors
 from autostore.optional import require
-from autostore.scans.layout import MAGIC
+from autostore.scans.layout import MAGIC, description
 
 __all__ = ["casts", "schema_of", "united"]
 
 Schema = Mapping[str, Any]
+
+MOST_KNOWN = 64
+_known: dict[tuple[bytes, ...], dict[str, Any]] = {}
 
 EXACT = 2**53
 """Up to here every whole number is a Float64 too."""
 
 
 def schema_of(footer: bytes) -> dict[str, Any]:
-    """The dtypes of a table, as Polars reads them from a footer."""
+    """The dtypes of a table, as Polars reads them from a footer; once for all tables that are described alike."""
+    described = description(footer)
+    known = _known.get(described)
+    if known is None:
+        known = _read(footer)
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
+        _known[described] = known
+    return dict(known)
+
+
+def _read(footer: bytes) -> dict[str, Any]:
     pl = require("polars")
     try:
         with panics_are_errors():
@@ -59,7 +73,7 @@ def casts(name: str, own: Schema, planned: Schema, columns: Iterable[str], *, wh
     if extra is not None:
         raise SchemaMismatchError(
             f"{name} has a column {extra!r:.80} that the scan was planned without, from a sample of the tables. "
-            "Pass schema='all' to look at each of them first, or select the columns that you need."
+            "Pass schema='all' to look at each of them first."
         )
     found = {}
     for column in columns:

@@ -21,6 +21,11 @@ class Compact:
         self._data = data
         self._at = 0
 
+    @property
+    def position(self) -> int:
+        """How many bytes were read."""
+        return self._at
+
     def fields(self) -> Iterator[tuple[int, int]]:
         """`(number, kind)` of each field of a struct; the caller reads or skips its value."""
         field = 0
