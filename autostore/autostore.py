@@ -212,6 +212,26 @@ class AutoStore(DictInterface):
         """Size of the stored file, bytes; 1 request."""
         return self.get_metadata(key).size
 
+    def url(self, key: str, *, expires: float | None = None) -> str:
+        """The URI of the object's own file, or of a prefix that ends in `/`, for other engines.
+
+        1 request for a bare key, else none. With `expires`, on S3, a URL that anybody who has it may read for so many
+        seconds: it is a secret, for as long.
+        """
+        path = key if key.endswith("/") else self._resolver.path(self._key(key))
+        return self._backend.url(path, expires=expires)
+
+    def storage_options(self, engine: Literal["polars", "fsspec", "duckdb", "delta", "pyarrow"]) -> dict[str, Any]:
+        """How another engine reaches this store, in its own words; empty for a local folder. No request to the store.
+
+        The values hold the credentials, those of botocore's chain as they are now: pass them on, and never print them.
+
+        Args:
+            engine: "polars" and "delta" (of object_store), "fsspec" (s3fs), "duckdb" (of CREATE SECRET), "pyarrow"
+                (`pyarrow.fs.S3FileSystem`).
+        """
+        return self._backend.storage_options(engine)
+
     def list_files(self, pattern: str = "*") -> Iterator[str]:
         """Paths below the URI that match `pattern` as a whole (`*` crosses `/`), whatever their extension.
 

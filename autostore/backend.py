@@ -14,13 +14,20 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from autostore.config import StorageConfig
 from autostore.disk.scratch import Scratch, ScratchFiles
-from autostore.errors import LeftOutWarning, PreconditionFailedError, StorageFileNotFoundError, compose, from_os_error
+from autostore.errors import (
+    InvalidConfigError,
+    LeftOutWarning,
+    PreconditionFailedError,
+    StorageFileNotFoundError,
+    compose,
+    from_os_error,
+)
 from autostore.guard.foreign import let_pass
-from autostore.keys import ParsedUri
+from autostore.keys import ParsedUri, parse_uri
 from autostore.mark import Mark
 from autostore.ranges import REACH, Ranges, Tail
 
@@ -151,6 +158,17 @@ class StorageBackend(ABC):
         """
         return None
 
+    def url(self, path: str, *, expires: float | None = None) -> str:
+        """The URI of one file, or of what begins so; with `expires` one that anybody may read for so many seconds."""
+        if expires is not None:
+            remedy = "Pass no expires=, or copy the object to a store on S3."
+            raise InvalidConfigError(compose("This place signs no URLs", key=path, uri=self.uri, remedy=remedy))
+        return f"{self.uri.rstrip('/')}/{path}"
+
+    def storage_options(self, engine: str) -> dict[str, Any]:
+        """What another engine needs to reach the place, in its own words; secrets among it."""
+        return {}
+
     def cache_id(self, path: str) -> str:
         """Names the file at `path` among all files of all places, so that local copies never mix."""
         return f"{self.uri}\n{path}"
@@ -187,6 +205,12 @@ class StorageBackend(ABC):
         except OSError as error:
             let_pass(error)
             raise from_os_error(error, f"temporary files of {self.uri}") from error
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"uri": self.uri, "config": self.config}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(parse_uri(state["uri"]), state["config"])  # type: ignore[misc]
 
     def close(self) -> None:
         """Release connections and temporary files; the next use opens them again."""

@@ -6,6 +6,7 @@ Where the annotation leaves the type open, it is the one that the store recorded
 import dataclasses
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -25,6 +26,8 @@ from autostore_dagster.partitions import dimensions, is_one_to_one, keys_by_part
 from autostore_dagster.retrying import Retry
 
 __all__ = ["load"]
+
+PARQUET = ".parquet"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +133,9 @@ def _load_each(request: _Request, keys: Mapping[str, str], annotation: Any) -> d
 
     Threads also work where an event loop is running, and keep each value with its partition.
     """
-    absent: list[str] = []
+    if not keys:
+        return {}
+    absent: set[str] = set()
     files = request.retrying(lambda: locate(request.store, keys.values()))
 
     def read(partition: str) -> Any:
@@ -138,17 +143,13 @@ def _load_each(request: _Request, keys: Mapping[str, str], annotation: Any) -> d
         try:
             return request.read_found(key, files.get(key, key), annotation)
         except StorageFileNotFoundError:
-            absent.append(partition)
+            absent.add(partition)
             return None
 
     with ThreadPoolExecutor(min(request.concurrency, len(keys)), "autostore-load") as pool:
         values = dict(zip(keys, pool.map(read, keys), strict=True))
-    missing = [partition for partition in keys if partition in set(absent)]
-    if missing and not request.allow_missing:
-        raise _missing(request.context, missing, "")
-    if missing:
-        request.context.log.warning("Skipped partitions that are not stored: %s.", _some(missing))
-    return {partition: value for partition, value in values.items() if partition not in set(missing)}
+    _tell_absent(request, [partition for partition in keys if partition in absent])
+    return {partition: value for partition, value in values.items() if partition not in absent}
 
 
 def _load_only(request: _Request, keys: Mapping[str, str], item: Any, *, one_to_one: bool) -> Any:
@@ -179,11 +180,41 @@ def _load_item(request: _Request, keys: Mapping[str, str], item: Any) -> dict[st
 
 
 def _load_frame(request: _Request, keys: Mapping[str, str]) -> Any:
-    plain = dataclasses.replace(request, columns=None)
-    tables = _load_each(plain, keys, frames.lazy_type())
+    """One frame over all partitions: scanned where they lie, and one by one where some are no Parquet."""
     definition = request.context.asset_partitions_def
-    parts = [(dimensions(definition, key), table) for key, table in tables.items() if table is not None]
-    return frames.union(parts, request.annotation, request.columns)
+    files = request.retrying(lambda: locate(request.store, keys.values()))
+    keys = _present(request, keys, files)
+    plain = dataclasses.replace(request, columns=None)
+    others = {partition: key for partition, key in keys.items() if not files.get(key, PARQUET).endswith(PARQUET)}
+    if not any(table is not None for table in _load_each(plain, others, frames.lazy_type()).values()):
+        parts = {files.get(key, key): dimensions(definition, p) for p, key in keys.items() if p not in others}
+        if not parts:
+            return None
+        try:
+            return request.retrying(lambda: frames.scan(request.store, parts, request.annotation, request.columns))
+        except (StorageFileNotFoundError, UnsupportedFormatError):  # gone since, or a None or CSV that was not listed
+            pass
+    tables = _load_each(plain, keys, frames.lazy_type()).items()
+    parts_read = [(dimensions(definition, key), table) for key, table in tables if table is not None]
+    return frames.union(parts_read, request.annotation, request.columns)
+
+
+def _present(request: _Request, keys: Mapping[str, str], files: Mapping[str, str]) -> Mapping[str, str]:
+    """The partitions that are stored, as far as one listing told; what it left out is asked for."""
+    unknown = {partition: key for partition, key in keys.items() if key not in files} if files else {}
+    if not unknown:
+        return keys
+    absent = [p for p, key in unknown.items() if not request.retrying(partial(request.store.exists, key))]
+    _tell_absent(request, absent)
+    return {partition: key for partition, key in keys.items() if partition not in absent}
+
+
+def _tell_absent(request: _Request, absent: list[str]) -> None:
+    """Refuse or warn."""
+    if absent and not request.allow_missing:
+        raise _missing(request.context, absent, "")
+    if absent:
+        request.context.log.warning("Skipped partitions that are not stored: %s.", _some(absent))
 
 
 def _columns(metadata: Mapping[str, Any]) -> list[str] | None:

@@ -13,7 +13,7 @@ from autostore.parallel import in_order
 from autostore.ranges import Tail
 from autostore.scans.decoding import decoded, fitted, lazy, many
 from autostore.scans.fetching import Opener
-from autostore.scans.layout import footer_of, row_count
+from autostore.scans.footer import footer_of, row_count
 from autostore.scans.parts import Part, named_damage
 from autostore.scans.schemas import casts, schema_of
 from autostore.scans.wanted import Wanted

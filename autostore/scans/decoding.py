@@ -20,7 +20,7 @@ from autostore.guard.foreign import let_pass
 from autostore.handlers.tables.kinds import panics_are_errors
 from autostore.optional import require
 from autostore.ranges import Span
-from autostore.scans.layout import MAGIC
+from autostore.scans.footer import MAGIC
 from autostore.scans.schemas import EXACT
 
 __all__ = ["decoded", "fitted", "lazy", "many", "sparse"]

@@ -6,20 +6,15 @@ https://parquet.apache.org/docs/file-format/metadata/; numbers of fields are tho
 from __future__ import annotations
 
 import functools
-import struct
-from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from autostore.errors import CorruptDataError
 from autostore.handlers.tables import footer
 from autostore.handlers.tables.thrift import Compact
-from autostore.ranges import Span, Tail
+from autostore.ranges import Span
 
-__all__ = ["MAGIC", "Chunk", "Group", "Layout", "Leaf", "Statistics", "description", "footer_of", "layout", "row_count"]
+__all__ = ["Chunk", "Group", "Layout", "Leaf", "Statistics", "layout"]
 
-MAGIC = b"PAR1"
-SMALLEST = 12
-LARGEST_FOOTER = 1 << 30
 _STRUCT = 12
 _UNITS = {9: "ms", 10: "us"}
 """Of the older `converted_type`."""
@@ -68,6 +63,7 @@ class Leaf(NamedTuple):
 class Layout(NamedTuple):
     """What a footer says."""
 
+    columns: list[str]
     leaves: list[Leaf]
     groups: list[Group]
 
@@ -83,71 +79,42 @@ class Layout(NamedTuple):
         return found
 
 
-def footer_of(tail: Tail, read: Callable[[Sequence[Span]], list[bytes]] | None = None) -> bytes:
-    """The last bytes of a file, from its footer on; `read` brings what the tail lacks."""
-    size, data = tail.size, tail.data
-    if read is not None and size >= SMALLEST and len(data) < 8:
-        (data,) = read([(size - 8, size)])
-    length = struct.unpack("<I", data[-8:-4])[0] + 8 if len(data) >= 8 else 0
-    if size < SMALLEST or data[-4:] != MAGIC or length + 4 > size or length > LARGEST_FOOTER:
-        raise CorruptDataError("It does not end as Parquet does")
-    if length > len(data) and read is not None:
-        (more,) = read([(size - length, size - len(data))])
-        data = more + data
-    return data[-length:]
-
-
-def row_count(footer: bytes) -> int:
-    """How many rows the whole file has."""
-    try:
-        compact = Compact(footer)
-        for field, kind in compact.fields():
-            if field == 3:
-                return compact.number()
-            compact.skip(kind)
-    except (IndexError, ValueError) as error:
-        raise CorruptDataError(f"The footer cannot be read: {error}") from error
-    raise CorruptDataError("The footer does not say how many rows there are")
-
-
-def description(footer: bytes) -> tuple[bytes, ...]:
-    """What says which columns there are: alike in tables of one schema, whatever their rows."""
-    compact, found = Compact(footer), []
-    try:
-        for field, kind in compact.fields():
-            start = compact.position
-            compact.skip(kind)
-            if field in (2, 5):
-                found.append(footer[start : compact.position])
-    except (IndexError, ValueError) as error:
-        raise CorruptDataError(f"The footer cannot be read: {error}") from error
-    return tuple(found)
-
-
 @functools.lru_cache(maxsize=4)
 def layout(footer: bytes) -> Layout:
     """Everything about where the data lie."""
     compact = Compact(footer)
+    elements: list[_Element] = []
     leaves: list[Leaf] = []
     groups: list[Group] = []
     try:
         for field, kind in compact.fields():
             if field == 2:
-                units = [unit for unit in (_unit(compact) for _ in compact.items()) if unit is not None]
+                elements = [_element(compact) for _ in compact.items()]
             elif field == 4:
                 groups += [_group(compact, leaves) for _ in compact.items()]
             else:
                 compact.skip(kind)
-        return Layout([leaf._replace(unit=unit) for leaf, unit in zip(leaves, units, strict=bool(leaves))], groups)
-    except (IndexError, ValueError, UnboundLocalError) as error:
+        units = [element.unit for element in elements[1:] if not element.children]
+        leaves = [leaf._replace(unit=unit) for leaf, unit in zip(leaves, units, strict=bool(leaves))]
+        return Layout(_columns(elements), leaves, groups)
+    except (IndexError, ValueError) as error:
         raise CorruptDataError(f"The footer cannot be read: {error}") from error
 
 
-def _unit(compact: Compact) -> str | None:
-    """The unit of time of an element of the schema, "" where it has none; None of what only holds others."""
-    unit, children = "", 0
+class _Element(NamedTuple):
+    """An element of the schema, which is a tree written down from its root."""
+
+    name: str
+    children: int
+    unit: str
+
+
+def _element(compact: Compact) -> _Element:
+    name, unit, children = "", "", 0
     for field, kind in compact.fields():
-        if field == 5:
+        if field == 4:
+            name = compact.binary().decode()
+        elif field == 5:
             children = compact.number()
         elif field == 6:
             unit = _UNITS.get(compact.number(), unit)
@@ -155,7 +122,19 @@ def _unit(compact: Compact) -> str | None:
             unit = _logical_unit(compact) or unit
         else:
             compact.skip(kind)
-    return None if children else unit
+    return _Element(name, children, unit)
+
+
+def _columns(elements: list[_Element]) -> list[str]:
+    """The children of the root."""
+    found, at = [], 1
+    for _ in range(elements[0].children):
+        found.append(elements[at].name)
+        left = 1
+        while left:
+            left += elements[at].children - 1
+            at += 1
+    return found
 
 
 def _logical_unit(compact: Compact) -> str:

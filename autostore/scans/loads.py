@@ -14,7 +14,8 @@ from autostore.ranges import FileRanges
 from autostore.scans.batches import SMALL, Batch, fetched, runs, table_frame
 from autostore.scans.decoding import decoded, lazy, sparse
 from autostore.scans.fetching import Opener, Pinned
-from autostore.scans.layout import footer_of, layout
+from autostore.scans.footer import footer_of
+from autostore.scans.layout import layout
 from autostore.scans.parts import Part, named_damage
 from autostore.scans.pruning import live_groups
 from autostore.scans.schemas import schema_of

@@ -13,7 +13,7 @@ from autostore.parallel import in_order
 from autostore.ranges import REACH
 from autostore.scans.batches import SMALL
 from autostore.scans.fetching import Opener
-from autostore.scans.layout import footer_of
+from autostore.scans.footer import footer_of
 from autostore.scans.parts import Part, named_damage
 from autostore.scans.schemas import schema_of, united
 from autostore.scans.source import Source

@@ -10,7 +10,7 @@ from autostore.errors import CorruptDataError, SchemaMismatchError
 from autostore.guard.foreign import let_pass
 from autostore.handlers.tables.kinds import panics_are_errors
 from autostore.optional import require
-from autostore.scans.layout import MAGIC, description
+from autostore.scans.footer import MAGIC, description
 
 __all__ = ["casts", "schema_of", "united"]
 

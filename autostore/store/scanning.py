@@ -19,7 +19,7 @@ from autostore.naming.resolution import Resolver
 from autostore.optional import require
 from autostore.parallel import in_order
 from autostore.scans.fetching import Opener
-from autostore.scans.layout import footer_of
+from autostore.scans.footer import footer_of
 from autostore.scans.parts import Part, hive, named_damage
 from autostore.scans.planning import look, over, planned, typed
 from autostore.scans.schemas import schema_of, united

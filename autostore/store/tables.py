@@ -15,9 +15,9 @@ from autostore.handlers.tables.mark import read_mark
 from autostore.keys import Key, where
 from autostore.optional import loaded_type, require
 from autostore.scans.decoding import decoded, lazy, sparse
-from autostore.scans.layout import footer_of, layout
+from autostore.scans.footer import footer_of
+from autostore.scans.layout import layout
 from autostore.scans.parts import Part, named_damage
-from autostore.scans.schemas import schema_of
 from autostore.scans.source import frame_over
 from autostore.store.loading import Loader
 from autostore.store.scanning import Scanner
@@ -107,7 +107,6 @@ class Tables:
             part = Part(path, extension, tail.etag, tail.size, where(path, self._uri))
             with named_damage(part):
                 footer = footer_of(tail, pinned.read)
-                there = list(schema_of(footer))
                 found = layout(footer)
                 index = {leaf.column for leaf in found.leaves if leaf.column.startswith("__index_level_")}
                 index |= set(pandas.index_columns(footer))
@@ -122,7 +121,7 @@ class Tables:
                 pieces = [*zip(spans, pinned.read(spans), strict=True), ((tail.size - len(footer), tail.size), footer)]
                 stream = stack.enter_context(sparse(tail.size, pieces, pinned.folder))
             stream.seek(0)
-            yield stream, part.name, there
+            yield stream, part.name, found.columns
 
     def _of_another_format(self, key: Key, as_type: Any, columns: list[str]) -> Any:
         value = self._loader.load(key, as_type).value

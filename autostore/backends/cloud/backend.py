@@ -19,7 +19,8 @@ from autostore.backends.cloud.boto3.copies import copy_object, copy_parts, is_to
 from autostore.backends.cloud.boto3.downloads import download
 from autostore.backends.cloud.boto3.errors import translated, was_repeated
 from autostore.backends.cloud.boto3.listing import below, object_pages
-from autostore.backends.cloud.boto3.ranges import S3Ranges, look_at_the_end
+from autostore.backends.cloud.boto3.options import options_for
+from autostore.backends.cloud.boto3.ranges import S3Ranges
 from autostore.backends.cloud.boto3.uploads import LARGEST_PUT, put, put_if, put_parts, sweep
 from autostore.backends.cloud.looks import JUST_NOW, Looks
 from autostore.backends.cloud.objects import (
@@ -91,10 +92,8 @@ class S3Backend(StorageBackend):
         self, path: str, *, if_etag: str | None = None, seen: Tail | None = None, reach: int = REACH
     ) -> S3Ranges:
         """One GET of the last bytes, none where they were seen of this version; then one for each range."""
-        key = self._prefix + path
-        with translated(self.uri, path):
-            tail = look_at_the_end(self._connection, key, path, reach=reach, if_etag=if_etag, seen=seen)
-        return S3Ranges(self._connection, key, path, self.uri, tail)
+        ranges = S3Ranges(self._connection, self._prefix + path, path, self.uri)
+        return ranges.opened(reach, if_etag, seen)
 
     def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
         """One request per 1,000 objects; objects that no key can name are left out, and said."""
@@ -109,8 +108,7 @@ class S3Backend(StorageBackend):
     def find(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
         """One LIST; where a thousand other names begin alike, a HEAD per extension more."""
         with translated(self.uri):
-            start = f"{self._prefix}{stem}."
-            page = self._connection.call("list_objects_v2", Prefix=start, Delimiter="/")
+            page = self._connection.call("list_objects_v2", Prefix=f"{self._prefix}{stem}.", Delimiter="/")
         wanted = {stem + extension for extension in extensions}
         if not page.get("IsTruncated"):
             return [self._looks.noted(file) for file in self._listed(page) if file.path in wanted]
@@ -195,11 +193,17 @@ class S3Backend(StorageBackend):
         self._connection.close()
         super().close()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"rest": self.uri.partition("://")[2], "config": self.config}
+    def url(self, path: str, *, expires: float | None = None) -> str:
+        """The object's URI; presigned, no request either, with `expires`."""
+        if expires is None:
+            return super().url(path)
+        with translated(self.uri, path):
+            return self._connection.presigned(self._prefix + path, expires)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(ParsedUri("s3", state["rest"]), state["config"])  # type: ignore[misc]
+    def storage_options(self, engine: str) -> dict[str, Any]:
+        """How an engine reaches the bucket; a request only where credentials come from one."""
+        with translated(self.uri):
+            return options_for(engine, self._settings, self._connection)
 
     def _delete(self, path: str, etag: str | None) -> None:
         condition = {} if etag is None else {"IfMatch": in_quotes(etag)}

@@ -15,7 +15,7 @@ from autostore.errors import StorageFileNotFoundError
 from autostore.parallel import in_order
 from autostore.ranges import Ranges, Span, Tail
 
-__all__ = ["S3Ranges", "look_at_the_end"]
+__all__ = ["S3Ranges"]
 
 LONGEST = 16 << 20
 """Bytes of one request: a longer range comes over several connections."""
@@ -24,12 +24,17 @@ LONGEST = 16 << 20
 class S3Ranges(Ranges):
     """A version of an object."""
 
-    def __init__(self, connection: S3Connection, key: str, path: str, uri: str, tail: Tail) -> None:
+    def __init__(self, connection: S3Connection, key: str, path: str, uri: str) -> None:
         self._connection = connection
         self._key = key
         self._path = path
         self._uri = uri
-        self.tail = tail
+
+    def opened(self, reach: int, if_etag: str | None, seen: Tail | None) -> S3Ranges:
+        """The same, of the version that is there, or still is: one GET of its last `reach` bytes at most."""
+        with translated(self._uri, self._path):
+            self.tail = _last_bytes(self._connection, self._key, reach=reach, if_etag=if_etag, seen=seen)
+        return self
 
     def read(self, spans: Sequence[Span]) -> list[bytes]:
         """One GET for each, `max_concurrency` at once; a long one in several."""
@@ -51,9 +56,7 @@ class S3Ranges(Ranges):
         return in_order(one, cut, min(self._connection.config.max_concurrency, len(cut)))
 
 
-def look_at_the_end(
-    connection: S3Connection, key: str, path: str, *, reach: int, if_etag: str | None, seen: Tail | None
-) -> Tail:
+def _last_bytes(connection: S3Connection, key: str, *, reach: int, if_etag: str | None, seen: Tail | None) -> Tail:
     """The version that is there, and its last bytes: one GET; those that were `seen` are only confirmed."""
     if seen is not None and if_etag in (None, seen.etag):
         if if_etag is not None:
@@ -69,7 +72,7 @@ def look_at_the_end(
         if code_of(error) != "InvalidRange" and status_of(error) != 416:
             raise
         answer = connection.call("get_object", Key=key, **condition)  # an empty object has no last bytes
-    found = described(path, answer)
+    found = described(key, answer)
     with contextlib.closing(answer["Body"]) as body:
         data = body.read()
     return Tail(found.etag, found.size, data)
