@@ -1,7 +1,7 @@
 """The contract of a place: `StorageBackend`, bytes at paths under one URI, and `FileMetadata`, what it knows of them.
 
-A new place implements five duties and may better the defaults; `backends/memory.py` is the
-shortest example, and `autostore.testing.BackendContract` tests any of them.
+It is long because each member says what it promises. A new place implements five duties and may better the
+defaults; `backends/memory.py` is the shortest example, and `autostore.testing.BackendContract` tests any of them.
 """
 
 from __future__ import annotations

@@ -201,9 +201,7 @@ def _load_frame(request: _Request, keys: Mapping[str, str]) -> Any:
 
 def _present(request: _Request, keys: Mapping[str, str], files: Mapping[str, str]) -> Mapping[str, str]:
     """The partitions that are stored, as far as one listing told; what it left out is asked for."""
-    unknown = {partition: key for partition, key in keys.items() if key not in files} if files else {}
-    if not unknown:
-        return keys
+    unknown = {partition: key for partition, key in keys.items() if files and key not in files}
     absent = [p for p, key in unknown.items() if not request.retrying(partial(request.store.exists, key))]
     _tell_absent(request, absent)
     return {partition: key for partition, key in keys.items() if partition not in absent}

@@ -128,7 +128,7 @@ class HandlerRegistry:
 
     def in_ranges(self, extension: str) -> bool:
         """Whether pieces of such files may be read."""
-        return extension in self._by_extension and self._by_extension[extension][0].in_ranges
+        return any(handler.in_ranges for handler in self._roster.by_extension.get(extension, ())[:1])
 
     def agreed(self, key: str, format: str | None, extension: str, uri: str) -> str:
         """The extension that the key (`extension`) and `format=` agree on; "" where neither says one."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from autostore.backend import StorageBackend, changed
 from autostore.backends import schemes
+from autostore.backends.checked import checked
 from autostore.cache.blocks import Blocks
 from autostore.cache.copies import Copies
 from autostore.config import StorageConfig
@@ -104,7 +105,7 @@ class Opener:
 
     def __setstate__(self, state: tuple[str, StorageConfig, int]) -> None:
         parsed, config = parse_uri(state[0]), state[1]
-        backend = schemes.backend_class(parsed.scheme)(parsed, config)
+        backend = checked(schemes.backend_class(parsed.scheme)(parsed, config))
         self.__init__(backend, Copies(backend, config), config)  # type: ignore[misc]
 
 

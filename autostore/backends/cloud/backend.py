@@ -15,7 +15,7 @@ from typing import Any
 
 from autostore.backend import FileMetadata, LeftOut, StorageBackend, changed, exists_already
 from autostore.backends.cloud.boto3.connection import S3Connection
-from autostore.backends.cloud.boto3.copies import copy_object, copy_parts, is_too_large
+from autostore.backends.cloud.boto3.copies import copy_large, copy_object, is_too_large
 from autostore.backends.cloud.boto3.downloads import download
 from autostore.backends.cloud.boto3.errors import translated, was_repeated
 from autostore.backends.cloud.boto3.listing import below, object_pages
@@ -24,7 +24,6 @@ from autostore.backends.cloud.boto3.ranges import S3Ranges
 from autostore.backends.cloud.boto3.uploads import LARGEST_PUT, put, put_if, put_parts, sweep
 from autostore.backends.cloud.looks import JUST_NOW, Looks
 from autostore.backends.cloud.objects import (
-    WRITE_ID,
     described,
     in_quotes,
     listed,
@@ -150,7 +149,10 @@ class S3Backend(StorageBackend):
             except Exception as error:
                 if not is_too_large(error):
                     raise
-                return self._copy_parts(source, target, mark, headers, error)
+                size, answer = copy_large(
+                    self._connection, self._prefix + source, self._prefix + target, headers, error
+                )
+                return written(target, size, answer, headers, mark)
         look = self._looks.last(source)
         if look is None or look.etag != plain_etag(answer.get("ETag")):
             return self.get_metadata(target)  # the answer does not tell the size
@@ -246,14 +248,3 @@ class S3Backend(StorageBackend):
             remedy = "Write it unconditionally, or in smaller objects."
             raise PreconditionFailedError(compose(problem, key=key[len(self._prefix) :], uri=self.uri, remedy=remedy))
         return put_if(self._connection, key, file, etag, headers)
-
-    def _copy_parts(
-        self, source: str, target: str, mark: Mark | None, headers: Mapping[str, Any], refusal: Exception
-    ) -> FileMetadata:
-        found = self._connection.call("head_object", Key=self._prefix + source)
-        size = found["ContentLength"]
-        if size <= LARGEST_PUT:
-            raise refusal
-        marked = {**headers, "Metadata": {**headers["Metadata"], WRITE_ID: new_write_id()}}
-        answer = copy_parts(self._connection, self._prefix + source, self._prefix + target, found, marked)
-        return written(target, size, answer, headers, mark)

@@ -37,9 +37,7 @@ __all__ = [
 _SCHEMA = b"ARROW:schema"
 
 
-def read_table(
-    stream: Any, mark: TableMark, ceiling: Ceiling | None = None, columns: list[str] | None = None
-) -> Any:
+def read_table(stream: Any, mark: TableMark, ceiling: Ceiling | None = None, columns: list[str] | None = None) -> Any:
     """The table, without our mark; a file that was not written from Arrow or pandas as pyarrow itself reads it.
 
     With `columns` only those, and what a frame of pandas needs for its index; nothing of the others is touched.

@@ -40,9 +40,7 @@ _UNNAMED = "values"
 """The column of a Series whose name is no text, as a column needs one."""
 
 
-def read_frame(
-    stream: Any, mark: TableMark, ceiling: Ceiling | None = None, columns: list[str] | None = None
-) -> Any:
+def read_frame(stream: Any, mark: TableMark, ceiling: Ceiling | None = None, columns: list[str] | None = None) -> Any:
     """The frame with its index, and the index's frequency; only these columns."""
     found = _read(stream, mark, ceiling, columns)
     pd = require("pandas")
