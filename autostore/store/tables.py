@@ -10,7 +10,7 @@ from typing import Any
 from autostore.errors import SchemaMismatchError, UnsupportedFormatError, compose
 from autostore.guard.ceiling import Ceiling
 from autostore.handlers.tables import arrow, pandas
-from autostore.handlers.tables.kinds import SERIES, kind_of, panics_are_errors, requested_kind
+from autostore.handlers.tables.kinds import FRAMES, kind_of, panics_are_errors, requested_kind
 from autostore.handlers.tables.mark import read_mark
 from autostore.keys import Key, where
 from autostore.optional import loaded_type, require
@@ -70,10 +70,8 @@ class Tables:
         source = self._scanner.folder(prefix, schema="all")
         if kind == "polars.LazyFrame":
             return selected(frame_over(source), columns, prefix, self._uri)
-        if kind in SERIES:
-            raise UnsupportedFormatError(
-                "A folder of tables is no Series. Read it as a DataFrame, and take its column."
-            )
+        if kind not in FRAMES:
+            raise UnsupportedFormatError("A folder holds tables. Read it as a DataFrame, and take a part of that.")
         names = None if columns is None else list(columns)
         _check(names or (), list(source.schema), prefix, self._uri)
         pieces, size = [], 0
@@ -88,6 +86,8 @@ class Tables:
             return self._of_another_format(key, as_type, columns)
         with self._partial(path, extension, columns) as (stream, name, there):
             mark = read_mark(stream)
+            if "parts" in mark:  # a frame whose columns are laid out in a way of their own
+                return self._of_another_format(key, as_type, columns)
             kind = str(mark["type"]) if as_type is None else requested_kind(as_type)
             if kind == "polars.LazyFrame":
                 return selected(self._scanner.one(key), columns, key.text, self._uri)
@@ -125,7 +125,7 @@ class Tables:
 
     def _of_another_format(self, key: Key, as_type: Any, columns: list[str]) -> Any:
         value = self._loader.load(key, as_type).value
-        if kind_of(value) in (None, *SERIES):
+        if kind_of(value) not in FRAMES:
             problem = f"columns= is for tables, and this holds a {type(value).__qualname__}"
             raise UnsupportedFormatError(compose(problem, key=key.text, uri=self._uri, remedy="Leave columns= out."))
         there = value.collect_schema().names() if hasattr(value, "collect_schema") else list(
