@@ -9,9 +9,9 @@ read:  key -> path (at most one listing) -> a local file -> handler -> object
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from autostore.backend import FileMetadata, StorageBackend
 from autostore.backends import schemes
@@ -28,9 +28,16 @@ from autostore.keys import Key, parse_uri
 from autostore.naming.publishing import Publisher
 from autostore.naming.resolution import Listed, Resolver
 from autostore.preview import Preview
+from autostore.scans.fetching import Opener
+from autostore.scans.source import frame_over
 from autostore.store.changing import Changer
 from autostore.store.loading import Loader
 from autostore.store.mapping import DictInterface
+from autostore.store.scanning import Scanner
+from autostore.store.tables import Tables, asks_for_scan, selected
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["AutoStore", "DataHandler"]
 
@@ -58,6 +65,9 @@ class AutoStore(DictInterface):
         self._publisher = Publisher(self._backend, self._resolver)
         self._copies = Copies(self._backend, self.config)
         self._loader = Loader(self._backend, self._registry, self._resolver, self._copies)
+        opener = Opener(self._backend, self._copies, self.config)
+        self._scanner = Scanner(opener, self._registry, self._resolver, self._loader)
+        self._tables = Tables(self.uri, self._scanner, self._loader, self.config.max_read_bytes)
         self._changer = Changer(self._backend, self._registry, self._resolver, self._publisher, self._loader)
 
     @property
@@ -109,20 +119,22 @@ class AutoStore(DictInterface):
         return self._changer.write(self._writable(key), data, format=format, if_etag=if_etag, if_absent=if_absent)
 
     @overload
-    def read(self, key: str, *, as_type: type[Object]) -> Object: ...
+    def read(self, key: str, *, as_type: type[Object], columns: Sequence[str] | None = None) -> Object: ...
     @overload
-    def read(self, key: str, *, as_type: None = None) -> Any: ...
-    def read(self, key: str, *, as_type: Any = None) -> Any:
+    def read(self, key: str, *, as_type: None = None, columns: Sequence[str] | None = None) -> Any: ...
+    def read(self, key: str, *, as_type: Any = None, columns: Sequence[str] | None = None) -> Any:
         """The object under `key`.
 
         On S3 1 request where its file is known (the key names it, or was used within a minute), which
         moves no bytes where the cache holds them; else 2. Large local arrays are mapped, not loaded.
+        Of a Parquet file a `pl.LazyFrame`, and `columns`, move what is needed, as `scan` does.
 
         Args:
-            key: which.
+            key: which; or a prefix that ends in `/`, for all Parquet files below it as one table of the kind `as_type`.
             as_type: None for the type that was recorded; a type that the format can be read
                 into (`pl.LazyFrame`, another model, `dict` for a model's fields); `bytes`
                 for the raw file.
+            columns: of a table only these, in this order; a frame of pandas keeps its index.
 
         Raises:
             StorageFileNotFoundError: nothing is stored here (also a KeyError).
@@ -130,7 +142,9 @@ class AutoStore(DictInterface):
             CorruptDataError: the bytes are damaged.
             UntrustedDataError: reading would run code that this store does not allow.
         """
-        return self._loader.load(self._key(key), as_type).value
+        if columns is None and (as_type is None or not (asks_for_scan(as_type) or str(key).endswith("/"))):
+            return self._loader.load(self._key(key), as_type).value
+        return self._tables.read(key, as_type, columns, self._key)
 
     @overload
     def modify(self, key: str, fn: Callable[[Object], object], *, as_type: type[Object]) -> FileMetadata: ...
@@ -144,6 +158,48 @@ class AutoStore(DictInterface):
         """
         return self._changer.modify(self._writable(key), fn, as_type)
 
+    def scan(
+        self,
+        key: str | Mapping[str, Mapping[str, Any]],
+        *,
+        columns: Sequence[str] | None = None,
+        schema: Literal["all"] | Mapping[str, Any] | None = None,
+        hive_schema: Mapping[str, Any] | None = None,
+    ) -> pl.LazyFrame:
+        """A table as a lazy frame that reads where it lies; or many tables as one.
+
+        On S3 a scan asks once for a Parquet file's last 64 KiB, and when it runs for the columns and row groups that
+        the query needs, in windows of 32 MiB, two of them in memory. All is of the version that was planned; where
+        another lies there by then, the query fails (`PreconditionFailedError`), and is to be planned again. With the
+        cache on, no range of a version is fetched twice. A local file is opened at once and stays what it is. Other
+        formats are fetched whole and then read lazily. The frame pickles with cloudpickle (of a local file not at
+        all), and it cannot be collected in a forked child: use spawn.
+
+        Args:
+            key: a key; a prefix that ends in `/`, for all Parquet files below it in the order of their paths, with the
+                `name=value` folders as columns of text; or keys, each with such columns.
+            columns: only these, in this order.
+            schema: of a prefix's files. None: of 16 of them, spread over all, each 1 request, so that a query on
+                folders asks for nothing else; a file that does not fit is then refused when it is read. "all": of
+                each, 1 request a file, wanted where they differ. A mapping: this one, and only 1 request per 1,000.
+            hive_schema: dtypes of folders' columns, such as `{"date": pl.Date}`.
+
+        Raises:
+            StorageFileNotFoundError: nothing is stored here, or no table below the prefix.
+            SchemaMismatchError: a column has types that no number type holds both of; numbers widen, and a
+                column that a file lacks is null there.
+            UnsupportedFormatError: no table, or tables of several formats below the prefix.
+            CorruptDataError: a file is not what its name says; raised here or when the scan runs.
+        """
+        if not isinstance(key, str):
+            frame = frame_over(self._scanner.many(key, self._key))
+        elif key.endswith("/"):
+            frame = frame_over(self._scanner.folder(key, schema=schema, hive_schema=hive_schema))
+        else:
+            frame = self._scanner.one(self._key(key))
+        found: pl.LazyFrame = selected(frame, columns, str(key), self.uri)
+        return found
+
     def exists(self, key: str) -> bool:
         """Whether something is stored under `key`; 1 request, and every failure but absence raises."""
         return self._resolver.exists(self._key(key))
@@ -155,6 +211,26 @@ class AutoStore(DictInterface):
     def get_size(self, key: str) -> int:
         """Size of the stored file, bytes; 1 request."""
         return self.get_metadata(key).size
+
+    def url(self, key: str, *, expires: float | None = None) -> str:
+        """The URI of the object's own file, or of a prefix that ends in `/`, for other engines.
+
+        1 request for a bare key, else none. With `expires`, on S3, a URL that anybody who has it may read for so many
+        seconds: it is a secret, for as long.
+        """
+        path = key if key.endswith("/") else self._resolver.path(self._key(key))
+        return self._backend.url(path, expires=expires)
+
+    def storage_options(self, engine: Literal["polars", "fsspec", "duckdb", "delta", "pyarrow"]) -> dict[str, Any]:
+        """How another engine reaches this store, in its own words; empty for a local folder. No request to the store.
+
+        The values hold the credentials, those of botocore's chain as they are now: pass them on, and never print them.
+
+        Args:
+            engine: "polars" and "delta" (of object_store), "fsspec" (s3fs), "duckdb" (of CREATE SECRET), "pyarrow"
+                (`pyarrow.fs.S3FileSystem`).
+        """
+        return self._backend.storage_options(engine)
 
     def list_files(self, pattern: str = "*") -> Iterator[str]:
         """Paths below the URI that match `pattern` as a whole (`*` crosses `/`), whatever their extension.

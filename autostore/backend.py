@@ -1,7 +1,7 @@
 """The contract of a place: `StorageBackend`, bytes at paths under one URI, and `FileMetadata`, what it knows of them.
 
-A new place implements five duties and may better the defaults; `backends/memory.py` is the
-shortest example, and `autostore.testing.BackendContract` tests any of them.
+It is long because each member says what it promises. A new place implements five duties and may better the
+defaults; `backends/memory.py` is the shortest example, and `autostore.testing.BackendContract` tests any of them.
 """
 
 from __future__ import annotations
@@ -14,14 +14,21 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from autostore.config import StorageConfig
 from autostore.disk.failures import disk_errors_are_typed
 from autostore.disk.scratch import Scratch, ScratchFiles
-from autostore.errors import LeftOutWarning, PreconditionFailedError, StorageFileNotFoundError, compose
-from autostore.keys import ParsedUri
+from autostore.errors import (
+    InvalidConfigError,
+    LeftOutWarning,
+    PreconditionFailedError,
+    StorageFileNotFoundError,
+    compose,
+)
+from autostore.keys import ParsedUri, parse_uri
 from autostore.mark import Mark
+from autostore.ranges import REACH, Ranges, Tail
 
 MOST_NAMED = 10
 """How many names a warning holds."""
@@ -139,6 +146,28 @@ class StorageBackend(ABC):
         """The file itself where it lies on this machine, so that reading needs no copy; else None."""
         return None
 
+    def ranges(
+        self, path: str, *, if_etag: str | None = None, seen: Tail | None = None, reach: int = REACH
+    ) -> Ranges | None:
+        """One version, to be read in pieces; None where the place cannot, and the file is copied instead.
+
+        With the version that has `if_etag`, or `PreconditionFailedError`. Its last `reach` bytes may come at once;
+        what was `seen` of the version that is there need not come again, and where it is the one of `if_etag`
+        nothing need be asked, as every piece is of that version or fails.
+        """
+        return None
+
+    def url(self, path: str, *, expires: float | None = None) -> str:
+        """The URI of one file, or of what begins so; with `expires` one that anybody may read for so many seconds."""
+        if expires is not None:
+            remedy = "Pass no expires=, or copy the object to a store on S3."
+            raise InvalidConfigError(compose("This place signs no URLs", key=path, uri=self.uri, remedy=remedy))
+        return f"{self.uri.rstrip('/')}/{path}"
+
+    def storage_options(self, engine: str) -> dict[str, Any]:
+        """What another engine needs to reach the place, in its own words; secrets among it."""
+        return {}
+
     def cache_id(self, path: str) -> str:
         """Names the file at `path` among all files of all places, so that local copies never mix."""
         return f"{self.uri}\n{path}"
@@ -170,6 +199,12 @@ class StorageBackend(ABC):
 
     def _scratch_translated(self) -> AbstractContextManager[None]:
         return disk_errors_are_typed(f"temporary files of {self.uri}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"uri": self.uri, "config": self.config}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(parse_uri(state["uri"]), state["config"])  # type: ignore[misc]
 
     def close(self) -> None:
         """Release connections and temporary files; the next use opens them again."""

@@ -12,6 +12,7 @@ Each is a `StorageError` and also the builtin that a caller would expect, so tha
      ├─ AmbiguousKeyError          ValueError                    files that were not written under the key answer to it
      ├─ InvalidConfigError         ValueError                    a setting or an argument cannot be
      ├─ UnsupportedFormatError     TypeError                     the format cannot hold this value exactly
+     ├─ SchemaMismatchError        ValueError                    the tables of one scan do not fit each other
      ├─ UnsupportedSchemeError     ValueError                    no backend serves this kind of URI
      ├─ MissingDependencyError     ImportError                   an optional library is not installed
      ├─ PreconditionFailedError    RuntimeError                  `if_etag` or `if_absent` did not hold
@@ -32,6 +33,7 @@ and unreachable are three different things: `in` and `get` swallow the first onl
     AmbiguousKeyError          use one of the full names that the message lists
     InvalidConfigError         correct the setting that is named
     UnsupportedFormatError     use a bare key or another format, or convert the value
+    SchemaMismatchError        pass schema='all', or cast the column that is named in its file
     UnsupportedSchemeError     correct the scheme, or register its backend
     MissingDependencyError     run the `pip install` that is given
     PreconditionFailedError    read the key again and decide anew
@@ -61,6 +63,7 @@ __all__ = [
     "MissingDependencyError",
     "PickledWarning",
     "PreconditionFailedError",
+    "SchemaMismatchError",
     "StorageConnectionError",
     "StorageError",
     "StorageFileNotFoundError",
@@ -137,6 +140,10 @@ class UnsupportedFormatError(StorageError, TypeError):
 
 class LeftOutWarning(UserWarning):
     """A listing left out what it may not read or no key can name; says how many, and names the first."""
+
+
+class SchemaMismatchError(StorageError, ValueError):
+    """Tables that are scanned as one have a column of types that no type holds both of; nothing is cast in silence."""
 
 
 class PickledWarning(UserWarning):

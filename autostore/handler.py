@@ -47,6 +47,9 @@ class DataHandler(ABC):
     requires: ClassVar[tuple[str, ...]] = ()
     """Libraries without which no file is read or written; a missing one is named with its installation."""
 
+    in_ranges: ClassVar[bool] = False
+    """Whether these files are Parquet, so that `scan` may read pieces of them; every other file is read whole."""
+
     ceiling = Ceiling(None)
     """How much memory a read may take: `self.ceiling.check(bytes, what)` before it is taken."""
 

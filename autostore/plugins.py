@@ -38,6 +38,7 @@ from autostore.media import content_type
 from autostore.optional import loaded_type, require
 from autostore.parallel import in_order
 from autostore.preview import Columns, Fact, Markdown, Picture, Preview, Rows
+from autostore.ranges import Ranges, Tail
 
 __all__ = [
     "Again",
@@ -57,6 +58,7 @@ __all__ = [
     "Picture",
     "PreconditionFailedError",
     "Preview",
+    "Ranges",
     "Rows",
     "StorageBackend",
     "StorageConfig",
@@ -65,6 +67,7 @@ __all__ = [
     "StorageFileNotFoundError",
     "StorageIOError",
     "StoragePermissionError",
+    "Tail",
     "TooLargeError",
     "Turns",
     "UnknownTypeError",

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from autostore import AutoStore, UnsupportedFormatError
-from autostore_dagster.annotations import is_polars_frame, is_table, read_type
+from autostore_dagster.annotations import read_type
 from autostore_dagster.schemas import check_schemas
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["lazy_type", "read_columns", "union"]
+__all__ = ["lazy_type", "read_columns", "scan", "union"]
 
 GROUP = 50
 """Tables that are collected at once: of thousands, all at once would take ten times as long."""
@@ -21,6 +21,14 @@ def lazy_type() -> type:
     import polars as pl
 
     return pl.LazyFrame
+
+
+def scan(store: AutoStore, parts: Mapping[str, Mapping[str, str]], annotation: Any, columns: list[str] | None) -> Any:
+    """One frame of many stored Parquet files, read where they lie, each with its dimensions as text columns."""
+    import polars as pl
+
+    whole = store.scan(parts, columns=columns)
+    return whole if annotation is pl.LazyFrame else whole.collect()
 
 
 def union(parts: Sequence[tuple[Mapping[str, str], "pl.LazyFrame"]], annotation: Any, columns: list[str] | None) -> Any:
@@ -56,20 +64,13 @@ def _collected(tables: list["pl.LazyFrame"], columns: list[str] | None) -> "pl.D
 
 
 def read_columns(store: AutoStore, key: str, annotation: Any, columns: list[str]) -> Any:
-    """Only these columns of a stored table, read from the file as far as its format allows."""
-    wanted = read_type(annotation)
-    if is_polars_frame(wanted):
-        lazy: pl.LazyFrame = store.read(key, as_type=lazy_type()).select(columns)
-        return lazy if wanted is lazy_type() else lazy.collect()
-    table: Any = store.read(key, as_type=wanted)
-    if table is None:
-        return None
-    if not any(is_table(base) for base in type(table).__mro__):
+    """Only these columns of a stored table; of a Parquet file nothing else is fetched."""
+    try:
+        return store.read(key, as_type=read_type(annotation), columns=columns)
+    except UnsupportedFormatError as error:
         raise UnsupportedFormatError(
-            f'The input metadata "columns" is for tables, and {key!r} holds a {type(table).__qualname__}. '
-            "Take the metadata away."
-        )
-    return table[columns] if hasattr(table, "iloc") else table.select(columns)
+            f'The input metadata "columns" of {key!r} is for tables: {error} Take the metadata away if it is none.'
+        ) from error
 
 
 def _schema(table: "pl.LazyFrame", columns: list[str] | None) -> dict[str, "pl.DataType"]:

@@ -16,6 +16,7 @@ from autostore import (
 )
 from autostore.plugins import in_order
 from autostore_dagster import annotations, contexts, frames
+from autostore_dagster.absences import missing, name_of, tell_absent
 from autostore_dagster.empty import of_nothing
 from autostore_dagster.locating import locate
 from autostore_dagster.partitions import (
@@ -29,6 +30,7 @@ from autostore_dagster.partitions import (
 from autostore_dagster.previous import Previous
 from autostore_dagster.reading import Request
 from autostore_dagster.retrying import Retry
+from autostore_dagster.scanning import scanned
 from autostore_dagster.streams import Partitions, in_flight
 
 __all__ = ["load"]
@@ -56,7 +58,7 @@ def load(
     except StorageFileNotFoundError as error:
         partition = key_in_this_run(context)
         if partition is None:
-            raise _missing(context, [key], str(error)) from error
+            raise missing(context, [key], str(error)) from error
         return request.read(partition, request.annotation)
 
 
@@ -100,7 +102,7 @@ def _load_partitions(request: Request, keys: Mapping[str, str]) -> Any:
 def _load_nothing(request: Request, *, one_to_one: bool) -> Any:
     context = request.context
     names = dimension_names(contexts.definition(context))
-    return of_nothing(contexts.annotation(context), one_to_one=one_to_one, columns=names, name=_name(context))
+    return of_nothing(contexts.annotation(context), one_to_one=one_to_one, columns=names, name=name_of(context))
 
 
 def _load_each(request: Request, keys: Mapping[str, str], annotation: Any) -> dict[str, Any]:
@@ -108,7 +110,9 @@ def _load_each(request: Request, keys: Mapping[str, str], annotation: Any) -> di
 
     Threads also work where an event loop is running, and keep each value with its partition.
     """
-    absent: list[str] = []
+    if not keys:
+        return {}
+    absent: set[str] = set()
     files = request.retrying(lambda: locate(request.store, keys.values()))
 
     def read(partition: str) -> Any:
@@ -116,16 +120,12 @@ def _load_each(request: Request, keys: Mapping[str, str], annotation: Any) -> di
         try:
             return request.read_found(key, files.get(key, key), annotation)
         except StorageFileNotFoundError:
-            absent.append(partition)
+            absent.add(partition)
             return None
 
     values = dict(zip(keys, in_order(read, keys, min(request.concurrency, len(keys))), strict=True))
-    missing = [partition for partition in keys if partition in set(absent)]
-    if missing and not request.allow_missing:
-        raise _missing(request.context, missing, "")
-    if missing:
-        request.context.log.warning("Skipped partitions that are not stored: %s.", _some(missing))
-    return {partition: value for partition, value in values.items() if partition not in set(missing)}
+    tell_absent(request, [partition for partition in keys if partition in absent])
+    return {partition: value for partition, value in values.items() if partition not in absent}
 
 
 def _stream(request: Request, keys: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
@@ -137,7 +137,7 @@ def _stream(request: Request, keys: Mapping[str, str]) -> Iterator[tuple[str, An
         except StorageFileNotFoundError as error:
             if request.allow_missing:
                 return None
-            raise _missing(request.context, [partition], "") from error
+            raise missing(request.context, [partition], "") from error
 
     return (found for found in in_flight(read, keys, min(request.concurrency, AHEAD)) if found)
 
@@ -170,6 +170,10 @@ def _load_item(request: Request, keys: Mapping[str, str], item: Any) -> dict[str
 
 
 def _load_frame(request: Request, keys: Mapping[str, str]) -> Any:
+    """One frame over all partitions: scanned where they lie, and one by one where some are no Parquet."""
+    found, frame = scanned(request, keys)
+    if found:
+        return frame
     plain = dataclasses.replace(request, columns=None)
     tables = _load_each(plain, keys, frames.lazy_type())
     definition = contexts.definition(request.context)
@@ -199,33 +203,9 @@ def _refuse_unknown(metadata: Mapping[str, Any]) -> None:
             )
 
 
-def _missing(context: dg.InputContext, names: list[str], detail: str) -> StorageFileNotFoundError:
-    what = f"Asset {_name(context)}" if contexts.asset(context) else "The upstream output"
-    if detail and contexts.returns_nothing(context):
-        return StorageFileNotFoundError(
-            f"{what} returns nothing, so nothing is stored for it: {detail} Name it as a dependency (deps=[...]) "
-            "instead of an input, or let it return a value."
-        )
-    if detail:
-        return StorageFileNotFoundError(f"{what} is not stored: {detail} Materialize it first.")
-    return StorageFileNotFoundError(
-        f"{what} has {len(names)} partition(s) that are not stored: {_some(names)}. Materialize them first, or give "
-        'the input the metadata {"allow_missing_partitions": True}.'
-    )
-
-
-def _name(context: dg.InputContext) -> str:
-    asset = contexts.asset(context)
-    return asset.to_user_string() if asset else ""
-
-
 def _cannot_hold(request: Request, count: int) -> str:
     name = getattr(request.annotation, "__name__", str(request.annotation))
     return (
-        f"Asset {_name(request.context)} is read for {count} partitions, which {name} cannot hold. "
+        f"Asset {name_of(request.context)} is read for {count} partitions, which {name} cannot hold. "
         f"Annotate the input as dict[str, {name}], pl.DataFrame, pl.LazyFrame or Partitions."
     )
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

@@ -140,6 +140,9 @@ CASES = {
     "too large": (errors.TooLargeError, "max_read_bytes", lambda d: [
         AutoStore(d).write("k", pl.DataFrame({"a": np.zeros(99)})),
         AutoStore(d, LocalFileConfig(max_read_bytes=9))["k"]]),
+    "schemas": (errors.SchemaMismatchError, "cast", lambda d: [
+        AutoStore(d).update({"f/a": pl.DataFrame({"k": [1]}), "f/b": pl.DataFrame({"k": ["x"]})}),
+        AutoStore(d).scan("f/")]),
     "moved class": (errors.UnknownTypeError, "import it", away),
     "renamed model": (errors.UnknownTypeError, "as_type=", lambda d: laid(
         d, "k.pydantic.json", b'{"$autostore": 1, "type": "tests.store.values:No", "data": {}}')["k"]),

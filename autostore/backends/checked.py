@@ -7,7 +7,7 @@ This library's own places are held by their tests, and handed out as they are.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from autostore.disk.scratch import ScratchFiles
 from autostore.errors import BrokenPluginError, StorageFileNotFoundError, compose
 from autostore.keys import can_be_key
 from autostore.mark import Mark
+from autostore.ranges import REACH, Ranges, Span, Tail
 
 __all__ = ["CheckedBackend", "checked"]
 
@@ -120,6 +121,26 @@ class CheckedBackend(StorageBackend):
         """As the place."""
         return self._is_a(str, "cache_id", self._place.cache_id(path))
 
+    def ranges(
+        self, path: str, *, if_etag: str | None = None, seen: Tail | None = None, reach: int = REACH
+    ) -> Ranges | None:
+        """As the place; every piece is as long as was asked for."""
+        found = self._place.ranges(path, if_etag=if_etag, seen=seen, reach=reach)
+        if found is None:
+            return None
+        tail = self._is_a(Tail, "ranges", getattr(found, "tail", None), path)
+        if not tail.etag or len(tail.data) > tail.size or if_etag not in (None, tail.etag):
+            raise self._broken(f"answers ranges with {len(tail.data)} of {tail.size} bytes, ETag {tail.etag!r}", path)
+        return _CheckedRanges(found, lambda did: self._broken(did, path))
+
+    def url(self, path: str, *, expires: float | None = None) -> str:
+        """As the place."""
+        return self._is_a(str, "url", self._place.url(path, expires=expires), path)
+
+    def storage_options(self, engine: str) -> dict[str, Any]:
+        """As the place."""
+        return self._is_a(dict, "storage_options", self._place.storage_options(engine))
+
     def sweep(self) -> None:
         """As the place."""
         self._place.sweep()
@@ -143,6 +164,9 @@ class CheckedBackend(StorageBackend):
     def close(self) -> None:
         """As the place."""
         self._place.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return CheckedBackend, (self._place,)
 
     def __getattr__(self, name: str) -> Any:
         if name == "_place":  # while it is unpickled
@@ -186,6 +210,27 @@ class CheckedBackend(StorageBackend):
     def _broken(self, did: str, path: str | None = None) -> BrokenPluginError:
         problem, remedy = f"The place {self._name} {did}", "Mend it; autostore.testing.BackendContract tests it."
         return BrokenPluginError(compose(problem, key=path, uri=getattr(self, "uri", None), remedy=remedy))
+
+
+class _CheckedRanges(Ranges):
+    """Pieces that are looked at."""
+
+    def __init__(self, ranges: Ranges, broken: Callable[[str], BrokenPluginError]) -> None:
+        self.tail = ranges.tail
+        self._ranges = ranges
+        self._broken = broken
+
+    def read(self, spans: Sequence[Span]) -> list[bytes]:
+        """As the place."""
+        found = self._ranges.read(spans)
+        lengths = [len(piece) for piece in found]
+        if lengths != [stop - start for start, stop in spans]:
+            raise self._broken(f"gave pieces of {lengths!s:.200} bytes for the ranges {list(spans)!s:.200}")
+        return found
+
+    def close(self) -> None:
+        """As the place."""
+        self._ranges.close()
 
 
 _FITS: dict[str, Callable[[Any], bool]] = {

@@ -126,6 +126,10 @@ class HandlerRegistry:
         # `k.pydantic` + `.json` is the file of another key: the longest extension wins.
         return tuple(extension for extension in self.extensions if self.split(text + extension) == (text, extension))
 
+    def in_ranges(self, extension: str) -> bool:
+        """Whether pieces of such files may be read."""
+        return any(handler.in_ranges for handler in self._roster.by_extension.get(extension, ())[:1])
+
     def agreed(self, key: str, format: str | None, extension: str, uri: str) -> str:
         """The extension that the key (`extension`) and `format=` agree on; "" where neither says one."""
         if format is None:

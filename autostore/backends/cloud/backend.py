@@ -15,14 +15,15 @@ from typing import Any
 
 from autostore.backend import FileMetadata, LeftOut, StorageBackend, changed, exists_already
 from autostore.backends.cloud.boto3.connection import S3Connection
-from autostore.backends.cloud.boto3.copies import copy_object, copy_parts, is_too_large
+from autostore.backends.cloud.boto3.copies import copy_large, copy_object, is_too_large
 from autostore.backends.cloud.boto3.downloads import download
 from autostore.backends.cloud.boto3.errors import translated, was_repeated
 from autostore.backends.cloud.boto3.listing import below, object_pages
+from autostore.backends.cloud.boto3.options import options_for
+from autostore.backends.cloud.boto3.ranges import S3Ranges
 from autostore.backends.cloud.boto3.uploads import LARGEST_PUT, put, put_if, put_parts, sweep
 from autostore.backends.cloud.looks import JUST_NOW, Looks
 from autostore.backends.cloud.objects import (
-    WRITE_ID,
     described,
     in_quotes,
     listed,
@@ -38,6 +39,7 @@ from autostore.keys import ParsedUri, can_be_key
 from autostore.mark import Mark
 from autostore.optional import require_installed
 from autostore.parallel import in_order
+from autostore.ranges import REACH, Tail
 
 __all__ = ["S3Backend", "S3StorageConfig"]
 
@@ -85,6 +87,13 @@ class S3Backend(StorageBackend):
             answer = download(self._connection, self._prefix + path, file, unless_etag)
         return None if answer is None else described(path, answer)
 
+    def ranges(
+        self, path: str, *, if_etag: str | None = None, seen: Tail | None = None, reach: int = REACH
+    ) -> S3Ranges:
+        """One GET of the last bytes, none where they were seen of this version; then one for each range."""
+        ranges = S3Ranges(self._connection, self._prefix + path, path, self.uri)
+        return ranges.opened(reach, if_etag, seen)
+
     def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
         """One request per 1,000 objects; objects that no key can name are left out, and said."""
         listing, left_out = object_pages(self._connection, self._prefix + prefix), LeftOut(self.uri)
@@ -98,8 +107,7 @@ class S3Backend(StorageBackend):
     def find(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
         """One LIST; where a thousand other names begin alike, a HEAD per extension more."""
         with translated(self.uri):
-            start = f"{self._prefix}{stem}."
-            page = self._connection.call("list_objects_v2", Prefix=start, Delimiter="/")
+            page = self._connection.call("list_objects_v2", Prefix=f"{self._prefix}{stem}.", Delimiter="/")
         wanted = {stem + extension for extension in extensions}
         if not page.get("IsTruncated"):
             return [self._looks.noted(file) for file in self._listed(page) if file.path in wanted]
@@ -142,7 +150,10 @@ class S3Backend(StorageBackend):
             except Exception as error:
                 if not is_too_large(error):
                     raise
-                return self._copy_parts(source, target, mark, headers, error)
+                size, answer = copy_large(
+                    self._connection, self._prefix + source, self._prefix + target, headers, error
+                )
+                return written(target, size, answer, headers, mark)
         look = self._looks.last(source)
         if look is None or look.etag != plain_etag(answer.get("ETag")):
             return self.get_metadata(target)  # the answer does not tell the size
@@ -185,11 +196,17 @@ class S3Backend(StorageBackend):
         self._connection.close()
         super().close()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"rest": self.uri.partition("://")[2], "config": self.config}
+    def url(self, path: str, *, expires: float | None = None) -> str:
+        """The object's URI; presigned, no request either, with `expires`."""
+        if expires is None:
+            return super().url(path)
+        with translated(self.uri, path):
+            return self._connection.presigned(self._prefix + path, expires)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(ParsedUri("s3", state["rest"]), state["config"])  # type: ignore[misc]
+    def storage_options(self, engine: str) -> dict[str, Any]:
+        """How an engine reaches the bucket; a request only where credentials come from one."""
+        with translated(self.uri):
+            return options_for(engine, self._settings, self._connection)
 
     def _delete(self, path: str, etag: str | None) -> None:
         condition = {} if etag is None else {"IfMatch": in_quotes(etag)}
@@ -232,14 +249,3 @@ class S3Backend(StorageBackend):
             remedy = "Write it unconditionally, or in smaller objects."
             raise PreconditionFailedError(compose(problem, key=key[len(self._prefix) :], uri=self.uri, remedy=remedy))
         return put_if(self._connection, key, file, etag, headers)
-
-    def _copy_parts(
-        self, source: str, target: str, mark: Mark | None, headers: Mapping[str, Any], refusal: Exception
-    ) -> FileMetadata:
-        found = self._connection.call("head_object", Key=self._prefix + source)
-        size = found["ContentLength"]
-        if size <= LARGEST_PUT:
-            raise refusal
-        marked = {**headers, "Metadata": {**headers["Metadata"], WRITE_ID: new_write_id()}}
-        answer = copy_parts(self._connection, self._prefix + source, self._prefix + target, found, marked)
-        return written(target, size, answer, headers, mark)

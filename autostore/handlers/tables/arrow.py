@@ -37,13 +37,16 @@ __all__ = [
 _SCHEMA = b"ARROW:schema"
 
 
-def read_table(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) -> Any:
-    """The table, without our mark; a file that was not written from Arrow or pandas as pyarrow itself reads it."""
+def read_table(stream: Any, mark: TableMark, ceiling: Ceiling | None = None, columns: list[str] | None = None) -> Any:
+    """The table, without our mark; a file that was not written from Arrow or pandas as pyarrow itself reads it.
+
+    With `columns` only those, and what a frame of pandas needs for its index; nothing of the others is touched.
+    """
     with require("pyarrow.parquet").ParquetFile(stream) as parquet:
         footer = parquet.metadata
         if ceiling is not None:
             ceiling.check(unfolded_by(footer), "The table")
-        table = parquet.read()
+        table = parquet.read() if columns is None else parquet.read(columns, use_pandas_metadata=True)
     metadata = dict(table.schema.metadata or {})
     ours = metadata.pop(MARK.encode(), None) is not None
     if not table.num_columns:
@@ -63,6 +66,8 @@ def _restored(table: Any, stored: bytes | None) -> Any:
     if stored is None:
         return table
     schema = require("pyarrow").ipc.read_schema(require("pyarrow").py_buffer(base64.b64decode(stored)))
+    if len(schema) != table.num_columns:
+        schema = require("pyarrow").schema([schema.field(name) for name in table.column_names], schema.metadata)
     # The metadata tells the names of a map's parts, too.
     return table if schema.equals(table.schema, check_metadata=True) else table.cast(schema)
 

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from autostore.errors import CorruptDataError
 
-__all__ = ["Chunk", "chunks", "unfolded", "unfolded_by"]
+__all__ = ["Chunk", "chunks", "memory_of", "unfolded", "unfolded_by"]
 
 MAGIC = b"PAR1"
 # Bytes in memory of one value, by the number of its physical type; texts and bytes take a view of 16 besides.
@@ -42,17 +42,18 @@ def unfolded(stream: BinaryIO) -> int:
     """Bytes that the table takes in memory, at least; the stream's position is kept."""
     position = stream.tell()
     try:
-        return sum(map(_memory, chunks(stream)))
+        return sum(map(memory_of, chunks(stream)))
     finally:
         stream.seek(position)
 
 
 def unfolded_by(metadata: Any) -> int:
     """The same of a footer that pyarrow has read."""
-    return sum(map(_memory, _of_pyarrow(metadata)))
+    return sum(map(memory_of, _of_pyarrow(metadata)))
 
 
-def _memory(chunk: Chunk) -> int:
+def memory_of(chunk: Chunk) -> int:
+    """Bytes that a chunk takes in memory, at least."""
     kind, values, size = chunk
     width = _WIDTHS.get(kind, 16)
     taken = values * width if values > 0 else 0

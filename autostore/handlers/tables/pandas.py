@@ -7,6 +7,7 @@ laid out by `parts.py`.
 from __future__ import annotations
 
 import contextlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from autostore.handlers.tables.parts import laid_out, put_together
 from autostore.optional import require
 
 __all__ = [
+    "index_columns",
     "read_array",
     "read_frame",
     "read_index",
@@ -38,18 +40,18 @@ _UNNAMED = "values"
 """The column of a Series whose name is no text, as a column needs one."""
 
 
-def read_frame(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) -> Any:
-    """The frame with its index, and the index's frequency."""
-    found = _read(stream, mark, ceiling)
+def read_frame(stream: Any, mark: TableMark, ceiling: Ceiling | None = None, columns: list[str] | None = None) -> Any:
+    """The frame with its index, and the index's frequency; only these columns."""
+    found = _read(stream, mark, ceiling, columns)
     pd = require("pandas")
     if isinstance(found, pd.DataFrame):
         return found
     return found.to_frame() if isinstance(found, pd.Series) else pd.DataFrame({_UNNAMED: found})
 
 
-def _read(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) -> Any:
+def _read(stream: Any, mark: TableMark, ceiling: Ceiling | None = None, columns: list[str] | None = None) -> Any:
     require("pandas")
-    frame = read_table(stream, mark, ceiling).to_pandas()
+    frame = read_table(stream, mark, ceiling, columns).to_pandas()
     if "parts" in mark:
         return put_together(frame, mark["parts"])
     if "freq" in mark:
@@ -61,6 +63,15 @@ def _read(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) -> Any:
                 "Read it as pyarrow.Table, or with the version of pandas that wrote it."
             ) from error
     return frame
+
+
+def index_columns(footer: bytes) -> list[str]:
+    """The columns of a file that are the index of a frame, as its footer names them."""
+    start = footer.find(b'"index_columns": [')
+    if start < 0:
+        return []
+    found, _ = json.JSONDecoder().raw_decode(footer[start + 17 :].decode(errors="replace"))
+    return [name for name in found if isinstance(name, str)]
 
 
 def read_series(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) -> Any:

@@ -30,6 +30,7 @@ class ParquetHandler(DataHandler):
 
     equality = TABLES
     media_types = {".parquet": "application/vnd.apache.parquet"}
+    in_ranges = True
 
     @property
     def extensions(self) -> list[str]:

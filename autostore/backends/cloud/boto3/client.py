@@ -22,7 +22,7 @@ from autostore.guard.secrecy import holds_secret, proxy_secrets
 from autostore.holding.turns import Turns
 from autostore.optional import require
 
-__all__ = ["make_client", "opening", "secrets_of"]
+__all__ = ["credentials", "make_client", "opening", "secrets_of"]
 
 CONTINUE_FROM = 2 << 20
 """Bodies below this many bytes are sent without asking for a 100-continue first, which takes a round trip; Go's
@@ -62,6 +62,19 @@ def secrets_of(config: S3StorageConfig) -> Iterator[str]:
     for value in config.upload_args.values():
         yield from (str(part) for part in (value.values() if isinstance(value, Mapping) else (value,)))
     yield from proxy_secrets(urllib.request.getproxies().values())
+
+
+def credentials(config: S3StorageConfig) -> tuple[str, str, str | None] | None:
+    """Key id, secret and token as botocore's chain finds them now; None where there are none, or none are wanted."""
+    if config.anonymous:
+        return None
+    if config.aws_access_key_id and config.aws_secret_access_key:
+        return config.aws_access_key_id, config.aws_secret_access_key, config.aws_session_token
+    found = _session(config).get_credentials()
+    if found is None:
+        return None
+    frozen = found.get_frozen_credentials()
+    return frozen.access_key, frozen.secret_key, frozen.token
 
 
 def _credentials(config: S3StorageConfig) -> dict[str, str]:

@@ -82,6 +82,18 @@ class S3Connection:
         """AWS honours the conditions of DELETE and of copies; radosgw does both regardless."""
         return "amazonaws.com" in self.endpoint
 
+    @property
+    def region(self) -> str | None:
+        """The region's name, wherever it was set."""
+        name = self._opened().client.meta.region_name
+        return None if name is None else str(name)
+
+    def presigned(self, key: str, expires: float) -> str:
+        """A URL that reads one object for so many seconds."""
+        arguments = {"Bucket": self.bucket, "Key": key}
+        sign = self._opened().client.generate_presigned_url
+        return str(sign("get_object", Params=arguments, ExpiresIn=int(expires)))
+
     def look(self, key: str) -> Any:
         """What a HEAD answers.
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from autostore.backends.cloud.boto3.connection import S3Connection
 from autostore.backends.cloud.boto3.errors import code_of
-from autostore.backends.cloud.boto3.uploads import Send, upload_parts
-from autostore.backends.cloud.objects import in_quotes, plain_etag
+from autostore.backends.cloud.boto3.uploads import LARGEST_PUT, Send, upload_parts
+from autostore.backends.cloud.objects import WRITE_ID, in_quotes, new_write_id, plain_etag
 
-__all__ = ["copy_object", "copy_parts", "is_too_large"]
+__all__ = ["copy_large", "copy_object", "copy_parts", "is_too_large"]
 
 
 def copy_object(
@@ -23,6 +23,18 @@ def copy_object(
         "copy_object", Key=target, CopySource=place, MetadataDirective="REPLACE", **headers, **condition
     )
     return {**answer["CopyObjectResult"], "ResponseMetadata": answer.get("ResponseMetadata", {})}
+
+
+def copy_large(
+    connection: S3Connection, source: str, target: str, headers: Mapping[str, Any], refusal: Exception
+) -> tuple[int, Mapping[str, Any]]:
+    """The size and the answer of a copy by parts, where the object is what one request refused because of its size."""
+    found = connection.call("head_object", Key=source)
+    size = found["ContentLength"]
+    if size <= LARGEST_PUT:
+        raise refusal
+    marked = {**headers, "Metadata": {**headers["Metadata"], WRITE_ID: new_write_id()}}
+    return size, copy_parts(connection, source, target, found, marked)
 
 
 def copy_parts(

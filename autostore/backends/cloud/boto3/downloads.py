@@ -21,7 +21,7 @@ from autostore.backends.cloud.objects import in_quotes, plain_etag
 from autostore.errors import StorageConnectionError, compose
 from autostore.guard.foreign import let_pass
 
-__all__ = ["download"]
+__all__ = ["Replaced", "download", "read_range"]
 
 READ_BYTES = 1 << 20
 """What one stream holds in memory; small reads cost CPU: https://github.com/boto/boto3/issues/691."""
@@ -44,7 +44,7 @@ def download(connection: S3Connection, key: str, file: Path, unless_etag: str | 
             if unless_etag is not None and status_of(error) == 304:
                 return None
             raise
-        with contextlib.closing(answer["Body"]), contextlib.suppress(_Replaced):
+        with contextlib.closing(answer["Body"]), contextlib.suppress(Replaced):
             _write(connection, key, file, answer, alone=attempt == RESTARTS)
             return answer
     remedy = "Try again when nobody writes it."
@@ -52,7 +52,13 @@ def download(connection: S3Connection, key: str, file: Path, unless_etag: str | 
     raise StorageConnectionError(compose(problem, key=key, uri=f"s3://{connection.bucket}/", remedy=remedy))
 
 
-class _Replaced(Exception):  # noqa: N818 - an event, not an error: the download begins again
+def read_range(connection: S3Connection, key: str, etag: str, start: int, stop: int) -> bytes:
+    """The bytes of a range of one version (`etag` in quotes), resumed where the connection breaks; else `Replaced`."""
+    with contextlib.closing(_Stream(connection, key, etag, position=start, stop=stop)) as stream:
+        return stream.rest()
+
+
+class Replaced(Exception):  # noqa: N818 - an event, not an error: the download begins again
     """The object is not the version that the first answer described."""
 
 
@@ -128,6 +134,14 @@ class _Stream:
                 written += os.pwrite(descriptor, memoryview(data)[written:], self.position + written)
             self.position += written
 
+    def rest(self) -> bytes:
+        """All bytes that are left."""
+        pieces = []
+        while self.position < self.stop:
+            pieces.append(self._read(self.stop - self.position))
+            self.position += len(pieces[-1])
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
     def close(self) -> None:
         """Give the connection back if the body was read to its end, else drop it."""
         if self._body is not None:
@@ -163,12 +177,12 @@ class _Stream:
             answer = self._connection.call("get_object", Key=self._key, Range=span, IfMatch=self._etag)
         except Exception as error:
             if status_of(error) in (412, 416):
-                raise _Replaced from error
+                raise Replaced from error
             raise
         body = answer["Body"]
         if plain_etag(answer["ETag"]) != plain_etag(self._etag):  # a server that ignores If-Match
             body.close()
-            raise _Replaced
+            raise Replaced
         if not str(answer.get("ContentRange") or "").startswith(f"bytes {self.position}-"):
             body.close()
             problem, remedy = "This server does not send ranges", "Raise multipart_threshold."

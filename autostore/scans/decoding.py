@@ -1,0 +1,120 @@
+"""From fetched bytes to a frame: decoded by Polars alone, which knows its own types best.
+
+A window is decoded from a file as large as the stored one that holds nothing but the footer and the window's
+ranges, each at its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from autostore.errors import CorruptDataError, SchemaMismatchError, StorageError
+from autostore.guard.foreign import let_pass
+from autostore.handlers.tables.kinds import panics_are_errors
+from autostore.optional import require
+from autostore.ranges import Span
+from autostore.scans.footer import MAGIC
+from autostore.scans.schemas import EXACT
+
+__all__ = ["decoded", "fitted", "lazy", "many", "sparse"]
+
+
+def sparse(size: int, pieces: Sequence[tuple[Span, bytes]], folder: str | Path | None) -> BinaryIO:
+    """A nameless file of this size with these bytes; in memory where the system can, else in `folder`."""
+    file: BinaryIO
+    if sys.platform == "linux":
+        file = open(os.memfd_create("autostore-scan"), "w+b")  # noqa: SIM115 - handed on
+    else:
+        file = tempfile.TemporaryFile(dir=folder)  # type: ignore[assignment]  # noqa: SIM115
+    try:
+        os.truncate(file.fileno(), size)
+        os.pwrite(file.fileno(), MAGIC, 0)
+        for (start, _), data in pieces:
+            written = 0
+            while written < len(data):
+                written += os.pwrite(file.fileno(), memoryview(data)[written:], start + written)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def lazy(source: BinaryIO | bytes, rows: tuple[int, int] | None = None) -> Any:
+    """A frame over one table, or over a range of its rows `(first, count)`."""
+    pl = require("polars")
+    stream = io.BytesIO(source) if isinstance(source, bytes) else source
+    stream.seek(0)
+    frame = pl.scan_parquet(stream, glob=False, hive_partitioning=False, use_statistics=False)
+    return frame if rows is None else frame.slice(*rows)
+
+
+def many(sources: Sequence[bytes], schema: Mapping[str, Any], *, whole: bool) -> Any:
+    """One frame over many small tables that have these columns, or some of them; with `whole` no others."""
+    pl = require("polars")
+    return pl.scan_parquet(
+        list(sources),
+        glob=False,
+        hive_partitioning=False,
+        use_statistics=False,
+        schema=dict(schema),
+        missing_columns="insert",
+        extra_columns="raise" if whole else "ignore",
+        cast_options=pl.ScanCastOptions(integer_cast="upcast", float_cast="upcast"),
+    )
+
+
+def fitted(frame: Any, name: str, own: Mapping[str, Any], casts: Mapping[str, Any]) -> Any:
+    """The frame with its columns cast as planned; whole numbers that would lose digits are refused."""
+    pl = require("polars")
+    risky = [
+        column
+        for column, dtype in casts.items()
+        if column in own and dtype.is_float() and own[column] in (pl.Int64, pl.UInt64, pl.Int128)
+    ]
+    if risky:
+        largest = frame.select(pl.col(column).cast(pl.Int128).abs().max() for column in risky).collect().row(0)
+        for column, most in zip(risky, largest, strict=True):
+            if most is not None and most > EXACT:
+                raise SchemaMismatchError(
+                    f"{name} has whole numbers in the column {column!r:.80} that are too large for {casts[column]}, "
+                    "which other tables have there. Cast the column in its file."
+                )
+    return frame.with_columns(
+        (pl.col(column) if column in own else pl.lit(None)).cast(dtype).alias(column) for column, dtype in casts.items()
+    )
+
+
+def decoded(frame: Any, query: Any, name: str) -> Any:
+    """The collected frame of `query(frame)`; what cannot be decoded is `CorruptDataError`."""
+    try:
+        with panics_are_errors():
+            return query(frame).collect()
+    except StorageError as error:
+        if isinstance(error, CorruptDataError):
+            raise CorruptDataError(f"{name}: {error}") from error
+        raise
+    except Exception as error:
+        let_pass(error)
+        with _damage(name):
+            frame.collect()
+        raise
+
+
+@contextlib.contextmanager
+def _damage(name: str) -> Iterator[None]:
+    try:
+        with panics_are_errors():
+            yield
+    except Exception as error:
+        let_pass(error)
+        raise CorruptDataError(
+            f"{name}: this is not a valid Parquet file: {type(error).__name__}: {error!s:.300}. "
+            "Ask what wrote it, and keep it as it is."
+        ) from error

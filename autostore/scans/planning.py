@@ -1,0 +1,101 @@
+"""Before a scan runs: which versions it is of, and which columns they have together."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from autostore.errors import InvalidConfigError, SchemaMismatchError
+from autostore.optional import require
+from autostore.parallel import in_order
+from autostore.ranges import REACH
+from autostore.scans.batches import SMALL
+from autostore.scans.fetching import Opener
+from autostore.scans.footer import footer_of
+from autostore.scans.parts import Part, named_damage
+from autostore.scans.schemas import schema_of, united
+from autostore.scans.source import Source
+
+__all__ = ["look", "over", "planned", "typed"]
+
+Schema = Mapping[str, Any]
+
+SAMPLE = 16
+"""How many tables of a folder are looked at for its schema, the first and the last among them."""
+
+KEPT_BYTES = 64 << 20
+"""Last bytes of tables that are kept from planning until the scan runs, together."""
+
+
+def look(opener: Opener, part: Part, *, reach: int = REACH) -> tuple[Part, Schema]:
+    """The version that is there, or still is, and its columns; 1 request."""
+    opened = opener.open(part.path, part.extension, etag=part.etag or None, reach=reach)
+    with contextlib.closing(opened) as pinned:
+        tail = pinned.tail
+        found = dataclasses.replace(part, etag=tail.etag, size=tail.size, tail=tail)
+        with named_damage(found):
+            return found, schema_of(footer_of(tail, pinned.read))
+
+
+def planned(opener: Opener, parts: Sequence[Part], schema: Any) -> tuple[list[Part], Schema]:
+    """The tables, and the columns of their files: given, or of a sample, or of all."""
+    if isinstance(schema, Mapping):
+        return list(parts), dict(schema)
+    if schema not in (None, "all"):
+        raise InvalidConfigError(f"schema={schema!r:.80} is not understood. Pass 'all', a mapping, or nothing.")
+    chosen = range(len(parts)) if schema == "all" else _spread(len(parts), SAMPLE)
+
+    def look_at(number: int) -> tuple[int, Part, Schema]:
+        size = parts[number].size
+        return number, *look(opener, parts[number], reach=size if size <= SMALL else REACH)
+
+    room, schemas, found = KEPT_BYTES, [], list(parts)
+    for number, part, own in in_order(look_at, chosen, opener.backend.concurrency):
+        schemas.append((part.name, own))
+        room -= len(part.tail.data) if part.tail is not None else 0
+        if room > 0:
+            found[number] = part
+    return found, united(schemas)
+
+
+def over(opener: Opener, parts: Sequence[Part], stored: Schema, constants: Schema) -> Source:
+    """The tables as one; a column that the files have themselves is theirs, whatever their folders say."""
+    return Source(opener, parts, stored, {name: dtype for name, dtype in constants.items() if name not in stored})
+
+
+def typed(parts: Sequence[Part], names: Sequence[str], wanted: Schema) -> tuple[list[Part], Schema]:
+    """The tables with the values of their folders as these dtypes; text where none is given."""
+    pl = require("polars")
+    unknown = sorted(wanted.keys() - set(names))
+    if unknown:
+        raise InvalidConfigError(
+            f"hive_schema has {unknown[0]!r:.80}, and no folder is named so. There are {', '.join(names) or 'none'}."
+        )
+    columns = {name: _column(pl, name, parts, wanted.get(name, pl.String)) for name in names}
+    if not wanted:
+        return list(parts), dict.fromkeys(names, pl.String)
+    rows = pl.DataFrame(columns).to_dicts()
+    changed = [dataclasses.replace(part, constants=row) for part, row in zip(parts, rows, strict=True)]
+    return changed, {name: column.dtype for name, column in columns.items()}
+
+
+def _column(pl: Any, name: str, parts: Sequence[Part], dtype: Any) -> Any:
+    text = pl.Series(name, [part.constants[name] for part in parts], dtype=pl.String)
+    column = text.str.strptime(dtype, strict=False) if dtype.is_temporal() else text.cast(dtype, strict=False)
+    lost = (column.is_null() & text.is_not_null()).arg_true()
+    if not len(lost):
+        return column
+    part = parts[lost[0]]
+    raise SchemaMismatchError(
+        f"{part.name}: the folder's {name}={part.constants[name]!r:.80} is no {dtype}. "
+        "Leave it out of hive_schema, so that it stays text."
+    )
+
+
+def _spread(count: int, most: int) -> Iterable[int]:
+    """Numbers below `count`, evenly spread, the first and the last among them."""
+    if count <= most:
+        return range(count)
+    return [round(n * (count - 1) / (most - 1)) for n in range(most)]

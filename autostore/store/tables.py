@@ -1,0 +1,142 @@
+"""Reading tables in part or as another kind: only some columns, or all tables below a prefix at once."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from autostore.errors import SchemaMismatchError, UnsupportedFormatError, compose
+from autostore.guard.ceiling import Ceiling
+from autostore.handlers.tables import arrow, pandas
+from autostore.handlers.tables.kinds import FRAMES, kind_of, panics_are_errors, requested_kind
+from autostore.handlers.tables.mark import read_mark
+from autostore.keys import Key, where
+from autostore.optional import loaded_type, require
+from autostore.scans.decoding import decoded, lazy, sparse
+from autostore.scans.footer import footer_of
+from autostore.scans.layout import layout
+from autostore.scans.parts import Part, named_damage
+from autostore.scans.source import frame_over
+from autostore.store.loading import Loader
+from autostore.store.scanning import Scanner
+
+__all__ = ["Tables", "asks_for_scan", "selected"]
+
+
+def asks_for_scan(as_type: Any) -> bool:
+    """Whether this is `pl.LazyFrame`, which is read where it lies."""
+    return as_type is not None and as_type is loaded_type("polars", "LazyFrame")
+
+
+def selected(frame: Any, columns: Sequence[str] | None, key: str, uri: str) -> Any:
+    """Only these columns; one that is not there is named at once."""
+    if columns is None:
+        return frame
+    _check(columns, frame.collect_schema().names(), key, uri)
+    return frame.select(list(columns))
+
+
+def _check(columns: Sequence[str], there: Sequence[str], key: str, uri: str) -> None:
+    missing = next((name for name in columns if name not in there), None)
+    if missing is not None:
+        known = f"Its columns are {', '.join(map(repr, there))!s:.400}"
+        raise SchemaMismatchError(compose(f"There is no column {missing!r:.80}", key=key, uri=uri, remedy=f"{known}."))
+
+
+class Tables:
+    """Reads the tables of one store."""
+
+    def __init__(self, uri: str, scanner: Scanner, loader: Loader, max_read_bytes: int | None) -> None:
+        self._uri = uri
+        self._scanner = scanner
+        self._loader = loader
+        self._ceiling = Ceiling(max_read_bytes)
+
+    def read(self, key: str, as_type: Any, columns: Sequence[str] | None, parse: Callable[[str], Key]) -> Any:
+        """A table below one key, or all below a prefix, as this kind."""
+        if key.endswith("/"):
+            return self._folder(key, as_type, columns)
+        parsed = parse(key)
+        if asks_for_scan(as_type):
+            return selected(self._scanner.one(parsed), columns, key, self._uri)
+        assert columns is not None
+        wanted = list(columns)
+        return self._scanner.found(parsed, lambda path, extension: self._part(parsed, path, extension, as_type, wanted))
+
+    def _folder(self, prefix: str, as_type: Any, columns: Sequence[str] | None) -> Any:
+        kind = requested_kind(as_type)
+        source = self._scanner.folder(prefix, schema="all")
+        if kind == "polars.LazyFrame":
+            return selected(frame_over(source), columns, prefix, self._uri)
+        if kind not in FRAMES:
+            raise UnsupportedFormatError("A folder holds tables. Read it as a DataFrame, and take a part of that.")
+        names = None if columns is None else list(columns)
+        _check(names or (), list(source.schema), prefix, self._uri)
+        pieces, size = [], 0
+        for piece in source(names, None, None, None):
+            pieces.append(piece)
+            size += piece.estimated_size()
+            self._ceiling.check(size, "The tables below this prefix")
+        return _as_kind(require("polars").concat(pieces), kind)
+
+    def _part(self, key: Key, path: str, extension: str, as_type: Any, columns: list[str]) -> Any:
+        if not self._scanner.is_ranged(extension):
+            return self._of_another_format(key, as_type, columns)
+        with self._partial(path, extension, columns) as (stream, name, there):
+            mark = read_mark(stream)
+            if "parts" in mark:  # a frame whose columns are laid out in a way of their own
+                return self._of_another_format(key, as_type, columns)
+            kind = str(mark["type"]) if as_type is None else requested_kind(as_type)
+            if kind == "polars.LazyFrame":
+                return selected(self._scanner.one(key), columns, key.text, self._uri)
+            _check(columns, there, key.text, self._uri)
+            if kind.startswith("polars."):
+                return decoded(lazy(stream), lambda frame: frame.select(columns), name)
+            with panics_are_errors():
+                if kind == "pyarrow.Table":
+                    return arrow.read_table(stream, mark, columns=columns).select(columns)
+                return pandas.read_frame(stream, mark, columns=columns)[columns]
+
+    @contextlib.contextmanager
+    def _partial(self, path: str, extension: str, columns: list[str]) -> Iterator[tuple[Any, str, list[str]]]:
+        """A file that holds these columns of the table and, where it is a frame of pandas, its index."""
+        with contextlib.closing(self._scanner.opener.open(path, extension)) as pinned, contextlib.ExitStack() as stack:
+            tail = pinned.tail
+            part = Part(path, extension, tail.etag, tail.size, where(path, self._uri))
+            with named_damage(part):
+                footer = footer_of(tail, pinned.read)
+                found = layout(footer)
+                index = {leaf.column for leaf in found.leaves if leaf.column.startswith("__index_level_")}
+                index |= set(pandas.index_columns(footer))
+                leaves = found.leaves_of({*columns, *index})
+            spans = [span for group in found.groups for span in group.spans(leaves)]
+            self._ceiling.check(sum(group.memory(leaves) for group in found.groups), "These columns")
+            if pinned.ranges.file is not None:
+                stream: Any = pinned.ranges.file
+            elif len(tail.data) == tail.size:
+                stream = io.BytesIO(tail.data)
+            else:
+                pieces = [*zip(spans, pinned.read(spans), strict=True), ((tail.size - len(footer), tail.size), footer)]
+                stream = stack.enter_context(sparse(tail.size, pieces, pinned.folder))
+            stream.seek(0)
+            yield stream, part.name, found.columns
+
+    def _of_another_format(self, key: Key, as_type: Any, columns: list[str]) -> Any:
+        value = self._loader.load(key, as_type).value
+        if kind_of(value) not in FRAMES:
+            problem = f"columns= is for tables, and this holds a {type(value).__qualname__}"
+            raise UnsupportedFormatError(compose(problem, key=key.text, uri=self._uri, remedy="Leave columns= out."))
+        there = value.collect_schema().names() if hasattr(value, "collect_schema") else list(
+            value.column_names if hasattr(value, "column_names") else value.columns
+        )  # fmt: skip
+        _check(columns, there, key.text, self._uri)
+        return value[columns] if hasattr(value, "iloc") else value.select(columns)
+
+
+def _as_kind(frame: Any, kind: str) -> Any:
+    if kind == "polars.DataFrame":
+        return frame
+    require("pyarrow")  # polars converts through it
+    return frame.to_arrow() if kind == "pyarrow.Table" else frame.to_pandas()

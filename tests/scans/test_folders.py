@@ -1,0 +1,184 @@
+"""Many tables as one: folders become columns, schemas are united or refused by name, and nothing else is asked for."""
+
+import datetime as dt
+import io
+import os
+import resource
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from autostore import AutoStore, CorruptDataError, InvalidConfigError, SchemaMismatchError, StorageFileNotFoundError
+
+from autostore import PreconditionFailedError, UnsupportedFormatError  # isort: skip
+
+
+def days(store, count=3):
+    """`f/date=.../data.parquet`, two rows each."""
+    for day in range(count):
+        store[f"f/date=2020-01-{day + 1:02}/data"] = pl.DataFrame({"x": [day, day + 10], "y": ["a", None]})
+
+
+def test_folders_are_columns_of_text(store):
+    """Below a prefix all tables are one, in the order of their paths, on every place; folders' values stay text."""
+    days(store)
+    store["f2/data"] = pl.DataFrame({"x": [99]})
+    scan = store.scan("f/")
+    assert scan.collect_schema() == {"x": pl.Int64, "y": pl.String, "date": pl.String}
+    assert scan.collect()["x"].to_list() == [0, 10, 1, 11, 2, 12]
+    last = scan.filter(pl.col("date") > "2020-01-02").collect()
+    assert last.rows() == [(2, "a", "2020-01-03"), (12, None, "2020-01-03")]
+    assert scan.select(pl.len()).collect().item() == 6
+    assert scan.select("date").collect()["date"].n_unique() == 3
+    whole = store.read("f/", as_type=pl.DataFrame)
+    assert_frame_equal(whole, scan.collect())
+    assert store.read("f/", as_type=pl.DataFrame, columns=["date", "x"]).columns == ["date", "x"]
+    for kind in ("pandas", "pyarrow"):
+        library = pytest.importorskip(kind)
+        found = store.read("f/", as_type=library.DataFrame if kind == "pandas" else library.Table)
+        assert_frame_equal(pl.DataFrame(found), whole)
+
+
+def test_typed_folders(local_store):
+    """Folders' values become what is asked for; one that is none is refused by name, and none is a null."""
+    days(local_store)
+    local_store["g/n=1/a%20b=__HIVE_DEFAULT_PARTITION__/t"] = pl.DataFrame({"x": [1]})
+    scan = local_store.scan("f/", hive_schema={"date": pl.Date})
+    assert scan.filter(pl.col("date") == dt.date(2020, 1, 2)).collect()["x"].to_list() == [1, 11]
+    assert local_store.scan("g/", hive_schema={"n": pl.Int8}).collect().to_dicts() == [{"x": 1, "n": 1, "a b": None}]
+    with pytest.raises(SchemaMismatchError, match=r"2020-01-01.*date"):
+        local_store.scan("f/", hive_schema={"date": pl.Int64})
+    with pytest.raises(InvalidConfigError, match="nope"):
+        local_store.scan("f/", hive_schema={"nope": pl.Int64})
+
+
+def test_numbers_widen_and_absent_columns_are_null(local_store):
+    """Schemas are united: the wider number, null where a file lacks the column, and the file's own column first."""
+    for key, frame in {
+        "f/a": pl.DataFrame({"n": pl.Series([1], dtype=pl.Int8), "f": pl.Series([1], dtype=pl.Int64)}),
+        "f/b": pl.DataFrame({"n": pl.Series([2], dtype=pl.UInt16), "f": [0.5], "more": ["x"]}),
+        "f/c": pl.DataFrame({"n": [None], "f": pl.Series([2.5], dtype=pl.Float32)}),
+        "f/more=7/d": pl.DataFrame({"n": [2**40], "f": [3.0]}),
+    }.items():
+        local_store[key] = frame
+    scan = local_store.scan("f/")
+    assert scan.collect_schema() == {"n": pl.Int64, "f": pl.Float64, "more": pl.String}
+    rows = [(1, 1.0, None), (2, 0.5, "x"), (None, 2.5, None), (2**40, 3.0, "7")]
+    assert scan.collect().rows() == rows
+    assert scan.filter(pl.col("n") > 1).select("f").collect()["f"].to_list() == [0.5, 3.0]
+    assert scan.filter(pl.col("more").is_null()).collect().height == 2
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (pl.Int64, pl.String), (pl.UInt64, pl.Int8), (pl.Date, pl.Datetime("us")),
+        (pl.Datetime("us"), pl.Datetime("ns")),
+        (pl.Boolean, pl.Int8), (pl.List(pl.Int8), pl.List(pl.Int16)), (pl.Enum(["a"]), pl.String),
+    ],
+)  # fmt: skip
+def test_other_types_are_refused_by_name(local_store, one, other):
+    """Nothing but numbers is cast: both tables, the column and its types are named."""
+    local_store["f/one"] = pl.DataFrame({"k": pl.Series([], dtype=one)})
+    local_store["f/two"] = pl.DataFrame({"k": pl.Series([], dtype=other)})
+    with pytest.raises(SchemaMismatchError, match=r"'k'.*f/one.*f/two"):
+        local_store.scan("f/")
+
+
+def test_whole_numbers_that_a_float_cannot_hold(local_store):
+    """A whole number is a float only where it stays the same number."""
+    local_store["f/a"] = pl.DataFrame({"k": [2**60 + 1]})
+    local_store["f/b"] = pl.DataFrame({"k": [0.5]})
+    with pytest.raises(SchemaMismatchError, match=r"f/a.*'k'"):
+        local_store.scan("f/").collect()
+
+
+def test_a_table_that_the_sample_missed(local_store):
+    """Of many tables a few are looked at; one that does not fit is named when it is read, never cast or cut."""
+    for number in range(40):
+        local_store[f"f/{number:02}"] = pl.DataFrame({"k": [number], "z": [0]})
+    local_store["f/04"] = pl.DataFrame({"k": [1], "z": [0], "odd": [2]})
+    local_store["f/07"] = pl.DataFrame({"k": [0.5], "z": [0]})
+    with pytest.raises(SchemaMismatchError, match=r"f/04.*'odd'.*schema='all'"):
+        local_store.scan("f/").collect()
+    with pytest.raises(SchemaMismatchError, match=r"f/07.*'k'.*schema='all'"):
+        local_store.scan("f/").select("k").collect()
+    whole = local_store.scan("f/", schema="all").collect()
+    assert whole.schema == {"k": pl.Float64, "z": pl.Int64, "odd": pl.Int64}
+    assert whole["odd"].null_count() == 39
+    given = local_store.scan("f/", schema={"k": pl.Float64, "z": pl.Int64, "odd": pl.Int64})
+    assert_frame_equal(given.collect(), whole)
+    with pytest.raises(InvalidConfigError, match="first"):
+        local_store.scan("f/", schema="first")
+
+
+def test_what_is_no_folder_of_tables(local_store, folder):
+    """No table, several formats, a file that is none and one that is damaged are told apart, and named."""
+    with pytest.raises(StorageFileNotFoundError, match="f/"):
+        local_store.scan("f/")
+    local_store["f/notes"] = "no table"
+    with pytest.raises(StorageFileNotFoundError, match="No table"):
+        local_store.scan("f/")
+    days(local_store)
+    (folder / "f" / "_SUCCESS").write_text("")
+    (folder / "f" / "_temporary").mkdir()
+    (folder / "f" / "_temporary" / "half.parquet").write_text("half")
+    assert local_store.scan("f/").collect().height == 6
+    local_store["f/other.csv"] = pl.DataFrame({"x": [1]})
+    with pytest.raises(UnsupportedFormatError, match=r"other\.csv"):
+        local_store.scan("f/")
+    del local_store["f/other.csv"]
+    (folder / "f" / "bad.parquet").write_bytes(b"no Parquet at all")
+    with pytest.raises(CorruptDataError, match=r"f/bad\.parquet"):
+        local_store.scan("f/")
+    good = io.BytesIO()
+    pl.DataFrame({"x": range(1000), "y": ["a"] * 1000}).write_parquet(good, compression="uncompressed")
+    damaged = bytearray(good.getvalue())
+    damaged[4:200] = b"\\xff" * 196
+    (folder / "f" / "bad.parquet").write_bytes(damaged)
+    with pytest.raises(CorruptDataError, match=r"f/bad\.parquet"):
+        local_store.scan("f/").collect()
+
+
+@pytest.mark.parametrize("change", ["replaced", "removed"])
+def test_a_table_that_changes_in_between(store, change):
+    """A table of a folder that was replaced or removed after planning fails the scan, and is named; others read."""
+    days(store, 20)
+    scan = store.scan("f/", schema={"x": pl.Int64, "y": pl.String})
+    if change == "replaced":
+        store["f/date=2020-01-07/data"] = pl.DataFrame({"x": [-1, -2], "y": ["b", "c"]})
+    else:
+        del store["f/date=2020-01-07/data"]
+    with pytest.raises(PreconditionFailedError, match="2020-01-07"):
+        scan.collect()
+    assert scan.filter(pl.col("date") < "2020-01-07").collect().height == 12
+
+
+def test_many_keys_as_one(store):
+    """Keys of one's own choice are one table, each with columns that are given with it."""
+    days(store)
+    wanted = {"f/date=2020-01-03/data": {"n": 3}, "f/date=2020-01-01/data.parquet": {"n": 1}}
+    assert store.scan(wanted).select("x", "n").collect().rows() == [(2, 3), (12, 3), (0, 1), (10, 1)]
+    with pytest.raises(StorageFileNotFoundError, match="nope"):
+        store.scan({**wanted, "nope": {"n": 1}})
+    store["text"] = "no table"
+    with pytest.raises(UnsupportedFormatError, match="text"):
+        store.scan({**wanted, "text": {"n": 1}})
+
+
+def test_five_thousand_tables_take_few_descriptors(tmp_path):
+    """Thousands of small tables are one frame under 64 open files, without asking each twice."""
+    table = io.BytesIO()
+    pl.DataFrame({"x": [1, 2]}).write_parquet(table)
+    for number in range(1500):
+        (tmp_path / f"n={number}").mkdir()
+        (tmp_path / f"n={number}" / "t.parquet").write_bytes(table.getvalue())
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 200
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (used + 64, hard))
+        found = AutoStore(tmp_path.parent).scan(f"{tmp_path.name}/", schema="all").collect()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert found.shape == (3000, 2)

@@ -1,0 +1,152 @@
+"""Scans by other doors: `as_type=pl.LazyFrame`, `columns=`, pickles, other formats, damaged files."""
+
+import io
+import subprocess
+import sys
+import uuid
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from autostore import (
+    AmbiguousKeyError,
+    AutoStore,
+    CorruptDataError,
+    PreconditionFailedError,
+    SchemaMismatchError,
+    StorageFileNotFoundError,
+    TooLargeError,
+    UnsupportedFormatError,
+)
+from tests.scans.place import RangedMemory
+from tests.scans.test_equal import lay
+
+FRAME = pl.DataFrame({"a": range(3000), "b": [f"row {row}" for row in range(3000)], "c": [0.5] * 3000})
+
+
+def test_a_lazy_frame_is_a_scan(ranged, in_windows):
+    """`as_type=pl.LazyFrame` fetches what the query needs, and of the version that was there when it was read."""
+    ranged["t"] = FRAME
+    lazy = ranged.read("t", as_type=pl.LazyFrame)
+    RangedMemory.given.clear()
+    assert_frame_equal(lazy.select("c").collect(), FRAME.select("c"))
+    assert sum(RangedMemory.given) < ranged.get_size("t") / 4
+    ranged["t"] = FRAME.head(5)
+    with pytest.raises(PreconditionFailedError, match=r"'t\.parquet'"):
+        lazy.collect()
+
+
+@pytest.mark.parametrize("kind", ["polars", "pandas", "pyarrow"])
+def test_columns_of_every_kind(ranged, kind):
+    """Of every kind of table `columns` gives these, in this order, and fetches no others; pandas keeps its index."""
+    pytest.importorskip(kind)
+    big = pl.DataFrame({name: pl.Series(range(100_000)).hash(n) for n, name in enumerate("abcd")})
+    indexed = {"pandas": lambda: big.to_pandas().set_index("d", drop=True), "pyarrow": big.to_arrow}
+    value = indexed.get(kind, lambda: big)()
+    ranged["t"] = value
+    RangedMemory.given.clear()
+    found = ranged.read("t", columns=["c", "a"])
+    assert type(found) is type(value)
+    assert sum(RangedMemory.given) < ranged.get_size("t") * (0.8 if kind == "pandas" else 0.55)
+    expected = value[["c", "a"]] if kind == "pandas" else value.select(["c", "a"])
+    assert found.equals(expected)
+    assert ranged.read("t", as_type=pl.DataFrame, columns=["b"]).equals(big.select("b"))
+    with pytest.raises(SchemaMismatchError, match=r"'nope'.*'a'"):
+        ranged.read("t", columns=["nope"])
+
+
+def test_columns_of_other_formats(local_store):
+    """A CSV is read and then cut; what is no table is refused."""
+    local_store["t.csv"] = FRAME
+    local_store["text"] = "no table"
+    assert local_store.read("t.csv", columns=["c", "a"]).equals(FRAME.select("c", "a"))
+    assert local_store.scan("t.csv", columns=["a"]).collect().equals(FRAME.select("a"))
+    with pytest.raises(UnsupportedFormatError, match="text"):
+        local_store.read("text", columns=["a"])
+    with pytest.raises(UnsupportedFormatError, match="text"):
+        local_store.scan("text")
+
+
+def test_columns_obey_the_ceiling(tmp_path):
+    """What a footer says the columns take is compared with `max_read_bytes` before they are fetched."""
+    from autostore import StorageConfig
+
+    name = f"memory://{uuid.uuid4().hex}"
+    AutoStore(name)["t"] = FRAME
+    small = AutoStore(name, StorageConfig(max_read_bytes=30_000))
+    assert small.read("t", columns=["a"]).height == 3000
+    with pytest.raises(TooLargeError):
+        small.read("t", columns=["b"])
+    AutoStore(name)["f/t"] = FRAME
+    with pytest.raises(TooLargeError):
+        small.read("f/", as_type=pl.DataFrame)
+
+
+def footer_overwritten(data):
+    """The footer begins with nonsense."""
+    start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    return data[:start] + b"\xff" * 40 + data[start + 40 :]
+
+
+DAMAGES = {
+    "empty": lambda data: b"",
+    "no Parquet": lambda data: b"no Parquet",
+    "cut": lambda data: data[:-4],
+    "half": lambda data: data[: len(data) // 2],
+    "an endless footer": lambda data: data[:-8] + b"\xff\xff\xff\x7fPAR1",
+    "pages": lambda data: data[:4] + b"\xff" * 300 + data[304:],
+    "footer": footer_overwritten,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_files(ranged, in_windows, damage):
+    """Whatever is wrong with the bytes, planning or running says which file is damaged."""
+    file = io.BytesIO()
+    FRAME.write_parquet(file, compression="uncompressed")
+    lay(ranged, "t.parquet", DAMAGES[damage](file.getvalue()))
+    with pytest.raises(CorruptDataError, match=r"t\.parquet"):
+        ranged.scan("t.parquet").collect()
+    with pytest.raises(CorruptDataError, match=r"t\.parquet"):
+        ranged.read("t.parquet", columns=["a"])
+
+
+def test_a_query_that_fails_is_its_authors(ranged, in_windows):
+    """An error of the query leaves as it is, and is not called damage."""
+    ranged["t"] = FRAME
+    with pytest.raises(pl.exceptions.PolarsError) as caught:
+        ranged.scan("t").filter(pl.col("b").cast(pl.Int64) > 1).collect()
+    assert "Parquet file" not in str(caught.value)
+
+
+def test_keys_that_name_no_table(local_store, folder):
+    """Absent and ambiguous keys raise what reading them raises."""
+    with pytest.raises(StorageFileNotFoundError):
+        local_store.scan("nope")
+    folder.mkdir(exist_ok=True)
+    (folder / "k.csv").write_text("a\n1\n")
+    FRAME.write_parquet(folder / "k.parquet")
+    with pytest.raises(AmbiguousKeyError, match=r"k\.csv"):
+        local_store.scan("k")
+
+
+PICKLED = """
+import pickle, sys
+frame = pickle.load(sys.stdin.buffer)
+print(frame.select("a").sum().collect().item())
+"""
+
+
+def test_a_scan_travels(radosgw_s3):
+    """A planned scan pickles with cloudpickle, runs in another process, and is of the same version there."""
+    cloudpickle = pytest.importorskip("cloudpickle")
+    with AutoStore(f"s3://{radosgw_s3.make_bucket()}/", radosgw_s3.config()) as store:
+        store["t"] = pl.DataFrame({name: pl.Series(range(200_000)).hash(n) % 1000 for n, name in enumerate("abcd")})
+        payload = cloudpickle.dumps(store.scan("t"))
+        run = [sys.executable, "-c", PICKLED]
+        done = subprocess.run(run, input=payload, capture_output=True, timeout=120, check=True)
+        assert int(done.stdout) == store["t"]["a"].sum()
+        store["t"] = pl.DataFrame({"a": [1]})
+        done = subprocess.run(run, input=payload, capture_output=True, timeout=120, check=False)
+        assert b"PreconditionFailedError" in done.stderr
