@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any, Self, TypeVar, overload
 
@@ -25,12 +26,16 @@ from autostore.errors import (
 from autostore.handler import DataHandler
 from autostore.handlers.registry import HandlerRegistry
 from autostore.keys import Key, parse_uri
+from autostore.naming.keeping import KeepingBackend
 from autostore.naming.publishing import Publisher
-from autostore.naming.resolution import Listed, Resolver
+from autostore.naming.resolution import OURS, Listed, Resolver
 from autostore.preview import Preview
 from autostore.store.changing import Changer
+from autostore.store.history import History
 from autostore.store.loading import Loader
 from autostore.store.mapping import DictInterface
+from autostore.store.pruning import Pruned, Pruner
+from autostore.store.version import Version, check_note
 
 __all__ = ["AutoStore", "DataHandler"]
 
@@ -52,13 +57,24 @@ class AutoStore(DictInterface):
         parsed = parse_uri(uri)
         cls = schemes.backend_class(parsed.scheme)
         self.config = cls.config_class.adapt(config)
-        self._backend: StorageBackend = checked(cls(parsed, self.config))
         self._registry = HandlerRegistry(self.config)
+        self._place: StorageBackend = checked(cls(parsed, self.config))
+        self._backend = KeepingBackend(self._place, self._registry.split) if self.config.history else self._place
         self._resolver = Resolver(self._backend, self._registry)
         self._publisher = Publisher(self._backend, self._resolver)
         self._copies = Copies(self._backend, self.config)
         self._loader = Loader(self._backend, self._registry, self._resolver, self._copies)
         self._changer = Changer(self._backend, self._registry, self._resolver, self._publisher, self._loader)
+
+        self._history = History(
+            self._place,
+            self._backend,
+            registry=self._registry,
+            resolver=self._resolver,
+            publisher=self._publisher,
+            loader=self._loader,
+        )
+        self._pruner = Pruner(self._place, self._registry)
 
     @property
     def uri(self) -> str:
@@ -86,7 +102,14 @@ class AutoStore(DictInterface):
         self._publisher.remove(self._writable(key))
 
     def write(
-        self, key: str, data: Any, *, format: str | None = None, if_etag: str | None = None, if_absent: bool = False
+        self,
+        key: str,
+        data: Any,
+        *,
+        format: str | None = None,
+        if_etag: str | None = None,
+        if_absent: bool = False,
+        note: str | None = None,
     ) -> FileMetadata:
         """Keep `data` under `key`; all or nothing.
 
@@ -100,19 +123,29 @@ class AutoStore(DictInterface):
             format: the extension to use for a bare key, such as `"csv"`; None: by type.
             if_etag: write only while the object still has this ETag; keeps its format.
             if_absent: write only where nothing is stored.
+            note: why, for `versions`; at most 2,000 characters, with history only; 1 request more.
 
         Raises:
             UnsupportedFormatError: the format cannot hold the value; nothing was written.
             AmbiguousKeyError: another file, not written under this key, answers to it.
             PreconditionFailedError: `if_etag` or `if_absent` did not hold.
         """
-        return self._changer.write(self._writable(key), data, format=format, if_etag=if_etag, if_absent=if_absent)
+        if note is not None:
+            check_note(note, self.config.history)
+        written = self._changer.write(self._writable(key), data, format=format, if_etag=if_etag, if_absent=if_absent)
+        if note:
+            self._history.note(written, note)
+        return written
 
     @overload
-    def read(self, key: str, *, as_type: type[Object]) -> Object: ...
+    def read(
+        self, key: str, *, as_type: type[Object], version: str | None = None, at: datetime | None = None
+    ) -> Object: ...
     @overload
-    def read(self, key: str, *, as_type: None = None) -> Any: ...
-    def read(self, key: str, *, as_type: Any = None) -> Any:
+    def read(
+        self, key: str, *, as_type: None = None, version: str | None = None, at: datetime | None = None
+    ) -> Any: ...
+    def read(self, key: str, *, as_type: Any = None, version: str | None = None, at: datetime | None = None) -> Any:
         """The object under `key`.
 
         On S3 1 request where its file is known (the key names it, or was used within a minute), which
@@ -123,13 +156,17 @@ class AutoStore(DictInterface):
             as_type: None for the type that was recorded; a type that the format can be read
                 into (`pl.LazyFrame`, another model, `dict` for a model's fields); `bytes`
                 for the raw file.
+            version: the `id` of one of its `versions`; 1 request more.
+            at: an aware moment: what was stored then, as far as history was kept; costs as `versions` and a read.
 
         Raises:
-            StorageFileNotFoundError: nothing is stored here (also a KeyError).
+            StorageFileNotFoundError: nothing is stored here (also a KeyError), or was then.
             AmbiguousKeyError: several files answer, and none was written under this key.
             CorruptDataError: the bytes are damaged.
             UntrustedDataError: reading would run code that this store does not allow.
         """
+        if version is not None or at is not None:
+            return self._history.load(self._key(key), version, at, as_type)
         return self._loader.load(self._key(key), as_type).value
 
     @overload
@@ -163,7 +200,7 @@ class AutoStore(DictInterface):
         """
         wild = min((pattern.find(c) for c in "*?[" if c in pattern), default=len(pattern))
         listed = self._backend.list_files(pattern[:wild])
-        return (file.path for file in listed if fnmatchcase(file.path, pattern))
+        return (file.path for file in listed if fnmatchcase(file.path, pattern) and not file.path.startswith(OURS))
 
     def copy(self, source: str, target: str) -> FileMetadata:
         """Copy an object without reading it; onto itself nothing happens.
@@ -178,6 +215,38 @@ class AutoStore(DictInterface):
         Locally one rename, on S3 as `copy` and 1 request more.
         """
         return self._publisher.move(self._writable(source), self._writable(target))
+
+    def versions(self, key: str) -> list[Version]:
+        """Every value that the key had and has, newest first; of a deleted key too, none of one that never was.
+
+        With `history=True` what is replaced or deleted is kept. On S3 1 request for each 1,000 versions, one or two
+        for the current value, one for each note.
+        """
+        return self._history.versions(self._key(key))
+
+    def restore(self, key: str, version: str) -> FileMetadata:
+        """Make a version the value again: a write like any other, which keeps what it replaces. Costs as `copy`."""
+        return self._history.restore(self._writable(key), version)
+
+    def prune(
+        self, prefix: str = "", *, keep: int | None = None, days: float | None = None, dry_run: bool = False
+    ) -> Pruned:
+        """Remove old versions, never a current value; safe beside readers, writers and other pruners.
+
+        A listing of the versions, a look at each key that has some, one request for each file that goes.
+
+        Args:
+            prefix: a key, or a prefix that ends in `/`; "": all. Keys of more than 900 bytes only by their name.
+            keep: how many values of a key stay, the current one included; None: `history_keep`.
+            days: for how long after it was replaced a value stays; None: `history_days`. With both a version
+                goes only if both let it go.
+            dry_run: remove nothing.
+        """
+        where = prefix if not isinstance(prefix, str) or prefix[-1:] in ("", "/") else self._key(prefix)
+        self._writable(prefix[:-1] if where is prefix and prefix else prefix or "all")
+        if keep is None and days is None:
+            keep, days = self.config.history_keep, self.config.history_days
+        return self._pruner.prune(where, keep, days, dry_run=dry_run)
 
     def preview(self, data: Any, *, format: str | None = None) -> Preview:
         """What a person would look at first in a value, such as a table's head; at most 200,000 characters.

@@ -76,6 +76,10 @@ class Loader:
         except (StorageFileNotFoundError, FileGone):
             return self.load(self._registry.parse(listed.key, self._backend.uri)).value
 
+    def load_file(self, key: str, path: str, extension: str, as_type: Any = None) -> Any:
+        """The object of exactly this file; `FileGone` or `StorageFileNotFoundError` where it is not there."""
+        return self._load_file(key, path, extension, as_type).value
+
     def _load_file(
         self, key: str, path: str, extension: str, as_type: Any = None, *, versioned: bool = False
     ) -> Loaded:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from autostore.backend import changed
 from autostore.backends.cloud.boto3.connection import S3Connection
 from autostore.backends.cloud.boto3.errors import code_of
 from autostore.backends.cloud.boto3.uploads import Send, upload_parts
 from autostore.backends.cloud.objects import in_quotes, plain_etag
 
-__all__ = ["copy_object", "copy_parts", "is_too_large"]
+__all__ = ["copy_as_it_is", "copy_object", "copy_parts", "is_too_large"]
 
 
 def copy_object(
@@ -25,23 +26,44 @@ def copy_object(
     return {**answer["CopyObjectResult"], "ResponseMetadata": answer.get("ResponseMetadata", {})}
 
 
-def copy_parts(
-    connection: S3Connection, source: str, target: str, found: Mapping[str, Any], headers: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    """A copy by parts of the version that `found`, a HEAD, describes."""
+def copy_as_it_is(connection: S3Connection, source: str, target: str, etag: str) -> None:
+    """One request; user metadata and content type travel along."""
     place = {"Bucket": connection.bucket, "Key": source}
-    condition = in_quotes(plain_etag(found["ETag"]))
+    connection.call("copy_object", Key=target, CopySource=place, CopySourceIfMatch=in_quotes(etag))
+
+
+def copy_parts(
+    connection: S3Connection,
+    source: str,
+    target: str,
+    found: Mapping[str, Any],
+    headers: Mapping[str, Any],
+    *,
+    condition: Mapping[str, str] | None = None,
+) -> Mapping[str, Any]:
+    """A copy by parts of the version that `found`, a HEAD, describes; `condition` is the target's.
+
+    Not every server checks the condition of each part, so the source is looked at again before the parts become an
+    object: they are of one version only where it is the same still, by its time too.
+    """
+    place = {"Bucket": connection.bucket, "Key": source}
+    seen = in_quotes(plain_etag(found["ETag"]))
 
     def send(upload_id: str) -> Send:
         def one(number: int, start: int, length: int) -> str:
             span = f"bytes={start}-{start + length - 1}"
             arguments = {"Key": target, "UploadId": upload_id, "PartNumber": number, "CopySource": place}
-            answer = connection.call("upload_part_copy", CopySourceRange=span, CopySourceIfMatch=condition, **arguments)
+            answer = connection.call("upload_part_copy", CopySourceRange=span, CopySourceIfMatch=seen, **arguments)
             return str(answer["CopyPartResult"]["ETag"])
 
         return one
 
-    return upload_parts(connection, target, found["ContentLength"], headers, send)
+    def confirm() -> None:
+        now = connection.call("head_object", Key=source, IfMatch=seen)
+        if any(now[name] != found[name] for name in ("ETag", "LastModified", "ContentLength")):
+            raise changed(source, f"s3://{connection.bucket}/")
+
+    return upload_parts(connection, target, found["ContentLength"], headers, send, condition=condition, confirm=confirm)
 
 
 def is_too_large(error: BaseException) -> bool:

@@ -1,0 +1,229 @@
+"""History's protocol: what is replaced or deleted is kept first, then exactly that is replaced.
+
+    look      which version is there? (nothing: publish where nothing is, done)
+    keep      exactly this version, under its own id (`versions.py`); twice makes one file
+    replace   exactly this version, and no other; else begin again
+
+Where the place has locks, all of it happens under one; S3 that checks every condition needs none; where it checks
+some, each change is made under the claim of its key, which is asked for just before each step that the server does
+not check. `tests/naming/model_history.py` walks through every interleaving, crash, stall and lost answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from autostore.backend import FileMetadata, StorageBackend, changed
+from autostore.backends.passing import PassingBackend
+from autostore.errors import PreconditionFailedError, StorageConnectionError, StorageFileNotFoundError, compose
+from autostore.mark import Mark
+from autostore.naming.claims import Held, check_claims, claim
+from autostore.naming.rivals import Rivals
+from autostore.naming.versions import marker_path, version_id, version_path
+
+__all__ = ["KeepingBackend"]
+
+Split = Callable[[str], tuple[str, str]]
+"""A path as stem and extension."""
+
+Replace = Callable[[str | None], FileMetadata]
+"""Publishes over a version with this ETag; None: where nothing is."""
+
+
+class KeepingBackend(PassingBackend):
+    """A place that keeps what is replaced and what is deleted."""
+
+    def __init__(self, inner: StorageBackend, split: Split) -> None:
+        super().__init__(inner)
+        self._split = split
+        self._mine = _Mine()
+        self._claims: bool | None = None
+
+    def get_metadata(self, path: str) -> FileMetadata:
+        """What is known of the file; whoever changes it next need not look again."""
+        self._mine.seen = found = self.inner.get_metadata(path)
+        return found
+
+    def download(self, path: str, file: Path, *, unless_etag: str | None = None) -> FileMetadata | None:
+        """The bytes; whoever changes them next need not look again."""
+        found = self.inner.download(path, file, unless_etag=unless_etag)
+        self._mine.seen = found
+        return found
+
+    def find_value(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
+        """What is found; whoever then writes where nothing is need not look again."""
+        found = self.inner.find_value(stem, extensions)
+        self._mine.absent = None if found else stem
+        return found
+
+    def upload(
+        self, file: Path, path: str, *, mark: Mark | None = None, if_etag: str | None = None, if_absent: bool = False
+    ) -> FileMetadata:
+        """Keep what is there, and replace exactly that."""
+
+        def replace(over: str | None) -> FileMetadata:
+            return self.inner.upload(file, path, mark=mark, if_etag=over, if_absent=over is None)
+
+        with self.lock(path):
+            if if_absent:
+                self._confirm(path)
+                return replace(None)
+            return self._replaced(path, replace, if_etag)
+
+    def copy(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
+        """Keep what the target is, and replace exactly that by a copy of the bytes."""
+        with self.lock(target):
+            found = self.inner.get_metadata(source)
+            if if_etag is not None and found.etag != if_etag:
+                raise changed(source, self.uri)
+
+            def replace(over: str | None) -> FileMetadata:
+                return self.inner.copy_over(source, target, mark=mark, if_etag=found.etag, over=over)
+
+            return self._replaced(target, replace, source=found)
+
+    def move(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
+        """A copy, then a deletion of what was copied."""
+        with self.lock(source, target):
+            etag = if_etag or self.get_metadata(source).etag
+            moved = self.copy(source, target, mark=mark, if_etag=etag)
+            with contextlib.suppress(PreconditionFailedError):  # by now it is another object, or none
+                self.delete(source, if_etag=etag)
+            return moved
+
+    def delete(self, path: str, *, if_etag: str | None = None) -> None:
+        """Keep what is there, say when it was deleted, and remove exactly that."""
+        self._remove(path, if_etag, deleted=True)
+
+    def retire(self, path: str, *, if_etag: str) -> None:
+        """Keep and remove a file that another one has replaced."""
+        self._remove(path, if_etag, deleted=False)
+
+    def lock(self, *paths: str, make: bool = True) -> AbstractContextManager[None]:
+        """The place's own lock; where it has none and checks too little, the claims of the paths' keys."""
+        if self._claims is None:
+            self._begin(paths[0])
+        return self._claimed(paths) if self._claims else self.inner.lock(*paths, make=make)
+
+    def _begin(self, path: str) -> None:
+        claims = self.inner.begin_history()
+        if claims:
+            check_claims(self.inner, path)
+        self.locks_exclude = claims or self.inner.locks_exclude
+        self._claims = claims
+
+    @contextlib.contextmanager
+    def _claimed(self, paths: tuple[str, ...]) -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            # Always in the same order, so that two moves never wait for each other.
+            for stem in sorted({self._split(path)[0] for path in paths}):
+                if stem not in self._mine.claims:
+                    self._mine.claims[stem] = stack.enter_context(claim(self.inner, stem))
+                    stack.callback(self._mine.claims.pop, stem)
+            yield
+
+    def _confirm(self, path: str) -> None:
+        """Refuse to go on where another took the claim over: this client was slower than a lease."""
+        held = self._mine.claims.get(self._split(path)[0])
+        if held is not None and not held():
+            problem = "This took so long that another writer went on"
+            raise StorageConnectionError(compose(problem, key=path, uri=self.uri, remedy="Try again."))
+
+    def _replaced(
+        self, path: str, replace: Replace, if_etag: str | None = None, source: FileMetadata | None = None
+    ) -> FileMetadata:
+        """Replace what is there after it was kept, again and again until nobody else came in between."""
+        rivals = Rivals(path, self.uri)
+        while True:
+            seen = self._seen(path, if_etag)
+            try:
+                if seen is not None:
+                    self._keep(path, seen)
+                self._confirm(path)
+                return replace(None if seen is None else seen.etag)
+            except PreconditionFailedError as error:
+                if if_etag is not None or (source is not None and self._has_changed(source)):
+                    raise  # the caller's to decide
+                rivals.met(seen, error)
+
+    def _remove(self, path: str, if_etag: str | None, *, deleted: bool) -> None:
+        rivals = Rivals(path, self.uri)
+        with self.lock(path, make=False):
+            while (seen := self._seen(path, if_etag)) is not None:
+                try:
+                    self._removed(path, seen, deleted=deleted)
+                except PreconditionFailedError as error:
+                    if if_etag is not None:
+                        raise
+                    rivals.met(seen, error)
+                else:
+                    return
+
+    def _removed(self, path: str, seen: FileMetadata, *, deleted: bool) -> None:
+        marker = ""
+        version = self._keep(path, seen)
+        if deleted:
+            written = int(version_id(self.inner, seen).partition("-")[0])
+            marker = marker_path(version, max(time.time_ns(), written + 1))
+            put_text(self.inner, marker, "")
+        self._confirm(path)
+        try:
+            self.inner.delete(path, if_etag=seen.etag)
+        except PreconditionFailedError:
+            if marker:
+                self.inner.delete(marker)
+            raise
+
+    def _seen(self, path: str, if_etag: str | None) -> FileMetadata | None:
+        """What is at the path now, as its reader saw it a moment ago or by a look; None: nothing."""
+        seen, self._mine.seen = self._mine.seen, None
+        absent, self._mine.absent = self._mine.absent, None
+        if if_etag is None and absent is not None and path.startswith(f"{absent}."):
+            return None
+        if seen is None or seen.path != path or (if_etag is not None and seen.etag != if_etag):
+            seen = self._look(path)
+        if if_etag is not None and (seen is None or seen.etag != if_etag):
+            raise changed(path, self.uri)
+        return seen
+
+    def _has_changed(self, file: FileMetadata) -> bool:
+        now = self._look(file.path)
+        return now is None or now.etag != file.etag
+
+    def _look(self, path: str) -> FileMetadata | None:
+        try:
+            return self.inner.get_metadata(path)
+        except StorageFileNotFoundError:
+            return None
+
+    def _keep(self, path: str, seen: FileMetadata) -> str:
+        """Keep this version; its path there."""
+        stem, extension = self._split(path)
+        kept = version_path(stem, version_id(self.inner, seen), extension)
+        self._confirm(path)
+        try:
+            self.inner.keep(path, kept, if_etag=seen.etag)
+        except StorageFileNotFoundError as error:
+            raise changed(path, self.uri) from error
+        return kept
+
+
+class _Mine(threading.local):
+    """What one thread saw last, and the claims that it holds, by stem."""
+
+    def __init__(self) -> None:
+        self.seen: FileMetadata | None = None
+        self.absent: str | None = None
+        self.claims: dict[str, Held] = {}
+
+
+def put_text(backend: StorageBackend, path: str, text: str) -> None:
+    """Lay a small file of ours."""
+    with backend.scratch_file() as file:
+        file.write_text(text, encoding="utf-8")
+        backend.upload(file, path)
