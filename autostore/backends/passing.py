@@ -50,6 +50,10 @@ class PassingBackend(StorageBackend):
         """Of the inner place."""
         return self.inner.list_own(prefix)
 
+    def drop_own(self, path: str) -> None:
+        """Of the inner place."""
+        self.inner.drop_own(path)
+
     def find(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
         """Of the inner place."""
         return self.inner.find(stem, extensions)

@@ -88,12 +88,15 @@ class KeepingBackend(PassingBackend):
             return self._replaced(target, replace, source=found)
 
     def move(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
-        """A copy, then a deletion of what was copied."""
+        """Keep the source, copy it, then remove exactly what was copied."""
         with self.lock(source, target):
-            etag = if_etag or self.get_metadata(source).etag
-            moved = self.copy(source, target, mark=mark, if_etag=etag)
+            found = self.inner.get_metadata(source)
+            if if_etag is not None and found.etag != if_etag:
+                raise changed(source, self.uri)
+            kept = self._keep(source, found)
+            moved = self.copy(source, target, mark=mark, if_etag=found.etag)
             with contextlib.suppress(PreconditionFailedError):  # by now it is another object, or none
-                self.delete(source, if_etag=etag)
+                self._removed(source, found, kept, deleted=True)
             return moved
 
     def delete(self, path: str, *, if_etag: str | None = None) -> None:
@@ -156,7 +159,7 @@ class KeepingBackend(PassingBackend):
         with self.lock(path, make=False):
             while (seen := self._seen(path, if_etag)) is not None:
                 try:
-                    self._removed(path, seen, deleted=deleted)
+                    self._removed(path, seen, self._keep(path, seen), deleted=deleted)
                 except PreconditionFailedError as error:
                     if if_etag is not None:
                         raise
@@ -164,19 +167,19 @@ class KeepingBackend(PassingBackend):
                 else:
                     return
 
-    def _removed(self, path: str, seen: FileMetadata, *, deleted: bool) -> None:
+    def _removed(self, path: str, seen: FileMetadata, kept: str, *, deleted: bool) -> None:
+        """Remove exactly what was kept, after saying when."""
         marker = ""
-        version = self._keep(path, seen)
         if deleted:
             written = int(version_id(self.inner, seen).partition("-")[0])
-            marker = marker_path(version, max(time.time_ns(), written + 1))
+            marker = marker_path(kept, max(time.time_ns(), written + 1))
             put_text(self.inner, marker, "")
         self._confirm(path)
         try:
             self.inner.delete(path, if_etag=seen.etag)
         except PreconditionFailedError:
             if marker:
-                self.inner.delete(marker)
+                self.inner.drop_own(marker)
             raise
 
     def _seen(self, path: str, if_etag: str | None) -> FileMetadata | None:

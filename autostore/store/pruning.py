@@ -59,7 +59,7 @@ class Pruner:
             gone, litter = self._over(stem, kept, keep, days)
             files = [*gone, *litter]
             if not dry_run:
-                for _ in in_order(lambda file: self._place.delete(file.file.path), files, self._place.concurrency):
+                for _ in in_order(lambda file: self._place.drop_own(file.file.path), files, self._place.concurrency):
                     pass
             size += sum(file.file.size for file in files)
             removed += [_version(file) for file in gone]
@@ -74,7 +74,8 @@ class Pruner:
             return
         files = kept_files(self._place.list_own(f"{VERSIONS}{where}"))
         for found, group in itertools.groupby(files, key=lambda file: file.stem):
-            if found is not None:  # the name of a hashed one is not known; it is pruned by its key
+            # The name of a hashed one is not known: it is pruned by its key. Below `a/` lies the shelf of `a`, too.
+            if found is not None and found.startswith(where):
                 yield found, list(group)
 
     def _over(self, stem: str, kept: list[Kept], keep: int | None, days: float | None) -> tuple[list[Kept], list[Kept]]:

@@ -181,6 +181,11 @@ class LocalFileBackend(StorageBackend):
         with self._translated(prefix):
             yield from versions.listed(self._root, prefix)
 
+    def drop_own(self, path: str) -> None:
+        """An unlink, and its folders as far as they became empty: whoever puts files there makes them again."""
+        with self._translated(path):
+            versions.drop(self._root, path)
+
     write_of = staticmethod(versions.write_of)
 
     def lock(self, *paths: str, make: bool = True) -> AbstractContextManager[None]:

@@ -13,7 +13,7 @@ from autostore.backend import FileMetadata
 from autostore.backends.local import files
 from autostore.disk.sync import fsync, make_folders
 
-__all__ = ["keep", "listed", "write_of"]
+__all__ = ["drop", "keep", "listed", "write_of"]
 
 New = Callable[[], contextlib.AbstractContextManager[Path]]
 """A fresh name on the file system of the store."""
@@ -49,6 +49,17 @@ def listed(root: str, prefix: str) -> Iterator[FileMetadata]:
         status = files.status(entry.path, through=False)
         if status is not None and stat.S_ISREG(status.st_mode):
             yield files.metadata(path, status)
+
+
+def drop(root: str, path: str) -> None:
+    """Remove a file and the folders above it that became empty."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        os.unlink(f"{root}/{path}")
+    folder = os.path.dirname(path)
+    with contextlib.suppress(OSError):
+        while folder.count("/") > 1:
+            os.rmdir(f"{root}/{folder}")
+            folder = os.path.dirname(folder)
 
 
 def _walk(root: str, prefix: str, folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:

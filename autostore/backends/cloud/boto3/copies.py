@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,12 +59,14 @@ def copy_parts(
 
         return one
 
-    def confirm() -> None:
-        now = connection.call("head_object", Key=source, IfMatch=seen)
-        if any(now[name] != found[name] for name in ("ETag", "LastModified", "ContentLength")):
-            raise changed(source, f"s3://{connection.bucket}/")
-
+    confirm = functools.partial(_confirm, connection, source, found)
     return upload_parts(connection, target, found["ContentLength"], headers, send, condition=condition, confirm=confirm)
+
+
+def _confirm(connection: S3Connection, key: str, found: Mapping[str, Any]) -> None:
+    now = connection.call("head_object", Key=key, IfMatch=in_quotes(plain_etag(found["ETag"])))
+    if any(now[name] != found[name] for name in ("ETag", "LastModified", "ContentLength")):
+        raise changed(key, f"s3://{connection.bucket}/")
 
 
 def is_too_large(error: BaseException) -> bool:
