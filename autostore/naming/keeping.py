@@ -14,35 +14,29 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from autostore.backend import FileMetadata, StorageBackend, changed
-from autostore.backends.passing import PassingBackend
-from autostore.errors import PreconditionFailedError, StorageConnectionError, StorageFileNotFoundError, compose
+from autostore.errors import PreconditionFailedError, StorageFileNotFoundError
 from autostore.mark import Mark
-from autostore.naming.claims import Held, check_claims, claim
+from autostore.naming.claiming import ClaimingBackend, Split
 from autostore.naming.rivals import Rivals
 from autostore.naming.versions import marker_path, version_id, version_path
 
 __all__ = ["KeepingBackend"]
 
-Split = Callable[[str], tuple[str, str]]
-"""A path as stem and extension."""
-
 Replace = Callable[[str | None], FileMetadata]
 """Publishes over a version with this ETag; None: where nothing is."""
 
 
-class KeepingBackend(PassingBackend):
-    """A place that keeps what is replaced and what is deleted."""
+class KeepingBackend(ClaimingBackend):
+    """A place that keeps what is replaced and what is deleted; `alone`: under claims even where none are needed."""
 
-    def __init__(self, inner: StorageBackend, split: Split) -> None:
-        super().__init__(inner)
-        self._split = split
+    def __init__(self, inner: StorageBackend, split: Split, *, alone: bool = False) -> None:
+        super().__init__(inner, split)
+        self._alone = alone
         self._mine = _Mine()
-        self._claims: bool | None = None
 
     def get_metadata(self, path: str) -> FileMetadata:
         """What is known of the file; whoever changes it next need not look again."""
@@ -71,7 +65,7 @@ class KeepingBackend(PassingBackend):
 
         with self.lock(path):
             if if_absent:
-                self._confirm(path)
+                self.confirm(path)
                 return replace(None)
             return self._replaced(path, replace, if_etag)
 
@@ -107,35 +101,8 @@ class KeepingBackend(PassingBackend):
         """Keep and remove a file that another one has replaced."""
         self._remove(path, if_etag, deleted=False)
 
-    def lock(self, *paths: str, make: bool = True) -> AbstractContextManager[None]:
-        """The place's own lock; where it has none and checks too little, the claims of the paths' keys."""
-        if self._claims is None:
-            self._begin(paths[0])
-        return self._claimed(paths) if self._claims else self.inner.lock(*paths, make=make)
-
-    def _begin(self, path: str) -> None:
-        claims = self.inner.begin_history()
-        if claims:
-            check_claims(self.inner, path)
-        self.locks_exclude = claims or self.inner.locks_exclude
-        self._claims = claims
-
-    @contextlib.contextmanager
-    def _claimed(self, paths: tuple[str, ...]) -> Iterator[None]:
-        with contextlib.ExitStack() as stack:
-            # Always in the same order, so that two moves never wait for each other.
-            for stem in sorted({self._split(path)[0] for path in paths}):
-                if stem not in self._mine.claims:
-                    self._mine.claims[stem] = stack.enter_context(claim(self.inner, stem))
-                    stack.callback(self._mine.claims.pop, stem)
-            yield
-
-    def _confirm(self, path: str) -> None:
-        """Refuse to go on where another took the claim over: this client was slower than a lease."""
-        held = self._mine.claims.get(self._split(path)[0])
-        if held is not None and not held():
-            problem = "This took so long that another writer went on"
-            raise StorageConnectionError(compose(problem, key=path, uri=self.uri, remedy="Try again."))
+    def _needs_claims(self) -> bool:
+        return self.inner.begin_history() or (self._alone and not self.inner.locks_exclude)
 
     def _replaced(
         self, path: str, replace: Replace, if_etag: str | None = None, source: FileMetadata | None = None
@@ -147,7 +114,7 @@ class KeepingBackend(PassingBackend):
             try:
                 if seen is not None:
                     self._keep(path, seen)
-                self._confirm(path)
+                self.confirm(path)
                 return replace(None if seen is None else seen.etag)
             except PreconditionFailedError as error:
                 if if_etag is not None or (source is not None and self._has_changed(source)):
@@ -174,7 +141,7 @@ class KeepingBackend(PassingBackend):
             written = int(version_id(self.inner, seen).partition("-")[0])
             marker = marker_path(kept, max(time.time_ns(), written + 1))
             put_text(self.inner, marker, "")
-        self._confirm(path)
+        self.confirm(path)
         try:
             self.inner.delete(path, if_etag=seen.etag)
         except PreconditionFailedError:
@@ -206,9 +173,9 @@ class KeepingBackend(PassingBackend):
 
     def _keep(self, path: str, seen: FileMetadata) -> str:
         """Keep this version; its path there."""
-        stem, extension = self._split(path)
+        stem, extension = self.split(path)
         kept = version_path(stem, version_id(self.inner, seen), extension)
-        self._confirm(path)
+        self.confirm(path)
         try:
             self.inner.keep(path, kept, if_etag=seen.etag)
         except StorageFileNotFoundError as error:
@@ -217,12 +184,11 @@ class KeepingBackend(PassingBackend):
 
 
 class _Mine(threading.local):
-    """What one thread saw last, and the claims that it holds, by stem."""
+    """What one thread saw last."""
 
     def __init__(self) -> None:
         self.seen: FileMetadata | None = None
         self.absent: str | None = None
-        self.claims: dict[str, Held] = {}
 
 
 def put_text(backend: StorageBackend, path: str, text: str) -> None:
