@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 from autostore.backend import FileMetadata, StorageBackend
 from autostore.errors import (
@@ -39,10 +40,17 @@ from autostore.parallel import in_order
 from autostore.store.loading import Loader
 from autostore.store.version import Version
 
-__all__ = ["History", "shelves"]
+__all__ = ["Fetches", "History", "shelves"]
 
 ATTEMPTS = 50
 """How often what vanished between two looks is looked for again."""
+
+
+class Fetches(Protocol):
+    """Whatever hands out the bytes of versions."""
+
+    def fetch(self, key: Key, name: str, file: Path) -> tuple[str, str]:
+        """See `History.fetch`."""
 
 
 class _Past(NamedTuple):
@@ -124,6 +132,27 @@ class History:
         except StorageFileNotFoundError as error:
             raise self._no_version(key, name) from error  # pruned meanwhile
 
+    def fetch(self, key: Key, name: str, file: Path) -> tuple[str, str]:
+        """Write the bytes of a version into `file`; its stem and extension."""
+        found = self._find(key, name)
+        if isinstance(found, FileMetadata):
+            self._place.download(found.path, file)
+            return self._registry.split(found.path)
+        stem, kept = found
+        self._place.download(kept.file.path, file)
+        return stem, kept.extension
+
+    def adopt(self, key: Key, name: str, other: Fetches) -> FileMetadata:
+        """Restore a version that lies in another store."""
+        with self._place.scratch_file() as file:
+            stem, extension = other.fetch(key, name, file)
+            path = self._path_of(key, stem, extension)
+
+            def put(mark: Mark | None) -> FileMetadata:
+                return self._backend.upload(file, path, mark=mark)
+
+            return self._publisher.publish(key, path, put)
+
     def note(self, written: FileMetadata, note: str) -> None:
         """Lay a note beside the versions, for the one that was just written."""
         stem = self._registry.split(written.path)[0]
@@ -138,7 +167,7 @@ class History:
             path = found.path if isinstance(found, FileMetadata) else found[1].file.path
             extension = key.extension_of(path) if isinstance(found, FileMetadata) else found[1].extension
             try:
-                value = self._loader.load_file(key.text, path, extension, as_type)
+                value = self._loader.load_file(key.text, path, extension, as_type).value
                 # What was read as the value now must still be it; else it lies among the versions.
                 if not now or any(name == there for there, _ in self._now(key)):
                     return value

@@ -43,14 +43,14 @@ class Loader:
         """The object; with `versioned` also its version."""
         if key.names_file is None:
             with contextlib.suppress(StorageFileNotFoundError, FileGone):
-                return self._load_file(key.text, key.text, key.extension, as_type, versioned=versioned)
+                return self.load_file(key.text, key.text, key.extension, as_type, versioned=versioned)
         for attempt in range(ATTEMPTS):
             path = self._path(key, as_type)
             try:
                 extension = key.extension_of(path)
                 if extension not in key.answers and not key.extension:  # `x.typed`, of an older version
                     extension = self._registry.split(path)[1]
-                return self._load_file(key.text, path, extension, as_type, versioned=versioned)
+                return self.load_file(key.text, path, extension, as_type, versioned=versioned)
             except (StorageFileNotFoundError, FileGone):
                 # Deleted, or replaced by another format, since it was found.
                 self._resolver.forget(key)
@@ -72,17 +72,12 @@ class Loader:
     def load_listed(self, listed: Listed) -> Any:
         """The object of a file that a listing named."""
         try:
-            return self._load_file(*listed).value
+            return self.load_file(*listed).value
         except (StorageFileNotFoundError, FileGone):
             return self.load(self._registry.parse(listed.key, self._backend.uri)).value
 
-    def load_file(self, key: str, path: str, extension: str, as_type: Any = None) -> Any:
+    def load_file(self, key: str, path: str, extension: str, as_type: Any = None, *, versioned: bool = False) -> Loaded:
         """The object of exactly this file; `FileGone` or `StorageFileNotFoundError` where it is not there."""
-        return self._load_file(key, path, extension, as_type).value
-
-    def _load_file(
-        self, key: str, path: str, extension: str, as_type: Any = None, *, versioned: bool = False
-    ) -> Loaded:
         with self._copies.open(path, extension) as (file, downloaded):
             # Taken before reading, so that the version is never newer than the value.
             version = downloaded or (self._backend.get_metadata(path) if versioned else None)

@@ -1,0 +1,73 @@
+"""Branches: what a store over a base does beside what any store does, and how the two are put together."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from autostore.backend import StorageBackend
+from autostore.config import StorageConfig
+from autostore.errors import InvalidConfigError, StorageFileNotFoundError, compose
+from autostore.handlers.registry import HandlerRegistry
+from autostore.handlers.verdicts import FileGone
+from autostore.keys import where
+from autostore.naming.layering import LayeredBackend
+from autostore.store.loading import Loaded, Loader
+from autostore.store.promoting import Renew
+
+__all__ = ["LayeredLoader", "check_bases", "renewing", "stricter"]
+
+
+class LayeredLoader(Loader):
+    """Reads the branch's file, else the base's through the base's own cache and keys."""
+
+    def __init__(self, own: Loader, layered: LayeredBackend, base: Loader) -> None:
+        vars(self).update(vars(own))
+        self._layered = layered
+        self._base = base
+
+    def load_file(self, key: str, path: str, extension: str, as_type: Any = None, *, versioned: bool = False) -> Loaded:
+        """The branch's; else, unless it is hidden, the base's."""
+        with contextlib.suppress(StorageFileNotFoundError, FileGone):
+            return super().load_file(key, path, extension, as_type, versioned=versioned)
+        if self._layered.hides(path):
+            raise FileGone(path)
+        return self._base.load_file(key, path, extension, as_type, versioned=versioned)
+
+
+def check_bases(uri: str, bases: list[str]) -> None:
+    """Refuse a base that is the branch, holds it, or lies in it; and a circle of bases."""
+    for number, base in enumerate(bases):
+        for other in (uri, *bases[:number]):
+            first, second = (name if name.endswith("/") else f"{name}/" for name in (other, base))
+            if first.startswith(second) or second.startswith(first):
+                problem = f"The base {base} and {other} are one place, or one lies in the other"
+                remedy = "Open the branch in a place of its own, or in another prefix."
+                raise InvalidConfigError(compose(problem, uri=uri, remedy=remedy))
+
+
+def stricter(base: StorageConfig, branch: StorageConfig) -> StorageConfig | None:
+    """The settings with which a branch reads its base; None where the base's own are strict enough."""
+    if base.allow_pickle and not branch.allow_pickle:
+        return dataclasses.replace(base, allow_pickle=False)
+    return None
+
+
+def renewing(
+    branch: HandlerRegistry, base: HandlerRegistry, mine: StorageConfig, theirs: StorageConfig, place: StorageBackend
+) -> Renew | None:
+    """How a file is made the base's, where the two sign differently, or the base allows less; else None."""
+    if mine.pickle_key == theirs.pickle_key and (theirs.allow_pickle or not mine.allow_pickle):
+        return None
+
+    def renew(file: Path, path: str) -> None:
+        extension = branch.split(path)[1]
+        at = where(path, place.uri)
+        value = branch.decode(file, extension, None, at)
+        with place.scratch_files() as files:
+            made, _ = base.encode(value, files, extension, at)
+            file.write_bytes(made.read_bytes())
+
+    return renew
