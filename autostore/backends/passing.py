@@ -8,9 +8,12 @@ from pathlib import Path
 
 from autostore.backend import FileMetadata, StorageBackend
 from autostore.disk.scratch import ScratchFiles
+from autostore.keys import RESERVED
 from autostore.mark import Mark
 
 __all__ = ["PassingBackend"]
+
+OURS = f"{RESERVED}/"
 
 
 class PassingBackend(StorageBackend):
@@ -43,8 +46,8 @@ class PassingBackend(StorageBackend):
         self.inner.delete(path, if_etag=if_etag)
 
     def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
-        """Of the inner place."""
-        return self.inner.list_files(prefix)
+        """Of the inner place, without the library's own files, which some places list too."""
+        return (file for file in self.inner.list_files(prefix) if not file.path.startswith(OURS))
 
     def list_own(self, prefix: str) -> Iterator[FileMetadata]:
         """Of the inner place."""

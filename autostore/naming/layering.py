@@ -21,7 +21,7 @@ from autostore.mark import Mark
 from autostore.naming.claiming import ClaimingBackend
 from autostore.naming.seen import BARE, GONE, SAW, SeenFiles
 
-__all__ = ["LayeredBackend"]
+__all__ = ["HIDES", "LayeredBackend", "look"]
 
 HIDES = frozenset((GONE, BARE))
 

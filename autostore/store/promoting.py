@@ -14,7 +14,7 @@ from pathlib import Path
 from autostore.backend import FileMetadata, StorageBackend
 from autostore.errors import PreconditionFailedError, compose
 from autostore.mark import Mark
-from autostore.naming.layering import LayeredBackend, look
+from autostore.naming.layering import HIDES, LayeredBackend, look
 from autostore.naming.resolution import newest_marked
 from autostore.parallel import in_order
 from autostore.store.changes import Change
@@ -108,20 +108,24 @@ class Promoter:
             self._backend.lock(*change.puts, *change.removes, make=False),
             contextlib.suppress(PreconditionFailedError),
         ):
-            for path in change.puts:
-                self._put(path, change.removes)
+            put = [self._put(path, change.removes) for path in change.puts]
             for path in change.removes:
                 self._remove(path, replaced=bool(change.puts))
+            # The branch's own file goes last: until then it is what the key reads as.
+            for own in put:
+                if own is not None:
+                    self._forget(own)
             return True
         return False
 
-    def _put(self, path: str, others: tuple[str, ...]) -> None:
+    def _put(self, path: str, others: tuple[str, ...]) -> FileMetadata | None:
+        """The branch's file that the base has now; None where it is gone."""
         top, seen = self._backend.top, self._backend.seen
         with self._backend.scratch_file() as file:
             own = top.download(path, file)
             if own is None:
-                return
-            kinds, saw = seen.of(path), self._saw(path)
+                return None
+            saw = seen.saw(path, seen.of(path))
             if self._renew is not None:
                 self._renew(file, path)
             try:
@@ -131,10 +135,16 @@ class Promoter:
             except PreconditionFailedError:
                 if not self._is_done(path):
                     raise
-        top.confirm(path)
-        seen.drop(path, sorted(kinds - {"saw"}))
-        top.retire(path, if_etag=own.etag)
-        seen.drop(path, ["saw"])
+        return own
+
+    def _forget(self, own: FileMetadata) -> None:
+        """The records of what was seen, and the file; the key reads through again."""
+        top, seen = self._backend.top, self._backend.seen
+        top.confirm(own.path)
+        kinds = seen.of(own.path)
+        seen.drop(own.path, kinds & HIDES)
+        top.retire(own.path, if_etag=own.etag)
+        seen.drop(own.path, kinds - HIDES)
 
     def _remove(self, path: str, *, replaced: bool) -> None:
         below, saw = look(self._target, path), self._saw(path)

@@ -43,8 +43,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self):
-        self.model = self.make_model()
         self.uri = self.make_uri()
+        self.model = self.make_model()
         self.stores = [self.open(), self.open()]
         self.steps = 0
 
