@@ -124,6 +124,10 @@ class CheckedBackend(StorageBackend):
         """As the place."""
         return self._is_a(bool, "begin_history", self._place.begin_history())
 
+    def unchecked(self) -> StorageBackend:
+        """The place that is looked at."""
+        return self._place
+
     def keep(self, path: str, kept: str, *, if_etag: str) -> None:
         """As the place."""
         self._place.keep(path, kept, if_etag=if_etag)

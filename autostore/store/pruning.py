@@ -19,7 +19,7 @@ from autostore.handlers.registry import HandlerRegistry
 from autostore.keys import Key
 from autostore.naming.versions import VERSIONS, Kept, in_nanoseconds, kept_files, moment, shelf, version_id
 from autostore.parallel import in_order
-from autostore.store.history import shelves
+from autostore.store.past import shelves
 from autostore.store.version import Version
 
 __all__ = ["Pruned", "Pruner"]
