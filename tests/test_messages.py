@@ -123,6 +123,7 @@ def kept_nowhere():
         AutoStore.unregister_backend("forgetful")
 
 
+NOW = datetime.now(UTC)
 UTF_16, NAN, WIDE = '{"a": 1}'.encode("utf-16"), b'{"a": NaN}', b'{"a": ' + b"9" * 5000 + b"}"
 CASES = {
     "not found": (errors.StorageFileNotFoundError, "keys()", lambda d: AutoStore(d)["k"]),
@@ -169,9 +170,9 @@ CASES = {
     "plugin": (errors.BrokenPluginError, "Mend it", writes_nothing),
     "memory": (StorageError, "Free some", exhausted),
     "no version": (errors.StorageFileNotFoundError, "versions(key)", lambda d: AutoStore(d).read("k", version="1-1")),
-    "not yet": (errors.StorageFileNotFoundError, "and when", lambda d: AutoStore(d).read("k", at=datetime.now(UTC))),
+    "not yet": (errors.StorageFileNotFoundError, "and when", lambda d: AutoStore(d).read("k", at=NOW)),
     "no zone": (errors.InvalidConfigError, "datetime.now(UTC)", lambda d: AutoStore(d).read("k", at="yesterday")),
-    "both": (errors.InvalidConfigError, "one of", lambda d: AutoStore(d).read("k", version="1-1", at=datetime.now(UTC))),
+    "both": (errors.InvalidConfigError, "one of", lambda d: AutoStore(d).read("k", version="1-1", at=NOW)),
     "note": (errors.InvalidConfigError, "history=True", lambda d: AutoStore(d).write("k", 1, note="why")),
     "no limit": (errors.InvalidConfigError, "keep=", lambda d: AutoStore(d).prune()),
     "no base": (errors.InvalidConfigError, "over(base)", lambda d: AutoStore(d).promote()),
