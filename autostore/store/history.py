@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from autostore.backend import FileMetadata, StorageBackend
 from autostore.errors import (
     InvalidConfigError,
+    PreconditionFailedError,
     StorageFileNotFoundError,
     compose,
 )
@@ -23,6 +24,7 @@ from autostore.mark import Mark
 from autostore.naming.publishing import Publisher
 from autostore.naming.resolution import Resolver
 from autostore.naming.versions import (
+    Kept,
     in_nanoseconds,
     moment,
     note_path,
@@ -108,7 +110,9 @@ class History:
 
         try:
             return self._publisher.publish(key, path, put)
-        except StorageFileNotFoundError as error:
+        except (StorageFileNotFoundError, PreconditionFailedError) as error:
+            if not self._is_gone(kept):
+                raise
             raise self._past.no_version(key, name) from error  # pruned meanwhile
 
     def fetch(self, key: Key, name: str, file: Path) -> tuple[str, str]:
@@ -159,6 +163,13 @@ class History:
         if key.extension and (stem, extension) == self._registry.split(key.text):
             return key.text
         return f"{key.text}{extension}" if key.extension else key.path(extension, self._place.uri)
+
+    def _is_gone(self, kept: Kept) -> bool:
+        try:
+            self._place.get_metadata(kept.file.path)
+        except StorageFileNotFoundError:
+            return True
+        return False
 
     def _note(self, path: str) -> str:
         try:

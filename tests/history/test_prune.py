@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 
 import pytest
@@ -166,7 +167,7 @@ def test_beside_writers_readers_and_pruners(kept):
     stop.set()
     for thread in threads:
         thread.join(60)
-    assert failures == []
+    assert not failures, "".join(traceback.format_exception(failures[0]))
     kept["k"] = "last"
     kept["k"] = "newest"
     assert values(kept, "k")[:2] == ["newest", "last"]
