@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from autostore.backend import FileMetadata, StorageBackend
 from autostore.backends import schemes
 from autostore.backends.checked import checked
-from autostore.cache.copies import Copies
 from autostore.config import StorageConfig
 from autostore.errors import (
     StoragePermissionError,
@@ -25,16 +25,18 @@ from autostore.errors import (
 from autostore.handler import DataHandler
 from autostore.handlers.registry import HandlerRegistry
 from autostore.keys import Key, parse_uri
-from autostore.naming.publishing import Publisher
-from autostore.naming.resolution import Listed, Resolver
+from autostore.naming.resolution import OURS, Listed
 from autostore.preview import Preview
-from autostore.scans.fetching import Opener
 from autostore.scans.source import frame_over
+from autostore.store.assembly import Parts, assembled, layered
+from autostore.store.branching import BranchInterface
 from autostore.store.changing import Changer
-from autostore.store.loading import Loader
+from autostore.store.layers import check_bases, stricter
 from autostore.store.mapping import DictInterface
+from autostore.store.pruning import Pruned, Pruner
 from autostore.store.scanning import Scanner
 from autostore.store.tables import Tables, asks_for_scan, selected
+from autostore.store.version import Version, check_note
 
 if TYPE_CHECKING:
     import polars as pl
@@ -44,31 +46,62 @@ __all__ = ["AutoStore", "DataHandler"]
 Object = TypeVar("Object")
 
 
-class AutoStore(DictInterface):
+class AutoStore(DictInterface, BranchInterface):
     """A store of objects under one URI.
 
     Args:
         uri: a folder (`"./data"`, a `Path`), `"s3://bucket/prefix/"`, or `"memory://"`.
         config: settings; a backend takes those that it knows.
+        base: another store, or a URI that is opened with the same settings: what is not here is read there, and
+            nothing is ever written there but by `promote`.
 
     One store serves many threads; it works after fork, and pickles by reopening (the pickle
     then holds the configuration's secrets).
     """
 
-    def __init__(self, uri: str | os.PathLike[str], config: StorageConfig | None = None) -> None:
+    def __init__(
+        self,
+        uri: str | os.PathLike[str],
+        config: StorageConfig | None = None,
+        *,
+        base: AutoStore | str | os.PathLike[str] | None = None,
+    ) -> None:
         parsed = parse_uri(uri)
         cls = schemes.backend_class(parsed.scheme)
         self.config = cls.config_class.adapt(config)
-        self._backend: StorageBackend = checked(cls(parsed, self.config))
         self._registry = HandlerRegistry(self.config)
-        self._resolver = Resolver(self._backend, self._registry)
-        self._publisher = Publisher(self._backend, self._resolver)
-        self._copies = Copies(self._backend, self.config)
-        self._loader = Loader(self._backend, self._registry, self._resolver, self._copies)
-        opener = Opener(self._backend, self._copies, self.config)
-        self._scanner = Scanner(opener, self._registry, self._resolver, self._loader)
+        self._place: StorageBackend = checked(cls(parsed, self.config))
+        self._base, self._owns_base = self._opened_base(base), not isinstance(base, AutoStore)
+        self._parts = parts = self._assembled()
+        self._backend, self._resolver, self._publisher = parts.backend, parts.resolver, parts.publisher
+        self._loader, self._copies, self._history = parts.loader, parts.copies, parts.history
+        self._scanner = Scanner(parts.opener, self._registry, self._resolver, self._loader)
         self._tables = Tables(self.uri, self._scanner, self._loader, self.config.max_read_bytes)
         self._changer = Changer(self._backend, self._registry, self._resolver, self._publisher, self._loader)
+        self._pruner = Pruner(self._place, self._registry)
+
+    def _opened_base(self, base: AutoStore | str | os.PathLike[str] | None) -> AutoStore | None:
+        if base is None:
+            return None
+        opened = base if isinstance(base, AutoStore) else AutoStore(base, self.config)
+        bases: list[str] = []
+        below: AutoStore | None = opened
+        while below is not None:
+            bases.append(below.uri)
+            below = below.base
+        check_bases(self._place.uri, bases)
+        return opened
+
+    def _assembled(self) -> Parts:
+        if self._base is None:
+            return assembled(self._place, self._registry, self.config)
+        strict = stricter(self._base.config, self.config)
+        reader = self._base if strict is None else AutoStore(self._base.uri, strict, base=self._base.base)
+        base, read = self._base._parts, reader._parts  # noqa: SLF001 - of stores as this one
+        return layered(self._place, self._registry, self.config, base, read)
+
+    def _base_parts(self) -> Parts | None:
+        return None if self._base is None else self._base._parts  # noqa: SLF001 - of a store as this one
 
     @property
     def uri(self) -> str:
@@ -96,7 +129,14 @@ class AutoStore(DictInterface):
         self._publisher.remove(self._writable(key))
 
     def write(
-        self, key: str, data: Any, *, format: str | None = None, if_etag: str | None = None, if_absent: bool = False
+        self,
+        key: str,
+        data: Any,
+        *,
+        format: str | None = None,
+        if_etag: str | None = None,
+        if_absent: bool = False,
+        note: str | None = None,
     ) -> FileMetadata:
         """Keep `data` under `key`; all or nothing.
 
@@ -110,19 +150,49 @@ class AutoStore(DictInterface):
             format: the extension to use for a bare key, such as `"csv"`; None: by type.
             if_etag: write only while the object still has this ETag; keeps its format.
             if_absent: write only where nothing is stored.
+            note: why, for `versions`; at most 2,000 characters, with history only; 1 request more.
 
         Raises:
             UnsupportedFormatError: the format cannot hold the value; nothing was written.
             AmbiguousKeyError: another file, not written under this key, answers to it.
             PreconditionFailedError: `if_etag` or `if_absent` did not hold.
         """
-        return self._changer.write(self._writable(key), data, format=format, if_etag=if_etag, if_absent=if_absent)
+        if note is not None:
+            check_note(note, self.config.history)
+        written = self._changer.write(self._writable(key), data, format=format, if_etag=if_etag, if_absent=if_absent)
+        if note:
+            self._history.note(written, note)
+        return written
 
     @overload
-    def read(self, key: str, *, as_type: type[Object], columns: Sequence[str] | None = None) -> Object: ...
+    def read(
+        self,
+        key: str,
+        *,
+        as_type: type[Object],
+        columns: Sequence[str] | None = None,
+        version: str | None = None,
+        at: datetime | None = None,
+    ) -> Object: ...
     @overload
-    def read(self, key: str, *, as_type: None = None, columns: Sequence[str] | None = None) -> Any: ...
-    def read(self, key: str, *, as_type: Any = None, columns: Sequence[str] | None = None) -> Any:
+    def read(
+        self,
+        key: str,
+        *,
+        as_type: None = None,
+        columns: Sequence[str] | None = None,
+        version: str | None = None,
+        at: datetime | None = None,
+    ) -> Any: ...
+    def read(
+        self,
+        key: str,
+        *,
+        as_type: Any = None,
+        columns: Sequence[str] | None = None,
+        version: str | None = None,
+        at: datetime | None = None,
+    ) -> Any:
         """The object under `key`.
 
         On S3 1 request where its file is known (the key names it, or was used within a minute), which
@@ -135,13 +205,18 @@ class AutoStore(DictInterface):
                 into (`pl.LazyFrame`, another model, `dict` for a model's fields); `bytes`
                 for the raw file.
             columns: of a table only these, in this order; a frame of pandas keeps its index.
+            version: the `id` of one of its `versions`; 1 request more.
+            at: an aware moment: what was stored then, as far as history was kept; costs as `versions` and a read.
 
         Raises:
-            StorageFileNotFoundError: nothing is stored here (also a KeyError).
+            StorageFileNotFoundError: nothing is stored here (also a KeyError), or was then.
             AmbiguousKeyError: several files answer, and none was written under this key.
             CorruptDataError: the bytes are damaged.
             UntrustedDataError: reading would run code that this store does not allow.
         """
+        if version is not None or at is not None:
+            value = self._history.load(self._key(key), version, at, as_type)
+            return value if columns is None else self._tables.cut(value, columns, key)
         if columns is None and (as_type is None or not (asks_for_scan(as_type) or str(key).endswith("/"))):
             return self._loader.load(self._key(key), as_type).value
         return self._tables.read(key, as_type, columns, self._key)
@@ -239,7 +314,7 @@ class AutoStore(DictInterface):
         """
         wild = min((pattern.find(c) for c in "*?[" if c in pattern), default=len(pattern))
         listed = self._backend.list_files(pattern[:wild])
-        return (file.path for file in listed if fnmatchcase(file.path, pattern))
+        return (file.path for file in listed if fnmatchcase(file.path, pattern) and not file.path.startswith(OURS))
 
     def copy(self, source: str, target: str) -> FileMetadata:
         """Copy an object without reading it; onto itself nothing happens.
@@ -254,6 +329,54 @@ class AutoStore(DictInterface):
         Locally one rename, on S3 as `copy` and 1 request more.
         """
         return self._publisher.move(self._writable(source), self._writable(target))
+
+    def versions(self, key: str) -> list[Version]:
+        """Every value that the key had and has, newest first; of a deleted key too, none of one that never was.
+
+        With `history=True` what is replaced or deleted is kept. On S3 1 request for each 1,000 versions, one or two
+        for the current value, one for each note.
+        """
+        return self._history.versions(self._key(key))
+
+    def restore(self, key: str, version: str) -> FileMetadata:
+        """Make a version the value again: a write like any other, which keeps what it replaces. Costs as `copy`."""
+        return self._history.restore(self._writable(key), version)
+
+    def prune(
+        self, prefix: str = "", *, keep: int | None = None, days: float | None = None, dry_run: bool = False
+    ) -> Pruned:
+        """Remove old versions, never a current value; safe beside readers, writers and other pruners.
+
+        A listing of the versions, a look at each key that has some, one request for each file that goes.
+
+        Args:
+            prefix: a key, or a prefix that ends in `/`; "": all. Keys of more than 900 bytes only by their name.
+            keep: how many values of a key stay, the current one included; None: `history_keep`.
+            days: for how long after it was replaced a value stays; None: `history_days`. With both a version
+                goes only if both let it go.
+            dry_run: remove nothing.
+        """
+        where = self._where(prefix)
+        self._writable("any")
+        if keep is None and days is None:
+            keep, days = self.config.history_keep, self.config.history_days
+        return self._pruner.prune(where, keep, days, dry_run=dry_run)
+
+    @property
+    def base(self) -> AutoStore | None:
+        """The store that this one reads through to; None of one that is no branch."""
+        return self._base
+
+    def over(self, base: AutoStore | str | os.PathLike[str]) -> AutoStore:
+        """This place as a branch: reads look here, then in `base`; writes, `modify`, deletes and moves stay here.
+
+        Only not-found falls through: a base that refuses or cannot be reached raises. Keys are those of both, each
+        once. A first write over a value of the base costs 3 requests more, a read of one 2, a listing both listings;
+        on S3 each change also claims its key.
+        """
+        branch = AutoStore(self.uri, self.config, base=base)
+        branch._registry.apply(self._registry.changes())
+        return branch
 
     def preview(self, data: Any, *, format: str | None = None) -> Preview:
         """What a person would look at first in a value, such as a table's head; at most 200,000 characters.
@@ -294,6 +417,8 @@ class AutoStore(DictInterface):
     def close(self) -> None:
         """Remove temporary files and drop connections; the next use opens them again. 1 LIST where parts were sent."""
         self._backend.close()
+        if self._base is not None and self._owns_base:
+            self._base.close()
 
     cleanup = close
 
@@ -309,10 +434,11 @@ class AutoStore(DictInterface):
         return f"AutoStore({self.uri!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"uri": self.uri, "config": self.config, "handlers": self._registry.changes()}
+        changes = self._registry.changes()
+        return {"uri": self.uri, "config": self.config, "handlers": changes, "base": self._base}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["uri"], state["config"])  # type: ignore[misc]
+        self.__init__(state["uri"], state["config"], base=state["base"])  # type: ignore[misc]
         self._registry.apply(state["handlers"])
 
     def _key(self, key: object) -> Key:
@@ -324,6 +450,12 @@ class AutoStore(DictInterface):
             problem, remedy = "This store is read-only", "Open it without read_only to write."
             raise StoragePermissionError(compose(problem, key=parsed.text, uri=self.uri, remedy=remedy))
         return parsed
+
+    def _where(self, prefix: str) -> Key | str:
+        if not prefix:
+            return ""
+        key = self._key(prefix[:-1] if isinstance(prefix, str) and prefix.endswith("/") else prefix)
+        return prefix if prefix.endswith("/") else key
 
     def _entries(self, prefix: str) -> Iterator[Listed]:
         return self._resolver.keys(prefix)

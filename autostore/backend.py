@@ -7,7 +7,6 @@ defaults; `backends/memory.py` is the shortest example, and `autostore.testing.B
 from __future__ import annotations
 
 import contextlib
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -21,7 +20,6 @@ from autostore.disk.failures import disk_errors_are_typed
 from autostore.disk.scratch import Scratch, ScratchFiles
 from autostore.errors import (
     InvalidConfigError,
-    LeftOutWarning,
     PreconditionFailedError,
     StorageFileNotFoundError,
     compose,
@@ -30,10 +28,7 @@ from autostore.keys import ParsedUri, parse_uri
 from autostore.mark import Mark
 from autostore.ranges import REACH, Ranges, Tail
 
-MOST_NAMED = 10
-"""How many names a warning holds."""
-
-__all__ = ["FileMetadata", "LeftOut", "StorageBackend", "changed", "exists_already", "not_found"]
+__all__ = ["FileMetadata", "StorageBackend", "changed", "exists_already", "not_found"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +43,7 @@ class FileMetadata:
         content_type: media type, guessed from the extension; None where unknown.
         extra: what else the place keeps beside the bytes.
         mark: set where the file was written under a bare key; listings leave it None.
+        write: names the write that made it, where the place keeps that: `<its time, ns>-<random>`.
     """
 
     path: str
@@ -57,6 +53,7 @@ class FileMetadata:
     content_type: str | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
     mark: Mark | None = None
+    write: str = ""
 
 
 class StorageBackend(ABC):
@@ -72,7 +69,7 @@ class StorageBackend(ABC):
     concurrency: int = 1
     """How many transfers are worth having in flight at once."""
 
-    locks_exclude: ClassVar[bool] = False
+    locks_exclude: bool = False
     """Whether `lock` excludes every other writer of the place, so that who holds it needs no claim."""
 
     def __init__(self, uri: ParsedUri, config: StorageConfig) -> None:
@@ -142,6 +139,47 @@ class StorageBackend(ABC):
             self.delete(source, if_etag=etag)
         return moved
 
+    def copy_over(
+        self, source: str, target: str, *, mark: Mark | None = None, if_etag: str, over: str | None
+    ) -> FileMetadata:
+        """Copy as `copy` does, onto a target that still has the ETag `over`; None: onto nothing."""
+        with self.scratch_file() as file:
+            found = self.download(source, file)
+            if found is None or found.etag != if_etag:
+                raise changed(source, self.uri)
+            return self.upload(file, target, mark=mark, if_etag=over, if_absent=over is None)
+
+    def retire(self, path: str, *, if_etag: str) -> None:
+        """Remove a file in whose place another one was published; as `delete`."""
+        self.delete(path, if_etag=if_etag)
+
+    def begin_history(self) -> bool:
+        """Called before the first change of a store with history: whether each change needs the key's claim.
+
+        `InvalidConfigError` where this place cannot keep what is replaced; may send requests.
+        """
+        return not self.locks_exclude
+
+    def unchecked(self) -> StorageBackend:
+        """The place itself, where this only looks at its answers."""
+        return self
+
+    def keep(self, path: str, kept: str, *, if_etag: str) -> None:
+        """Have exactly this version of a file at `kept` too, with all that the place knows of it."""
+        self.copy(path, kept, if_etag=if_etag)
+
+    def write_of(self, found: FileMetadata) -> str:
+        """What names the write that `found` (of one file, not of a listing) tells of; see `FileMetadata.write`."""
+        return found.write
+
+    def list_own(self, prefix: str) -> Iterator[FileMetadata]:
+        """As `list_files`, of the library's own files below `.autostore/`."""
+        return self.list_files(prefix)
+
+    def drop_own(self, path: str) -> None:
+        """Remove one of the library's own files; an absent one is not an error."""
+        self.delete(path)
+
     def local_file(self, path: str) -> Path | None:
         """The file itself where it lies on this machine, so that reading needs no copy; else None."""
         return None
@@ -209,28 +247,6 @@ class StorageBackend(ABC):
     def close(self) -> None:
         """Release connections and temporary files; the next use opens them again."""
         self._scratch.close()
-
-
-class LeftOut:
-    """What a listing passes over though it is there: said once, at its end, in a `LeftOutWarning`."""
-
-    def __init__(self, uri: str) -> None:
-        self._uri = uri
-        self._count = 0
-        self._first: list[str] = []
-
-    def add(self, name: str, why: str = "no key can name it") -> None:
-        """Pass over a path."""
-        self._count += 1
-        if self._count <= MOST_NAMED:
-            self._first.append(f"{name!r:.200} ({why})")
-
-    def say(self) -> None:
-        """Warn, if anything was passed over."""
-        if self._count:
-            more = f" and {self._count - MOST_NAMED} more" if self._count > MOST_NAMED else ""
-            text = f"{self._count} found in {self._uri} and left out of the listing: {', '.join(self._first)}{more}."
-            warnings.warn(text, LeftOutWarning, stacklevel=3)
 
 
 def not_found(path: str, uri: str) -> StorageFileNotFoundError:

@@ -45,6 +45,10 @@ class StorageConfig:
         mmap: read arrays and checkpoints from 16 MiB on by a private memory map, in no time, each page when it is
             used. Whoever overwrites such a file in place (this library and most others replace it) changes what
             was read, and whoever shortens it kills the process that reads on. False: read into memory, once.
+        history: keep what is replaced or deleted, as versions that `versions`, `read`, `restore` and `prune` know.
+            Everybody who writes to the store sets it: what a writer without it replaces is not kept.
+        history_keep: how many values of a key `prune` keeps, the current one included; None: no number.
+        history_days: for how many days after it was replaced `prune` keeps a value; None: no time.
     """
 
     timeout: float = 30
@@ -59,6 +63,9 @@ class StorageConfig:
     pickle_key: str | bytes | None = field(default=None, repr=False)
     max_read_bytes: int | None = None
     mmap: bool = True
+    history: bool = False
+    history_keep: int | None = None
+    history_days: float | None = None
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -69,8 +76,17 @@ class StorageConfig:
             self._at_least("cache_max_bytes", 0)
         if self.max_read_bytes is not None:
             self._at_least("max_read_bytes", 1)
+        self._check_history()
         if self.pickle_key is not None and not self.pickle_key:
             raise InvalidConfigError("pickle_key is empty. Pass a long random secret, or None to sign nothing.")
+
+    def _check_history(self) -> None:
+        if self.history_keep is not None:
+            self._at_least("history_keep", 0)
+            if not isinstance(self.history_keep, int):
+                raise InvalidConfigError(f"history_keep={self.history_keep!r} is not a whole number. Pass one.")
+        if self.history_days is not None:
+            self._at_least("history_days", 0)
 
     def _check_types(self) -> None:
         """Refuse what only looks like a setting: `allow_pickle="false"` would be true."""
@@ -141,6 +157,8 @@ class S3StorageConfig(StorageConfig):
             that keeps all connections busy to the end).
         max_concurrency: parts, or objects of a bulk read or write, in flight at once.
         checksums: send checksums of our own; None: yes on AWS, only where required elsewhere.
+        conditions: which conditions the server checks beside those of a PUT, for history: "all" (AWS, SeaweedFS),
+            "some" (each change then claims its key), None: asked once for each bucket and process.
     """
 
     aws_access_key_id: str | None = field(default=None, repr=False)
@@ -158,6 +176,7 @@ class S3StorageConfig(StorageConfig):
     multipart_chunksize: int = 16 * MIB
     max_concurrency: int = 10
     checksums: bool | None = None
+    conditions: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -173,6 +192,8 @@ class S3StorageConfig(StorageConfig):
             raise InvalidConfigError(
                 f"addressing_style={self.addressing_style!r} is unknown. Pass 'path', 'virtual' or 'auto'."
             )
+        if self.conditions not in (None, "all", "some"):
+            raise InvalidConfigError(f"conditions={self.conditions!r} is unknown. Pass 'all', 'some' or None.")
         if bool(self.aws_access_key_id) != bool(self.aws_secret_access_key):
             raise InvalidConfigError("aws_access_key_id and aws_secret_access_key go together. Pass both, or neither.")
 

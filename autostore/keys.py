@@ -16,7 +16,17 @@ from typing import NamedTuple
 from autostore.errors import InvalidKeyError, compose
 from autostore.guard.secrecy import holds_secret, redacted
 
-__all__ = ["RESERVED", "Key", "ParsedUri", "can_be_key", "check_key", "parse_uri", "split_extension", "where"]
+__all__ = [
+    "RESERVED",
+    "Key",
+    "ParsedUri",
+    "can_be_key",
+    "check_key",
+    "is_ours",
+    "parse_uri",
+    "split_extension",
+    "where",
+]
 
 RESERVED = ".autostore"
 """The one name that is ours; no segment of a key may be it."""
@@ -117,6 +127,11 @@ def check_key(key: object, uri: str) -> str:
             )
         )
     return key
+
+
+def is_ours(path: str) -> bool:
+    """Whether a path lies below the reserved name, of this store or of one in a folder of it."""
+    return f"/{RESERVED}/" in f"/{path}"
 
 
 def can_be_key(name: str) -> bool:

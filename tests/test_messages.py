@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import numpy as np
 import polars as pl
@@ -13,6 +14,7 @@ from autostore import AutoStore, LocalFileConfig, StorageConfig, StorageError, e
 from autostore.handler import DataHandler
 from autostore.s3 import S3StorageConfig
 from tests.almost_s3 import AlmostS3, Answer
+from tests.history.test_places import Forgetful
 
 CLASSES = {getattr(errors, name) for name in errors.__all__ if name[0].isupper()} - {
     errors.LeftOutWarning,
@@ -104,6 +106,24 @@ def full(folder):
     AutoStore(folder)["k"] = Full()
 
 
+def conflict(folder):
+    base = AutoStore(folder / "base")
+    base["k"] = 1
+    branch = AutoStore(folder / "branch").over(base)
+    branch["k"] = 2
+    base["k"] = 3
+    branch.promote()
+
+
+def kept_nowhere():
+    AutoStore.register_backend("forgetful", Forgetful)
+    try:
+        AutoStore("forgetful://x", StorageConfig(history=True))["k"] = 1
+    finally:
+        AutoStore.unregister_backend("forgetful")
+
+
+NOW = datetime.now(UTC)
 UTF_16, NAN, WIDE = '{"a": 1}'.encode("utf-16"), b'{"a": NaN}', b'{"a": ' + b"9" * 5000 + b"}"
 CASES = {
     "not found": (errors.StorageFileNotFoundError, "keys()", lambda d: AutoStore(d)["k"]),
@@ -152,6 +172,18 @@ CASES = {
         AutoStore(d).write("k", Gone()), AutoStore(d, StorageConfig(pickle_key="x" * 9))["k"]]),
     "plugin": (errors.BrokenPluginError, "Mend it", writes_nothing),
     "memory": (StorageError, "Free some", exhausted),
+    "no version": (errors.StorageFileNotFoundError, "versions(key)", lambda d: AutoStore(d).read("k", version="1-1")),
+    "not yet": (errors.StorageFileNotFoundError, "and when", lambda d: AutoStore(d).read("k", at=NOW)),
+    "no zone": (errors.InvalidConfigError, "datetime.now(UTC)", lambda d: AutoStore(d).read("k", at="yesterday")),
+    "both": (errors.InvalidConfigError, "one of", lambda d: AutoStore(d).read("k", version="1-1", at=NOW)),
+    "note": (errors.InvalidConfigError, "history=True", lambda d: AutoStore(d).write("k", 1, note="why")),
+    "no limit": (errors.InvalidConfigError, "keep=", lambda d: AutoStore(d).prune()),
+    "no base": (errors.InvalidConfigError, "over(base)", lambda d: AutoStore(d).promote()),
+    "own base": (errors.InvalidConfigError, "own", lambda d: AutoStore(d).over(d)),
+    "read-only base": (errors.StoragePermissionError, "read_only", lambda d: AutoStore(d / "b").over(
+        AutoStore(d / "a", StorageConfig(read_only=True))).promote()),
+    "conflict": (errors.PreconditionFailedError, "store.diff()", conflict),
+    "no history here": (errors.InvalidConfigError, "history=False", lambda d: kept_nowhere()),
     "control characters": (errors.InvalidKeyError, "relative", lambda d: AutoStore(d)["a//\n\x1b[31m"]),
 }  # fmt: skip
 

@@ -13,10 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from autostore.backend import FileMetadata, LeftOut, StorageBackend, changed, exists_already
+from autostore.backend import FileMetadata, StorageBackend, changed, exists_already
+from autostore.backends.left_out import LeftOut
 from autostore.disk.scratch import ScratchFiles
 from autostore.errors import BrokenPluginError, StorageFileNotFoundError, compose
-from autostore.keys import can_be_key
+from autostore.keys import can_be_key, is_ours
 from autostore.mark import Mark
 from autostore.ranges import REACH, Ranges, Span, Tail
 
@@ -92,7 +93,7 @@ class CheckedBackend(StorageBackend):
             before = now
             if can_be_key(path):
                 yield found
-            else:
+            elif not is_ours(path):
                 left_out.add(path)
         left_out.say()
 
@@ -111,6 +112,38 @@ class CheckedBackend(StorageBackend):
     def move(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
         """As the place."""
         return self._metadata("move", self._place.move(source, target, mark=mark, if_etag=if_etag), target)
+
+    def copy_over(
+        self, source: str, target: str, *, mark: Mark | None = None, if_etag: str, over: str | None
+    ) -> FileMetadata:
+        """As the place, after a look whether the condition holds."""
+        self._expect(target, over, absent=over is None)
+        copied = self._place.copy_over(source, target, mark=mark, if_etag=if_etag, over=over)
+        return self._metadata("copy_over", copied, target)
+
+    def begin_history(self) -> bool:
+        """As the place."""
+        return self._is_a(bool, "begin_history", self._place.begin_history())
+
+    def unchecked(self) -> StorageBackend:
+        """The place that is looked at."""
+        return self._place
+
+    def keep(self, path: str, kept: str, *, if_etag: str) -> None:
+        """As the place."""
+        self._place.keep(path, kept, if_etag=if_etag)
+
+    def write_of(self, found: FileMetadata) -> str:
+        """As the place."""
+        return self._is_a(str, "write_of", self._place.write_of(found))
+
+    def list_own(self, prefix: str) -> Iterator[FileMetadata]:
+        """As the place."""
+        return (self._is_a(FileMetadata, "list_own", found) for found in self._place.list_own(prefix))
+
+    def drop_own(self, path: str) -> None:
+        """As the place."""
+        self._place.drop_own(path)
 
     def local_file(self, path: str) -> Path | None:
         """As the place."""

@@ -7,7 +7,7 @@ import uuid
 import weakref
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from autostore.plugins import (
@@ -90,7 +90,7 @@ class MemoryBackend(StorageBackend):
                 path=path,
                 size=len(data),
                 etag=str(self._space.writes),
-                modified_time=datetime.now(UTC),
+                modified_time=_later(old),
                 content_type=content_type(path),
                 mark=mark,
             )
@@ -120,3 +120,9 @@ class MemoryBackend(StorageBackend):
             return self._space.files[path]
         except KeyError:
             raise not_found(path, self.uri) from None
+
+
+def _later(old: tuple[bytes, FileMetadata] | None) -> datetime:
+    """Now, and after what is replaced even if the clock was set back."""
+    now = datetime.now(UTC)
+    return now if old is None else max(now, old[1].modified_time + timedelta(microseconds=1))

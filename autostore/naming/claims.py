@@ -18,10 +18,16 @@ from contextlib import AbstractContextManager
 
 from autostore.backend import StorageBackend
 from autostore.disk.failures import disk_errors_are_typed
-from autostore.errors import PreconditionFailedError, StorageConnectionError, StorageFileNotFoundError, compose
+from autostore.errors import (
+    InvalidConfigError,
+    PreconditionFailedError,
+    StorageConnectionError,
+    StorageFileNotFoundError,
+    compose,
+)
 from autostore.keys import RESERVED
 
-__all__ = ["claim", "sole_remover"]
+__all__ = ["Held", "check_claims", "claim", "sole_remover"]
 
 LEASE = 60.0
 """Seconds after which an unchanged claim is a crashed writer's; longer than any small request."""
@@ -48,6 +54,23 @@ def claim(backend: StorageBackend, key: str) -> Iterator[Held]:
         yield held.still_ours
     finally:
         held.release()
+
+
+def check_claims(backend: StorageBackend, path: str) -> None:
+    """Refuse, before anything is changed, a place where two could hold one claim."""
+    place = backend.unchecked()  # a look before each upload would hide that the place forgets conditions
+    probe, created = f"{RESERVED}/probe/{uuid.uuid4().hex}", 0
+    for _ in range(2):
+        with place.scratch_file() as file, contextlib.suppress(PreconditionFailedError):
+            file.write_bytes(b"")
+            place.upload(file, probe, if_absent=True)
+            created += 1
+    if created:
+        place.delete(probe)
+    if created != 1:
+        problem = "This place does not check conditions on what is written, so it cannot keep history"
+        remedy = "Open the store with history=False."
+        raise InvalidConfigError(compose(problem, key=path, uri=backend.uri, remedy=remedy))
 
 
 class _Claim:

@@ -158,7 +158,7 @@ class Publisher:
         files = self._resolver.among(key)
         if len(files) < 2:
             return self._resolver.choose(key, files, doing)
-        with sole_remover(self._backend, key.text) as held:
+        with self._backend.lock(key.text, make=False), sole_remover(self._backend, key.text) as held:
             files = self._resolver.among(key)
             value = self._resolver.choose(key, files, doing)
             for file in self._resolver.detail(files):
@@ -181,7 +181,7 @@ class Publisher:
         # Changed meanwhile, or the claim lost: it is for the later writer to remove.
         with contextlib.suppress(PreconditionFailedError):
             if held():
-                self._backend.delete(file.path, if_etag=file.etag)
+                self._backend.retire(file.path, if_etag=file.etag)
 
 
 @contextlib.contextmanager

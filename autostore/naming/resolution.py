@@ -21,9 +21,11 @@ from autostore.errors import (
     compose,
 )
 from autostore.handlers.registry import HandlerRegistry
-from autostore.keys import Key, can_be_key
+from autostore.keys import RESERVED, Key, can_be_key
 
-__all__ = ["Listed", "Resolver", "ambiguous", "name_keys", "newest_marked"]
+__all__ = ["OURS", "Listed", "Resolver", "ambiguous", "name_keys", "newest_marked"]
+
+OURS = f"{RESERVED}/"
 
 REMEMBERED_SECONDS = 60.0
 REMEMBERED_KEYS = 65_536
@@ -200,7 +202,8 @@ class Resolver:
         slash = prefix.rfind("/") + 1
         dot = prefix.find(".", slash)
         listed = self._backend.list_files(prefix[:dot] if dot != -1 else prefix)
-        named = name_keys((file.path for file in listed), self._registry.split, self._is_bare)
+        paths = (file.path for file in listed if not file.path.startswith(OURS))
+        named = name_keys(paths, self._registry.split, self._is_bare)
         return (entry for entry in named if entry.key.startswith(prefix))
 
     def remember(self, key: Key, path: str) -> None:

@@ -51,6 +51,10 @@ class Opener:
             raise changed(path, self.backend.uri)
         return Pinned(path, ranges, self._blocks, self._config.temp_dir)
 
+    def is_local(self, path: str) -> bool:
+        """Whether the file lies on this machine, where nothing need be fetched."""
+        return self.backend.local_file(path) is not None
+
     def whole(self, path: str, extension: str, etag: str, size: int) -> bytes:
         """All `size` bytes of a small file, of exactly this version; 1 request, none where the cache has them."""
         with contextlib.closing(self.open(path, extension, etag=etag, reach=size)) as pinned:

@@ -24,6 +24,10 @@ from autostore.store.loading import Loader
 
 __all__ = ["Changer"]
 
+STANDSTILL = 3
+"""How often a change is refused though nobody seems to have written, before it is the place that refuses: on S3 the
+same bytes have the same ETag, so that a rival who came and went does not show."""
+
 
 class Changer:
     """Writes, replaces and takes objects of one store."""
@@ -59,27 +63,30 @@ class Changer:
 
     def modify(self, key: Key, fn: Callable[[Any], object], as_type: Any = None) -> FileMetadata:
         """Replace the object by `fn(object)`, until nobody else wrote meanwhile."""
-        attempt = 0
+        attempt = refusals = 0
         while True:
             self._resolver.forget(key)  # the remembered file may be one that a writer replaced, and died
             value, seen = self._current(key, as_type)
             try:
                 return self._swap(key, seen, fn(value))
             except PreconditionFailedError:
-                if not self._has_changed(key, seen):
-                    raise  # nobody wrote: the place itself refuses conditional changes
+                refusals = 0 if self._has_changed(key, seen) else refusals + 1
+                if refusals == STANDSTILL:
+                    raise
             time.sleep(random.uniform(0, 0.001 * 2 ** min(attempt, 7)))  # noqa: S311 - spreads rivals, keeps no secret
             attempt += 1
 
     def take(self, key: Key, as_type: Any = None) -> Any:
         """Read and remove one version of an object."""
+        refusals = 0
         while True:
             value, seen = self._current(key, as_type)
             try:
                 self._publisher.remove(key, if_etag=seen.etag)
             except PreconditionFailedError:
-                if not self._has_changed(key, seen):
-                    raise  # nobody wrote: the place itself refuses conditional changes
+                refusals = 0 if self._has_changed(key, seen) else refusals + 1
+                if refusals == STANDSTILL:
+                    raise
             else:
                 return value
 

@@ -46,14 +46,14 @@ class Loader:
         """The object; with `versioned` also its version."""
         if key.names_file is None:
             with contextlib.suppress(StorageFileNotFoundError, FileGone):
-                return self._load_file(key.text, key.text, key.extension, as_type, versioned=versioned)
+                return self.load_file(key.text, key.text, key.extension, as_type, versioned=versioned)
         for attempt in range(ATTEMPTS):
             path = self._path(key, as_type)
             try:
                 extension = key.extension_of(path)
                 if extension not in key.answers and not key.extension:  # `x.typed`, of an older version
                     extension = self._registry.split(path)[1]
-                return self._load_file(key.text, path, extension, as_type, versioned=versioned)
+                return self.load_file(key.text, path, extension, as_type, versioned=versioned)
             except (StorageFileNotFoundError, FileGone):
                 # Deleted, or replaced by another format, since it was found.
                 self._resolver.forget(key)
@@ -75,13 +75,12 @@ class Loader:
     def load_listed(self, listed: Listed) -> Any:
         """The object of a file that a listing named."""
         try:
-            return self._load_file(*listed).value
+            return self.load_file(*listed).value
         except (StorageFileNotFoundError, FileGone):
             return self.load(self._registry.parse(listed.key, self._backend.uri)).value
 
-    def _load_file(
-        self, key: str, path: str, extension: str, as_type: Any = None, *, versioned: bool = False
-    ) -> Loaded:
+    def load_file(self, key: str, path: str, extension: str, as_type: Any = None, *, versioned: bool = False) -> Loaded:
+        """The object of exactly this file; `FileGone` or `StorageFileNotFoundError` where it is not there."""
         gone = None
         for _ in range(COPIES):
             with self._copies.open(path, extension) as (file, downloaded):

@@ -99,7 +99,7 @@ class Scanner:
         return self._registry.in_ranges(extension)
 
     def _one(self, key: Key, path: str, extension: str) -> Any:
-        if not self._registry.in_ranges(extension) or self._backend.local_file(path) is not None:
+        if not self._registry.in_ranges(extension) or self.opener.is_local(path):
             return self._loader.load(key, require("polars").LazyFrame).value
         with contextlib.closing(self.opener.open(path, extension)) as pinned:
             tail = pinned.tail

@@ -124,15 +124,18 @@ class Tables:
             yield stream, part.name, found.columns
 
     def _of_another_format(self, key: Key, as_type: Any, columns: list[str]) -> Any:
-        value = self._loader.load(key, as_type).value
-        if kind_of(value) not in FRAMES:
-            problem = f"columns= is for tables, and this holds a {type(value).__qualname__}"
-            raise UnsupportedFormatError(compose(problem, key=key.text, uri=self._uri, remedy="Leave columns= out."))
-        there = value.collect_schema().names() if hasattr(value, "collect_schema") else list(
-            value.column_names if hasattr(value, "column_names") else value.columns
+        return self.cut(self._loader.load(key, as_type).value, columns, key.text)
+
+    def cut(self, table: Any, columns: Sequence[str], key: str) -> Any:
+        """These columns of a table that was read."""
+        if kind_of(table) not in FRAMES:
+            problem = f"columns= is for tables, and this holds a {type(table).__qualname__}"
+            raise UnsupportedFormatError(compose(problem, key=key, uri=self._uri, remedy="Leave columns= out."))
+        there = table.collect_schema().names() if hasattr(table, "collect_schema") else list(
+            table.column_names if hasattr(table, "column_names") else table.columns
         )  # fmt: skip
-        _check(columns, there, key.text, self._uri)
-        return value[columns] if hasattr(value, "iloc") else value.select(columns)
+        _check(columns, there, key, self._uri)
+        return table[list(columns)] if hasattr(table, "iloc") else table.select(list(columns))
 
 
 def _as_kind(frame: Any, kind: str) -> Any:

@@ -35,13 +35,16 @@ class StoreMachine(RuleBasedStateMachine):
     def make_uri(self) -> str:
         raise NotImplementedError
 
+    def make_model(self) -> dict:
+        return {}
+
     def open(self) -> AutoStore:
         return AutoStore(self.uri, self.config)
 
     @initialize()
     def begin(self):
-        self.model = {}
         self.uri = self.make_uri()
+        self.model = self.make_model()
         self.stores = [self.open(), self.open()]
         self.steps = 0
 
@@ -83,6 +86,7 @@ class StoreMachine(RuleBasedStateMachine):
         if key in self.model:
             seen = store.get_metadata(key)
             assert store.write(key, self.model[key], if_etag=seen.etag).path == seen.path
+            self.model[key] = self.model[key]
             with pytest.raises(PreconditionFailedError):
                 store.write(key, self.model[key], if_etag="no-such-etag")
         else:
@@ -121,13 +125,15 @@ class StoreMachine(RuleBasedStateMachine):
     def copy(self, source, destination, handle):
         with self.absent_raises(source):
             self.stores[handle].copy(source, destination)
-            self.model[destination] = self.model[source]
+            if source != destination:
+                self.model[destination] = self.model[source]
 
     @rule(source=bare_keys, destination=bare_keys, handle=handles)
     def move(self, source, destination, handle):
         with self.absent_raises(source):
             self.stores[handle].move(source, destination)
-            self.model[destination] = self.model.pop(source)
+            if source != destination:
+                self.model[destination] = self.model.pop(source)
 
     @rule(values=st.dictionaries(bare_keys, any_value, max_size=3), handle=handles)
     def update(self, values, handle):

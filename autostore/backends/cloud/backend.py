@@ -8,34 +8,31 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import time
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from autostore.backend import FileMetadata, LeftOut, StorageBackend, changed, exists_already
+from autostore.backend import FileMetadata, changed, exists_already
 from autostore.backends.cloud.boto3.connection import S3Connection
-from autostore.backends.cloud.boto3.copies import copy_large, copy_object, is_too_large
 from autostore.backends.cloud.boto3.downloads import download
 from autostore.backends.cloud.boto3.errors import translated, was_repeated
 from autostore.backends.cloud.boto3.listing import below, object_pages
 from autostore.backends.cloud.boto3.options import options_for
 from autostore.backends.cloud.boto3.ranges import S3Ranges
 from autostore.backends.cloud.boto3.uploads import LARGEST_PUT, put, put_if, put_parts, sweep
-from autostore.backends.cloud.looks import JUST_NOW, Looks
+from autostore.backends.cloud.copying import CopyingS3
+from autostore.backends.cloud.looks import Looks
 from autostore.backends.cloud.objects import (
     described,
     in_quotes,
     listed,
     marks_folder,
-    new_write_id,
-    plain_etag,
     written,
-    written_headers,
 )
+from autostore.backends.left_out import LeftOut
 from autostore.config import S3StorageConfig, StorageConfig
 from autostore.errors import InvalidKeyError, PreconditionFailedError, StorageError, StorageFileNotFoundError, compose
-from autostore.keys import ParsedUri, can_be_key
+from autostore.keys import ParsedUri, can_be_key, is_ours
 from autostore.mark import Mark
 from autostore.optional import require_installed
 from autostore.parallel import in_order
@@ -46,7 +43,7 @@ __all__ = ["S3Backend", "S3StorageConfig"]
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
 
 
-class S3Backend(StorageBackend):
+class S3Backend(CopyingS3):
     """Objects below `s3://bucket/prefix/`; the prefix means the same with its last `/` and without.
 
     A missing bucket is a `StorageConnectionError`, never an absent key or an empty listing.
@@ -114,6 +111,16 @@ class S3Backend(StorageBackend):
         looks = in_order(self._look, sorted(wanted), self.concurrency)
         return [file for file in looks if file is not None]
 
+    def list_own(self, prefix: str) -> Iterator[FileMetadata]:
+        """One request per 1,000 objects."""
+        pages = object_pages(self._connection, self._prefix + prefix)
+        while True:
+            with translated(self.uri):
+                page = next(pages, None)
+            if page is None:
+                return
+            yield from (listed(path, entry) for path, entry in below(page, self._prefix))
+
     def cache_id(self, path: str) -> str:
         """Endpoint, bucket and full key: two stores that name one object share its copy."""
         with translated(self.uri, path):
@@ -127,8 +134,7 @@ class S3Backend(StorageBackend):
             key, size = self._prefix + path, file.stat().st_size
         conditional = if_absent or if_etag is not None
         small = size < min(self._settings.multipart_threshold, LARGEST_PUT)
-        write_id = new_write_id() if conditional or not small else None
-        headers = written_headers(path, mark, self._settings.upload_args, write_id=write_id)
+        headers = self._headers(path, mark, identified=conditional or not small)
         with translated(self.uri, path):
             if conditional:
                 answer = self._put_if(key, file, size, None if if_absent else if_etag, headers)
@@ -139,41 +145,11 @@ class S3Backend(StorageBackend):
                 answer = (put if small else put_parts)(self._connection, key, file, headers)
         return self._looks.noted(written(path, size, answer, headers, mark))
 
-    def copy(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
-        """One request to S3, which copies by itself; above 5 GiB by parts."""
-        if if_etag is not None:
-            self._expect(source, if_etag)
-        headers = written_headers(target, mark, self._settings.upload_args)
-        with translated(self.uri, source):
-            try:
-                answer = copy_object(self._connection, self._prefix + source, self._prefix + target, if_etag, headers)
-            except Exception as error:
-                if not is_too_large(error):
-                    raise
-                size, answer = copy_large(
-                    self._connection, self._prefix + source, self._prefix + target, headers, error
-                )
-                return written(target, size, answer, headers, mark)
-        look = self._looks.last(source)
-        if look is None or look.etag != plain_etag(answer.get("ETag")):
-            return self.get_metadata(target)  # the answer does not tell the size
-        return self._looks.noted(written(target, look.size, answer, headers, mark))
-
-    def move(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
-        """A copy and one request more: the copy's ETag shows what the source was a moment ago."""
-        etag = if_etag or self.get_metadata(source).etag
-        begun = time.monotonic()
-        moved = self.copy(source, target, mark=mark, if_etag=etag)
-        with contextlib.suppress(PreconditionFailedError):  # by now it is another object, or none
-            if moved.etag == etag and time.monotonic() - begun < JUST_NOW:
-                self._delete(source, etag)
-            else:
-                self.delete(source, if_etag=etag)
-        return moved
-
     def delete(self, path: str, *, if_etag: str | None = None) -> None:
         """One DELETE; with `if_etag`, for servers that ignore the condition, one HEAD before it."""
-        if if_etag is not None and not self._connection.is_aws:
+        if if_etag is not None and self._traits is not None:
+            self._expect_there(path, if_etag)
+        elif if_etag is not None and not self._connection.is_aws:
             found = self._look(path)
             if found is None or found.etag != if_etag:
                 raise changed(path, self.uri)
@@ -221,12 +197,11 @@ class S3Backend(StorageBackend):
             if not done:
                 raise changed(path, self.uri) from error
 
-    def _expect(self, path: str, etag: str) -> None:
-        """Refuse if the object is another version now: not every server honours a copy's condition."""
-        look = self._looks.last(path)
-        known = look is not None and look.etag == etag and time.monotonic() - look.time < JUST_NOW
-        if not known and not self._connection.is_aws and self.get_metadata(path).etag != etag:
-            raise changed(path, self.uri)
+    def _expect_there(self, path: str, etag: str) -> None:
+        try:
+            self._expect(path, etag, "delete")
+        except StorageFileNotFoundError as error:
+            raise changed(path, self.uri) from error
 
     def _look(self, path: str) -> FileMetadata | None:
         try:
@@ -238,7 +213,7 @@ class S3Backend(StorageBackend):
         for path, entry in below(page, self._prefix):
             if can_be_key(path):
                 yield listed(path, entry)
-            elif left_out is not None and not marks_folder(path, entry):
+            elif left_out is not None and not marks_folder(path, entry) and not is_ours(path):
                 left_out.add(path)
 
     def _put_if(

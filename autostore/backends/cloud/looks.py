@@ -20,6 +20,8 @@ class Look(NamedTuple):
     etag: str
     size: int
     time: float
+    written: int
+    """When it was written (ns), where a store with history did; else 0."""
 
 
 class Looks:
@@ -36,5 +38,5 @@ class Looks:
         """The same, kept in mind."""
         if len(self._seen) >= MOST:
             self._seen.clear()
-        self._seen[found.path] = Look(found.etag, found.size, time.monotonic())
+        self._seen[found.path] = Look(found.etag, found.size, time.monotonic(), int(found.write.partition("-")[0] or 0))
         return found

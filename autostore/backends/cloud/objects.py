@@ -30,8 +30,13 @@ _VERSION, _TIME, _ID = "autostore-v", "autostore-time", "autostore-id"
 LONGEST_TIME = 20
 """Digits of a mark's time, nanoseconds: what is longer is none of ours."""
 
+LONGEST_ID = 64
+
 WRITE_ID = "autostore-write"
-"""Names one write, so that its author recognises it where the answer was lost on the way."""
+"""Names one write, so that its author recognises it where the answer was lost on the way, and history its version."""
+
+_WRITTEN = "autostore-written"
+"""When it was written (ns), by a store with history; later than what it replaced."""
 
 
 def plain_etag(raw: str | None) -> str:
@@ -50,7 +55,12 @@ def new_write_id() -> str:
 
 
 def written_headers(
-    path: str, mark: Mark | None, upload_args: Mapping[str, Any], *, write_id: str | None = None
+    path: str,
+    mark: Mark | None,
+    upload_args: Mapping[str, Any],
+    *,
+    write_id: str | None = None,
+    moment: int | None = None,
 ) -> dict[str, Any]:
     """The content type and user metadata that a write of `path` sets; the user's own are kept."""
     metadata = dict(upload_args.get("Metadata") or {})
@@ -58,6 +68,8 @@ def written_headers(
         metadata |= {_VERSION: "1", _TIME: str(mark.time_ns), _ID: mark.id}
     if write_id is not None:
         metadata[WRITE_ID] = write_id
+    if moment is not None:
+        metadata[_WRITTEN] = str(moment)
     headers: dict[str, Any] = {"Metadata": metadata}
     kind = upload_args.get("ContentType") or content_type(path)
     return headers if kind is None else {**headers, "ContentType": kind}
@@ -75,6 +87,7 @@ def described(path: str, answer: Mapping[str, Any]) -> FileMetadata:
         content_type=answer.get("ContentType"),
         extra={name: value for name, value in metadata.items() if not name.startswith("autostore-")},
         mark=_mark(metadata),
+        write=_write(metadata),
     )
 
 
@@ -90,6 +103,7 @@ def written(
         content_type=headers.get("ContentType"),
         extra={name: value for name, value in headers["Metadata"].items() if not name.startswith("autostore-")},
         mark=mark,
+        write=_write(headers["Metadata"]),
     )
 
 
@@ -108,6 +122,13 @@ def _mark(metadata: Mapping[str, str]) -> Mark | None:
     time_ns, mark_id = metadata.get(_TIME, ""), metadata.get(_ID)
     is_time = time_ns.isascii() and time_ns.isdigit() and len(time_ns) <= LONGEST_TIME
     return Mark(int(time_ns), mark_id) if is_time and mark_id is not None else None
+
+
+def _write(metadata: Mapping[str, str]) -> str:
+    """`<time>-<id>` of a write of a store with history; "" of any other."""
+    moment, name = metadata.get(_WRITTEN, ""), metadata.get(WRITE_ID, "")
+    is_time = moment.isascii() and moment.isdigit() and len(moment) <= LONGEST_TIME
+    return f"{moment}-{name}" if is_time and name.isascii() and name.isalnum() and len(name) <= LONGEST_ID else ""
 
 
 def _utc(modified: datetime | None, answer: Mapping[str, Any]) -> datetime:

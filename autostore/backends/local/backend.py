@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import cast
 
 from autostore.backend import FileMetadata, StorageBackend, changed, exists_already, not_found
-from autostore.backends.local import files
+from autostore.backends.local import files, versions
 from autostore.backends.local.marks import LocalMarks
 from autostore.backends.local.names import FolderNames
 from autostore.backends.local.root import found_inside, inside
@@ -61,7 +61,7 @@ class LocalFileBackend(StorageBackend):
         """One stat, and one look for the mark."""
         with self._translated(path):
             status = files.status(self._inside(path))
-            self._refuse_pipes(status, path)
+            files.refuse_pipes(status, path, self.uri)
             if status is None or not stat.S_ISREG(status.st_mode):
                 raise not_found(path, self.uri)
             mark = Mark(status.st_mtime_ns, "") if self._marks.has(path) else None
@@ -73,13 +73,13 @@ class LocalFileBackend(StorageBackend):
         if status is None:
             with self._translated(path):
                 status = files.status(name)
-        self._refuse_pipes(status, path)
+        files.refuse_pipes(status, path, self.uri)
         return Path(name)
 
     def download(self, path: str, file: Path, *, unless_etag: str | None = None) -> FileMetadata | None:
         """A copy of the bytes, for callers that must not share the file."""
         with self._translated(path), open(self._inside(path), "rb", opener=files.open_at_once) as source:
-            self._refuse_pipes(os.fstat(source.fileno()), path)
+            files.refuse_pipes(os.fstat(source.fileno()), path, self.uri)
             found = files.metadata(path, os.fstat(source.fileno()))
             if found.etag == unless_etag:
                 return None
@@ -169,6 +169,25 @@ class LocalFileBackend(StorageBackend):
             self._names.forget(os.path.dirname(target))
             self._prune(os.path.dirname(target))
 
+    def keep(self, path: str, kept: str, *, if_etag: str) -> None:
+        """One more link to the file; no byte is copied."""
+        with self._translated(path), self.lock(path):
+            name = self._inside(path)
+            self._expect(name, path, if_etag, if_absent=False)
+            versions.keep(name, self._inside(kept, through_last=False), self.scratch_file, durable=self._durable)
+
+    def list_own(self, prefix: str) -> Iterator[FileMetadata]:
+        """A walk through the folder that the prefix names."""
+        with self._translated(prefix):
+            yield from versions.listed(self._root, prefix)
+
+    def drop_own(self, path: str) -> None:
+        """An unlink, and its folders as far as they became empty: whoever puts files there makes them again."""
+        with self._translated(path):
+            versions.drop(self._root, path)
+
+    write_of = staticmethod(versions.write_of)
+
     def lock(self, *paths: str, make: bool = True) -> AbstractContextManager[None]:
         """`flock` on the parent folders; no lock files."""
         # Always in the same order, so that two moves never wait for each other.
@@ -192,7 +211,7 @@ class LocalFileBackend(StorageBackend):
     def _publish(
         self, source: str, target: str, path: str, mark: Mark | None, old: os.stat_result | None
     ) -> FileMetadata:
-        self._refuse_pipes(old, path, target)
+        files.refuse_pipes(old, path, self.uri, target)
         status = self._times.stamp(source, mark.time_ns if mark else None, old)  # of the same inode after the rename
         if self._durable:
             fsync(source)
@@ -203,18 +222,11 @@ class LocalFileBackend(StorageBackend):
             self._marks.add(mark.key, path.removeprefix(mark.key), durable=self._durable)
         folder, name = os.path.split(target)
         self._names.confirm(folder)
-        self._replace(source, target)
+        files.replace(source, target)
         self._names.added(folder, name)
         if self._durable:
             fsync(folder)
         return files.metadata(path, status, mark and Mark(status.st_mtime_ns, ""))
-
-    def _replace(self, source: str, target: str) -> None:
-        try:
-            os.replace(source, target)
-        except IsADirectoryError:
-            os.rmdir(target)  # an empty folder is nobody's object; a full one raises
-            os.replace(source, target)
 
     def _prune(self, folder: str) -> None:
         """Remove folders that became empty, so that `a.json/b`, once deleted, does not block `a`."""
@@ -227,13 +239,6 @@ class LocalFileBackend(StorageBackend):
                 except OSError:
                     return
             folder = os.path.dirname(folder)
-
-    def _refuse_pipes(self, status: os.stat_result | None, path: str, replaced: str = "") -> None:
-        """A pipe would keep its reader waiting for ever, and a device has no end; a link to one may be `replaced`."""
-        odd = status is not None and not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode)
-        if odd and not (replaced and os.path.islink(replaced)):
-            problem = "A pipe, socket or device stands here, which is no object"
-            raise InvalidKeyError(compose(problem, key=path, uri=self.uri, remedy="Choose another key."))
 
     def _inside(self, path: str, *, through_last: bool = True) -> str:
         return inside(self._root, path, self.uri, through_last=through_last)

@@ -10,10 +10,22 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 from autostore.backend import FileMetadata
+from autostore.errors import InvalidKeyError, compose
 from autostore.mark import Mark
 from autostore.media import content_type
 
-__all__ = ["TICK", "etag", "may_have_changed", "metadata", "names_missing", "open_at_once", "present", "status"]
+__all__ = [
+    "TICK",
+    "etag",
+    "may_have_changed",
+    "metadata",
+    "names_missing",
+    "open_at_once",
+    "present",
+    "refuse_pipes",
+    "replace",
+    "status",
+]
 
 TICK = 0.02
 """Seconds within which a file system's clock may stand still; a kernel's is at most 10 ms behind."""
@@ -76,6 +88,23 @@ def may_have_changed(before: os.stat_result | None, after: os.stat_result | None
     tick = COARSE_TICK if after.st_ctime_ns % 1_000_000_000 == 0 else TICK
     settled = time.time() - after.st_ctime_ns / 1e9 > tick
     return not settled or (before.st_ctime_ns, before.st_ino) != (after.st_ctime_ns, after.st_ino)
+
+
+def refuse_pipes(status: os.stat_result | None, path: str, uri: str, replaced: str = "") -> None:
+    """A pipe would keep its reader waiting for ever, and a device has no end; a link to one may be `replaced`."""
+    odd = status is not None and not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode)
+    if odd and not (replaced and os.path.islink(replaced)):
+        problem = "A pipe, socket or device stands here, which is no object"
+        raise InvalidKeyError(compose(problem, key=path, uri=uri, remedy="Choose another key."))
+
+
+def replace(source: str, target: str) -> None:
+    """Rename a file onto another one, or onto an empty folder, which is nobody's object; a full one raises."""
+    try:
+        os.replace(source, target)
+    except IsADirectoryError:
+        os.rmdir(target)
+        os.replace(source, target)
 
 
 def open_at_once(name: str, flags: int) -> int:

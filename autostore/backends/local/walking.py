@@ -6,7 +6,8 @@ import os
 import stat
 from collections.abc import Iterator
 
-from autostore.backend import FileMetadata, LeftOut
+from autostore.backend import FileMetadata
+from autostore.backends.left_out import LeftOut
 from autostore.backends.local import files
 from autostore.backends.local.root import inside
 from autostore.errors import InvalidKeyError

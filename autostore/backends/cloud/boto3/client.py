@@ -50,6 +50,9 @@ def make_client(config: S3StorageConfig) -> Any:
     if holds_secret(client.meta.endpoint_url) or "@" in client.meta.endpoint_url:
         client.close()
         raise misplaced_credentials("The endpoint of the AWS configuration or environment")
+    if "amazonaws.com" not in client.meta.endpoint_url:
+        for operation in ("CopyObject", "UploadPartCopy"):
+            client.meta.events.register(f"before-call.s3.{operation}", _in_rados_words)
     client.meta.events.register("before-parse.s3", _check_body)
     client.meta.events.register("request-created.s3", _prepare(config.timeout))
     client.meta.events.register_first("needs-retry.s3", _give_up_in_time)
@@ -142,6 +145,13 @@ def _prepare(timeout: float) -> Any:
             del request.headers["Expect"]
 
     return prepare
+
+
+def _in_rados_words(params: dict[str, Any], **_: Any) -> None:
+    """Radosgw checks the condition of a COPY's source under a name of its own only."""
+    headers = params["headers"]
+    if "x-amz-copy-source-if-match" in headers:
+        headers["x-amz-copy-if-match"] = headers["x-amz-copy-source-if-match"]
 
 
 def _check_body(operation_model: Any, response_dict: Any, **_: Any) -> None:

@@ -65,6 +65,10 @@ class S3Connection:
         self.bucket_seen = True
         return response
 
+    def knows(self, operation: str, argument: str) -> bool:
+        """Whether this boto3 can send the argument."""
+        return argument in self._opened().members(operation)
+
     def _with_upload_args(self, opened: _Opened, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         known = self.config.upload_args
         if known and operation != "put_object":  # there a misspelt name shall be refused

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
+from autostore.backend import changed
 from autostore.backends.cloud.boto3.connection import S3Connection
 from autostore.backends.cloud.boto3.errors import code_of
-from autostore.backends.cloud.boto3.uploads import LARGEST_PUT, Send, upload_parts
-from autostore.backends.cloud.objects import WRITE_ID, in_quotes, new_write_id, plain_etag
+from autostore.backends.cloud.boto3.uploads import Send, upload_parts
+from autostore.backends.cloud.objects import in_quotes, plain_etag
 
-__all__ = ["copy_large", "copy_object", "copy_parts", "is_too_large"]
+__all__ = ["copy_as_it_is", "copy_object", "copy_parts", "is_too_large"]
 
 
 def copy_object(
@@ -25,35 +27,46 @@ def copy_object(
     return {**answer["CopyObjectResult"], "ResponseMetadata": answer.get("ResponseMetadata", {})}
 
 
-def copy_large(
-    connection: S3Connection, source: str, target: str, headers: Mapping[str, Any], refusal: Exception
-) -> tuple[int, Mapping[str, Any]]:
-    """The size and the answer of a copy by parts, where the object is what one request refused because of its size."""
-    found = connection.call("head_object", Key=source)
-    size = found["ContentLength"]
-    if size <= LARGEST_PUT:
-        raise refusal
-    marked = {**headers, "Metadata": {**headers["Metadata"], WRITE_ID: new_write_id()}}
-    return size, copy_parts(connection, source, target, found, marked)
+def copy_as_it_is(connection: S3Connection, source: str, target: str, etag: str) -> None:
+    """One request; user metadata and content type travel along."""
+    place = {"Bucket": connection.bucket, "Key": source}
+    connection.call("copy_object", Key=target, CopySource=place, CopySourceIfMatch=in_quotes(etag))
 
 
 def copy_parts(
-    connection: S3Connection, source: str, target: str, found: Mapping[str, Any], headers: Mapping[str, Any]
+    connection: S3Connection,
+    source: str,
+    target: str,
+    found: Mapping[str, Any],
+    headers: Mapping[str, Any],
+    *,
+    condition: Mapping[str, str] | None = None,
 ) -> Mapping[str, Any]:
-    """A copy by parts of the version that `found`, a HEAD, describes."""
+    """A copy by parts of the version that `found`, a HEAD, describes; `condition` is the target's.
+
+    Not every server checks the condition of each part, so the source is looked at again before the parts become an
+    object: they are of one version only where it is the same still, by its time too.
+    """
     place = {"Bucket": connection.bucket, "Key": source}
-    condition = in_quotes(plain_etag(found["ETag"]))
+    seen = in_quotes(plain_etag(found["ETag"]))
 
     def send(upload_id: str) -> Send:
         def one(number: int, start: int, length: int) -> str:
             span = f"bytes={start}-{start + length - 1}"
             arguments = {"Key": target, "UploadId": upload_id, "PartNumber": number, "CopySource": place}
-            answer = connection.call("upload_part_copy", CopySourceRange=span, CopySourceIfMatch=condition, **arguments)
+            answer = connection.call("upload_part_copy", CopySourceRange=span, CopySourceIfMatch=seen, **arguments)
             return str(answer["CopyPartResult"]["ETag"])
 
         return one
 
-    return upload_parts(connection, target, found["ContentLength"], headers, send)
+    confirm = functools.partial(_confirm, connection, source, found)
+    return upload_parts(connection, target, found["ContentLength"], headers, send, condition=condition, confirm=confirm)
+
+
+def _confirm(connection: S3Connection, key: str, found: Mapping[str, Any]) -> None:
+    now = connection.call("head_object", Key=key, IfMatch=in_quotes(plain_etag(found["ETag"])))
+    if any(now[name] != found[name] for name in ("ETag", "LastModified", "ContentLength")):
+        raise changed(key, f"s3://{connection.bucket}/")
 
 
 def is_too_large(error: BaseException) -> bool:

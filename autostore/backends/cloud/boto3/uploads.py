@@ -91,13 +91,21 @@ def put_parts(connection: S3Connection, key: str, file: Path, headers: Mapping[s
 
 
 def upload_parts(
-    connection: S3Connection, key: str, size: int, headers: Mapping[str, Any], send: Callable[[str], Send]
+    connection: S3Connection,
+    key: str,
+    size: int,
+    headers: Mapping[str, Any],
+    send: Callable[[str], Send],
+    *,
+    condition: Mapping[str, str] | None = None,
+    confirm: Callable[[], None] = lambda: None,
 ) -> Mapping[str, Any]:
-    """Create an upload, send its parts in parallel, complete it."""
+    """Create an upload, send its parts in parallel, complete it if `confirm()` does not raise, under the condition."""
     upload_id = connection.call("create_multipart_upload", Key=key, **headers)["UploadId"]
     try:
         parts = _send_all(connection, size, send(upload_id))
-        return _complete(connection, key, upload_id, parts, headers)
+        confirm()
+        return _complete(connection, key, upload_id, parts, headers, condition=condition or {})
     except BaseException:
         # What an abort cannot reach either is swept a day later.
         with contextlib.suppress(Exception):
@@ -149,12 +157,18 @@ def _send_all(connection: S3Connection, size: int, send: Send) -> list[dict[str,
 
 
 def _complete(
-    connection: S3Connection, key: str, upload_id: str, parts: list[dict[str, Any]], headers: Mapping[str, Any]
+    connection: S3Connection,
+    key: str,
+    upload_id: str,
+    parts: list[dict[str, Any]],
+    headers: Mapping[str, Any],
+    *,
+    condition: Mapping[str, str],
 ) -> Mapping[str, Any]:
     """Publish the parts; the answer has an ETag even where the server's own has none."""
     try:
         answer: Mapping[str, Any] = connection.call(
-            "complete_multipart_upload", Key=key, UploadId=upload_id, MultipartUpload={"Parts": parts}
+            "complete_multipart_upload", Key=key, UploadId=upload_id, MultipartUpload={"Parts": parts}, **condition
         )
     except Exception as error:
         let_pass(error)

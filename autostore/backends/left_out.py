@@ -1,0 +1,34 @@
+"""What listings pass over though it is there, and say in a warning."""
+
+from __future__ import annotations
+
+import warnings
+
+from autostore.errors import LeftOutWarning
+
+__all__ = ["LeftOut"]
+
+MOST_NAMED = 10
+"""How many names a warning holds."""
+
+
+class LeftOut:
+    """What a listing passes over though it is there: said once, at its end, in a `LeftOutWarning`."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._count = 0
+        self._first: list[str] = []
+
+    def add(self, name: str, why: str = "no key can name it") -> None:
+        """Pass over a path."""
+        self._count += 1
+        if self._count <= MOST_NAMED:
+            self._first.append(f"{name!r:.200} ({why})")
+
+    def say(self) -> None:
+        """Warn, if anything was passed over."""
+        if self._count:
+            more = f" and {self._count - MOST_NAMED} more" if self._count > MOST_NAMED else ""
+            text = f"{self._count} found in {self._uri} and left out of the listing: {', '.join(self._first)}{more}."
+            warnings.warn(text, LeftOutWarning, stacklevel=3)

@@ -1,0 +1,213 @@
+"""A branch over a base: one place that reads in both and writes in one.
+
+Read: the branch's file, else, unless a tombstone hides it, the base's. Write: what the base has there is noted first
+(`seen.py`), then the value is put in the branch. Delete: a tombstone first, then the branch's own file. Each change is
+made under the lock or claim of its key; `tests/naming/model_layers.py` walks through every interleaving.
+
+Here only reading calls reach the base.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+from autostore.backend import FileMetadata, StorageBackend, changed, exists_already, not_found
+from autostore.backends.passing import PassingBackend
+from autostore.errors import PreconditionFailedError, StorageFileNotFoundError
+from autostore.mark import Mark
+from autostore.naming.claiming import ClaimingBackend
+from autostore.naming.seen import BARE, GONE, SAW, SeenFiles
+
+__all__ = ["HIDES", "LayeredBackend", "look"]
+
+HIDES = frozenset((GONE, BARE))
+
+
+class LayeredBackend(PassingBackend):
+    """`top`, the branch's own place, over `base`."""
+
+    def __init__(self, top: ClaimingBackend, base: StorageBackend) -> None:
+        super().__init__(top)
+        self.top = top
+        self.base = base
+        self.seen = SeenFiles(top.inner)
+        self.locks_exclude = True
+        self.concurrency = max(top.concurrency, base.concurrency)
+
+    def get_metadata(self, path: str) -> FileMetadata:
+        """Of the branch's file, else of the base's."""
+        found = look(self.top, path) or self._below(path)
+        if found is None:
+            raise not_found(path, self.uri)
+        return found
+
+    def download(self, path: str, file: Path, *, unless_etag: str | None = None) -> FileMetadata | None:
+        """The branch's bytes, else the base's."""
+        try:
+            return self.top.download(path, file, unless_etag=unless_etag)
+        except StorageFileNotFoundError:
+            if self.hides(path):
+                raise
+        return self.base.download(path, file, unless_etag=unless_etag)
+
+    def find(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
+        """The files of both that answer."""
+        own = self.top.find(stem, extensions)
+        return own + self._shown(stem, own, self.base.find(stem, extensions))
+
+    def find_value(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
+        """The branch's, where one was written under the bare key; else those of both."""
+        own = self.top.find_value(stem, extensions)
+        if own and self._has_marked(self.top, own):
+            return own
+        return own + self._shown(stem, own, self.base.find_value(stem, extensions))
+
+    def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
+        """Both listings, merged in order; the branch's file stands for the base's."""
+        seen = self.seen.below(prefix)
+        own: dict[str, list[FileMetadata]] = {}
+        for file in self.top.list_files(prefix):
+            own.setdefault(self.top.split(file.path)[0], []).append(file)
+        stones = {self.top.split(path)[0] for path, kinds in seen.items() if BARE in kinds}
+        base = (file for file in self.base.list_files(prefix) if self._is_listed(file, seen, own, stones))
+        mine = sorted((file for files in own.values() for file in files), key=_order)
+        return heapq.merge(mine, base, key=_order)
+
+    def upload(
+        self, file: Path, path: str, *, mark: Mark | None = None, if_etag: str | None = None, if_absent: bool = False
+    ) -> FileMetadata:
+        """Into the branch, after what it hides was noted; conditions mean what they mean on one place."""
+        with self.lock(path):
+            own = self._prepare(path, if_etag, if_absent=if_absent)
+            self.top.confirm(path)
+            conditional = if_etag is not None or if_absent
+            over = own.etag if own is not None and conditional else None
+            absent = own is None and conditional
+            return self.top.upload(file, path, mark=mark, if_etag=over, if_absent=absent)
+
+    def copy(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
+        """Into the branch; the base's bytes pass through here."""
+        with self.lock(target):
+            if look(self.top, source) is not None:
+                self._prepare(target)
+                return self.top.copy(source, target, mark=mark, if_etag=if_etag)
+            with self.scratch_file() as file:
+                found = self.download(source, file)
+                if found is None or (if_etag is not None and found.etag != if_etag):
+                    raise changed(source, self.uri)
+                return self.upload(file, target, mark=mark)
+
+    def move(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
+        """A copy, then a deletion in the branch."""
+        with self.lock(source, target):
+            etag = if_etag or self.get_metadata(source).etag
+            moved = self.copy(source, target, mark=mark, if_etag=etag)
+            with contextlib.suppress(PreconditionFailedError):  # by now the base has another one
+                self.delete(source, if_etag=etag)
+            return moved
+
+    def delete(self, path: str, *, if_etag: str | None = None) -> None:
+        """A tombstone where the base has or had something, then the branch's own file."""
+        self._remove(path, if_etag, retired=False)
+
+    def retire(self, path: str, *, if_etag: str) -> None:
+        """The same, of a file that another one has replaced."""
+        self._remove(path, if_etag, retired=True)
+
+    def local_file(self, path: str) -> Path | None:
+        """The branch's own file only."""
+        return self.top.local_file(path)
+
+    def url(self, path: str, *, expires: float | None = None) -> str:
+        """Of the place that the file which is shown lies in."""
+        shown = path.endswith("/") or look(self.top, path) is not None or self.hides(path)
+        return (self.top if shown else self.base).url(path, expires=expires)
+
+    def hides(self, path: str) -> bool:
+        """Whether the branch deleted what the base has at this path."""
+        return bool(self.seen.of(path) & HIDES)
+
+    def _below(self, path: str) -> FileMetadata | None:
+        return None if self.hides(path) else look(self.base, path)
+
+    def _prepare(self, path: str, if_etag: str | None = None, *, if_absent: bool = False) -> FileMetadata | None:
+        """Check the conditions on what a reader sees, and note what the base has; the branch's own file, if any."""
+        own = look(self.top, path)
+        kinds = self.seen.of(path) if own is None else frozenset()
+        below = look(self.base, path) if own is None and not kinds & HIDES else None
+        there = own or below
+        if if_absent and there is not None:
+            raise exists_already(path, self.uri)
+        if if_etag is not None and (there is None or there.etag != if_etag):
+            raise changed(path, self.uri)
+        if below is not None:
+            self.seen.put(path, SAW, below.etag)
+        elif own is None and SAW in kinds and not kinds & HIDES:
+            self.seen.drop(path, [SAW])
+        return own
+
+    def _remove(self, path: str, if_etag: str | None, *, retired: bool) -> None:
+        with self.lock(path, make=False):
+            own, kinds, below = look(self.top, path), self.seen.of(path), look(self.base, path)
+            there = own or (None if kinds & HIDES else below)
+            if if_etag is not None and (there is None or there.etag != if_etag):
+                raise changed(path, self.uri)
+            if there is None:
+                return
+            saw = self.seen.saw(path, kinds) if own is not None or kinds & HIDES else below.etag if below else ""
+            if below is not None or saw:
+                self.seen.put(path, GONE if there.mark is None else BARE, saw)
+            if own is not None:
+                self.top.confirm(path)
+                (self.top.retire if retired else self.top.delete)(path, if_etag=own.etag)
+            self.seen.drop(path, kinds & {SAW})
+
+    def _shown(self, stem: str, own: list[FileMetadata], base: list[FileMetadata]) -> list[FileMetadata]:
+        """Those of the base's files of a stem that neither a file nor a tombstone of the branch hides."""
+        paths = {file.path for file in own}
+        base = [file for file in base if file.path not in paths]
+        if not base:
+            return []
+        seen = self.seen.below(f"{stem}.")
+        base = [file for file in base if not seen.get(file.path, frozenset()) & HIDES]
+        stone = any(BARE in kinds for path, kinds in seen.items() if self.top.split(path)[0] == stem)
+        if base and (stone or self._has_marked(self.top, own)):
+            # The value of the bare key is the branch's, or deleted: what the base has under it by now is hidden too.
+            return [file for file in base if not self._has_marked(self.base, [file])]
+        return base
+
+    def _is_listed(
+        self,
+        file: FileMetadata,
+        seen: dict[str, frozenset[str]],
+        own: dict[str, list[FileMetadata]],
+        stones: Collection[str],
+    ) -> bool:
+        stem = self.top.split(file.path)[0]
+        beside = own.get(stem, [])
+        if any(mine.path == file.path for mine in beside) or seen.get(file.path, frozenset()) & HIDES:
+            return False
+        if stem in stones or beside:
+            hidden = stem in stones or self._has_marked(self.top, beside)
+            return not (hidden and self._has_marked(self.base, [file]))
+        return True
+
+    def _has_marked(self, place: StorageBackend, files: Iterable[FileMetadata]) -> bool:
+        """Whether one of the files was written under a bare key; a look at each, as a listing does not say."""
+        looks = (look(place, file.path) for file in files)
+        return any(found is not None and found.mark is not None for found in looks)
+
+
+def look(place: StorageBackend, path: str) -> FileMetadata | None:
+    """What a place knows of a file; None where there is none."""
+    try:
+        return place.get_metadata(path)
+    except StorageFileNotFoundError:
+        return None
+
+
+def _order(file: FileMetadata) -> bytes:
+    return file.path.encode()

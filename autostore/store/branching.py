@@ -1,0 +1,88 @@
+"""What a branch offers beside a dict: its base, what it changed, and the way of a change into the base or away.
+
+A store without a base is no branch: it has no base, differs in nothing, and promotes nothing.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from autostore.errors import InvalidConfigError, StoragePermissionError, compose
+from autostore.keys import Key
+from autostore.naming.layering import LayeredBackend
+from autostore.parallel import in_order
+from autostore.store.assembly import Parts
+from autostore.store.changes import Change, changes
+from autostore.store.layers import renewing
+from autostore.store.promoting import Promoter
+
+__all__ = ["BranchInterface"]
+
+
+class BranchInterface(ABC):
+    """What a store over a base does, built on its places."""
+
+    _parts: Parts
+
+    @abstractmethod
+    def _writable(self, key: object) -> Key:
+        """The key, parsed; `StoragePermissionError` of a read-only store."""
+
+    @abstractmethod
+    def _where(self, prefix: str) -> Key | str:
+        """A key, or a prefix that is empty or ends in `/`."""
+
+    @abstractmethod
+    def _base_parts(self) -> Parts | None:
+        """Of the base."""
+
+    def diff(self, prefix: str = "") -> list[Change]:
+        """What the branch added, changed and deleted, key by key, by its own records; the base is not asked.
+
+        The base's own value, written back, counts as changed. 2 listings of the branch. `prefix`: a key, or a prefix
+        that ends in `/`.
+        """
+        return list(changes(self._layered(), self._parts.registry, self._where(prefix)))
+
+    def promote(self, prefix: str = "") -> list[Change]:
+        """Put what the branch changed into its base, where that still has what the branch saw; what was promoted.
+
+        All is checked first: where the base changed since, `PreconditionFailedError` names every such key
+        (`.conflicts`) and nothing is changed. A rival that comes between check and change, which only S3 allows, stops
+        its key alone: the error tells what was promoted and what is `.left`, and promoting again goes on, as it does
+        after a crash. What it replaces in a base with history is kept there. After it the keys read through again.
+
+        Costs 2 listings, and per key 2 looks at the base, a read, a write there and a few requests in the branch.
+        """
+        backend, base = self._layered(), self._base_parts()
+        assert base is not None
+        if base.config.read_only:
+            problem, remedy = "The base is read-only", "Open it without read_only to promote into it."
+            raise StoragePermissionError(compose(problem, uri=base.backend.uri, remedy=remedy))
+        self._writable("any")
+        found = self.diff(prefix)
+        mine = self._parts
+        renew = renewing(mine.registry, base.registry, mine.config, base.config, backend)
+        try:
+            Promoter(backend, base.backend, renew).promote(found)
+        finally:
+            base.resolver.forget_all()
+            mine.resolver.forget_all()
+        return found
+
+    def discard(self, prefix: str = "") -> list[Change]:
+        """Forget what the branch changed, so that the keys read through again; what that was. A few requests a file."""
+        self._writable("any")
+        backend, found = self._layered(), self.diff(prefix)
+        promoter = Promoter(backend, backend.base, None)
+        for _ in in_order(promoter.discard, found, backend.concurrency):
+            pass
+        self._parts.resolver.forget_all()
+        return found
+
+    def _layered(self) -> LayeredBackend:
+        backend = self._parts.backend
+        if not isinstance(backend, LayeredBackend):
+            problem, remedy = "This store has no base", "Open it with base=, or take store.over(base)."
+            raise InvalidConfigError(compose(problem, uri=backend.uri, remedy=remedy))
+        return backend

@@ -1,0 +1,180 @@
+"""Reading the past of a key: its versions, one of them by id or by time, and bringing one back.
+
+The current value is looked at first and its versions are listed after that: whatever is replaced in between is found
+in one place or the other.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from autostore.backend import FileMetadata, StorageBackend
+from autostore.errors import (
+    InvalidConfigError,
+    PreconditionFailedError,
+    StorageFileNotFoundError,
+    compose,
+)
+from autostore.handlers.registry import HandlerRegistry
+from autostore.handlers.verdicts import FileGone
+from autostore.keys import Key
+from autostore.mark import Mark
+from autostore.naming.publishing import Publisher
+from autostore.naming.resolution import Resolver
+from autostore.naming.versions import (
+    Kept,
+    in_nanoseconds,
+    moment,
+    note_path,
+    version_id,
+)
+from autostore.parallel import in_order
+from autostore.store.loading import Loader
+from autostore.store.past import ATTEMPTS, Past, written_at
+from autostore.store.version import Version
+
+__all__ = ["Fetches", "History"]
+
+
+class Fetches(Protocol):
+    """Whatever hands out the bytes of versions."""
+
+    def fetch(self, key: Key, name: str, file: Path) -> tuple[str, str]:
+        """See `History.fetch`."""
+
+
+class History:
+    """The past of the keys of one store; `place` is where its files lie, below all that keeps and changes them."""
+
+    def __init__(
+        self,
+        place: StorageBackend,
+        backend: StorageBackend,
+        *,
+        registry: HandlerRegistry,
+        resolver: Resolver,
+        publisher: Publisher,
+        loader: Loader,
+    ) -> None:
+        self._place = place
+        self._backend = backend
+        self._registry = registry
+        self._past = Past(place, registry, resolver)
+        self._publisher = publisher
+        self._loader = loader
+
+    def versions(self, key: Key) -> list[Version]:
+        """Every value of the key, newest first, the one that it has now before all others."""
+        past = self._past.past(key)
+        noted = [kept for kept in past.kept if not kept.is_version and kept.deleted is None]
+        texts = in_order(lambda kept: self._note(kept.file.path), noted, self._place.concurrency)
+        notes = dict(zip((kept.id for kept in noted), texts, strict=True))
+        found = [(name, file, number == 0) for number, (name, file) in enumerate(past.now)]
+        found += [(kept.id, kept.file, False) for kept in past.versions()]
+        found.sort(key=lambda entry: (entry[2], written_at(entry[0]), entry[0]), reverse=True)
+        return [
+            Version(name, moment(written_at(name)), file.size, file.etag, notes.get(name, ""), current, file.path)
+            for name, file, current in found
+        ]
+
+    def load(self, key: Key, name: str | None, at: datetime | None, as_type: Any) -> Any:
+        """The value of a version, or what the key had at a moment."""
+        if at is None:
+            return self._load(key, name, as_type)
+        if name is not None:
+            raise InvalidConfigError("version and at exclude each other. Pass one of them.")
+        if not isinstance(at, datetime) or at.tzinfo is None:
+            problem = f"at={at!r} does not say in which time zone"
+            raise InvalidConfigError(compose(problem, remedy="Pass an aware datetime, such as datetime.now(UTC)."))
+        for attempt in range(ATTEMPTS):
+            name = self._past.id_at(key, in_nanoseconds(at) + 999)
+            try:
+                return self._load(key, name, as_type)
+            except StorageFileNotFoundError:
+                if attempt == ATTEMPTS - 1:
+                    raise
+        raise AssertionError
+
+    def restore(self, key: Key, name: str) -> FileMetadata:
+        """Make a version the value again, by a copy of its bytes; of the value itself nothing is written."""
+        found = self._past.find(key, name)
+        if isinstance(found, FileMetadata):
+            return found
+        stem, kept = found
+        path = self._path_of(key, stem, kept.extension)
+
+        def put(mark: Mark | None) -> FileMetadata:
+            return self._backend.copy(kept.file.path, path, mark=mark)
+
+        try:
+            return self._publisher.publish(key, path, put)
+        except (StorageFileNotFoundError, PreconditionFailedError) as error:
+            if not self._is_gone(kept):
+                raise
+            raise self._past.no_version(key, name) from error  # pruned meanwhile
+
+    def fetch(self, key: Key, name: str, file: Path) -> tuple[str, str]:
+        """Write the bytes of a version into `file`; its stem and extension."""
+        found = self._past.find(key, name)
+        if isinstance(found, FileMetadata):
+            self._place.download(found.path, file)
+            return self._registry.split(found.path)
+        stem, kept = found
+        self._place.download(kept.file.path, file)
+        return stem, kept.extension
+
+    def adopt(self, key: Key, name: str, other: Fetches) -> FileMetadata:
+        """Restore a version that lies in another store."""
+        with self._place.scratch_file() as file:
+            stem, extension = other.fetch(key, name, file)
+            path = self._path_of(key, stem, extension)
+
+            def put(mark: Mark | None) -> FileMetadata:
+                return self._backend.upload(file, path, mark=mark)
+
+            return self._publisher.publish(key, path, put)
+
+    def note(self, written: FileMetadata, note: str) -> None:
+        """Lay a note beside the versions, for the one that was just written."""
+        stem = self._registry.split(written.path)[0]
+        with self._place.scratch_file() as file:
+            file.write_text(note, encoding="utf-8", errors="surrogatepass")
+            self._place.upload(file, note_path(stem, version_id(self._place, written)))
+
+    def _load(self, key: Key, name: object, as_type: Any) -> Any:
+        for _ in range(ATTEMPTS):
+            found = self._past.find(key, name)
+            now = isinstance(found, FileMetadata)
+            path = found.path if isinstance(found, FileMetadata) else found[1].file.path
+            extension = key.extension_of(path) if isinstance(found, FileMetadata) else found[1].extension
+            try:
+                value = self._loader.load_file(key.text, path, extension, as_type).value
+                # What was read as the value now must still be it; else it lies among the versions.
+                if not now or any(name == there for there, _ in self._past.now(key)):
+                    return value
+            except (StorageFileNotFoundError, FileGone):
+                continue
+        raise self._past.no_version(key, name)
+
+    def _path_of(self, key: Key, stem: str, extension: str) -> str:
+        """Where the value of a version of this stem goes."""
+        if key.extension and (stem, extension) == self._registry.split(key.text):
+            return key.text
+        return f"{key.text}{extension}" if key.extension else key.path(extension, self._place.uri)
+
+    def _is_gone(self, kept: Kept) -> bool:
+        try:
+            self._place.get_metadata(kept.file.path)
+        except StorageFileNotFoundError:
+            return True
+        return False
+
+    def _note(self, path: str) -> str:
+        try:
+            with self._place.scratch_file() as file:
+                self._place.download(path, file)
+                return file.read_text(encoding="utf-8", errors="surrogatepass")
+        except StorageFileNotFoundError:
+            return ""  # pruned meanwhile

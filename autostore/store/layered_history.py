@@ -1,0 +1,62 @@
+"""The past of a branch's keys: its own, then its base's."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from autostore.backend import FileMetadata
+from autostore.errors import StorageFileNotFoundError
+from autostore.keys import Key
+from autostore.naming.resolution import Resolver
+from autostore.store.history import Fetches, History
+from autostore.store.version import Version
+
+__all__ = ["LayeredHistory"]
+
+
+class LayeredHistory:
+    """As `History`, of a branch; `own` is the branch's, `base` the base's, `resolver` sees both."""
+
+    def __init__(self, own: History | LayeredHistory, base: History | LayeredHistory, resolver: Resolver) -> None:
+        self._own = own
+        self._base = base
+        self._resolver = resolver
+
+    def note(self, written: FileMetadata, note: str) -> None:
+        """Beside the branch's versions."""
+        self._own.note(written, note)
+
+    def versions(self, key: Key) -> list[Version]:
+        """The branch's, newest first, then the base's; current is what a read gives."""
+        own, base = self._own.versions(key), self._base.versions(key)
+        if base and (any(version.current for version in own) or not self._resolver.exists(key)):
+            base = [dataclasses.replace(version, current=False) for version in base]
+        return own + base
+
+    def load(self, key: Key, name: str | None, at: datetime | None, as_type: Any) -> Any:
+        """Of the branch, else of the base."""
+        try:
+            return self._own.load(key, name, at, as_type)
+        except StorageFileNotFoundError:
+            return self._base.load(key, name, at, as_type)
+
+    def restore(self, key: Key, name: str) -> FileMetadata:
+        """Into the branch, also from the base."""
+        try:
+            return self._own.restore(key, name)
+        except StorageFileNotFoundError:
+            return self.adopt(key, name, self._base)
+
+    def adopt(self, key: Key, name: str, other: Fetches) -> FileMetadata:
+        """Restore into the branch what lies in another store."""
+        return self._own.adopt(key, name, other)
+
+    def fetch(self, key: Key, name: str, file: Path) -> tuple[str, str]:
+        """The bytes of a version, for a branch over this one."""
+        try:
+            return self._own.fetch(key, name, file)
+        except StorageFileNotFoundError:
+            return self._base.fetch(key, name, file)

@@ -1,0 +1,105 @@
+"""Branches: what a store over a base does beside what any store does, and how the two are put together."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from pathlib import Path
+from typing import Any, NoReturn
+
+from autostore.backend import StorageBackend
+from autostore.config import StorageConfig
+from autostore.errors import InvalidConfigError, StorageError, StorageFileNotFoundError, compose
+from autostore.handlers.registry import HandlerRegistry
+from autostore.handlers.verdicts import FileGone
+from autostore.keys import where
+from autostore.naming.layering import LayeredBackend, look
+from autostore.ranges import REACH, Tail
+from autostore.scans.fetching import Opener, Pinned
+from autostore.store.loading import Loaded, Loader
+from autostore.store.promoting import Renew
+
+__all__ = ["LayeredLoader", "LayeredOpener", "check_bases", "renewing", "stricter"]
+
+
+class LayeredLoader(Loader):
+    """Reads the branch's file, else the base's through the base's own cache and keys."""
+
+    def __init__(self, own: Loader, layered: LayeredBackend, base: Loader) -> None:
+        vars(self).update(vars(own))
+        self._layered = layered
+        self._base = base
+
+    def load_file(self, key: str, path: str, extension: str, as_type: Any = None, *, versioned: bool = False) -> Loaded:
+        """The branch's; else, unless it is hidden, the base's."""
+        with contextlib.suppress(StorageFileNotFoundError, FileGone):
+            return super().load_file(key, path, extension, as_type, versioned=versioned)
+        if self._layered.hides(path):
+            raise FileGone(path)
+        return self._base.load_file(key, path, extension, as_type, versioned=versioned)
+
+
+class LayeredOpener(Opener):
+    """Opens the branch's file for a scan, else the base's, which is read where it lies; one look more for each."""
+
+    def __init__(self, own: Opener, layered: LayeredBackend, base: Opener) -> None:
+        vars(self).update(vars(own))
+        self.backend = layered
+        self._own = own
+        self._layered = layered
+        self._base = base
+
+    def open(
+        self, path: str, extension: str, *, etag: str | None = None, seen: Tail | None = None, reach: int = REACH
+    ) -> Pinned:
+        """The branch's; else, unless it is hidden, the base's."""
+        return self._of(path).open(path, extension, etag=etag, seen=seen, reach=reach)
+
+    def is_local(self, path: str) -> bool:
+        """Whether the file that is shown lies on this machine."""
+        return self._of(path).is_local(path)
+
+    def _of(self, path: str) -> Opener:
+        shown = look(self._layered.top, path) is not None or self._layered.hides(path)
+        return self._own if shown else self._base
+
+    def __getstate__(self) -> NoReturn:
+        raise StorageError(
+            f"A scan of the branch {self.backend.uri} does not pickle. Make it where it runs, or scan the base."
+        )
+
+
+def check_bases(uri: str, bases: list[str]) -> None:
+    """Refuse a base that is the branch, holds it, or lies in it; and a circle of bases."""
+    for number, base in enumerate(bases):
+        for other in (uri, *bases[:number]):
+            first, second = (name if name.endswith("/") else f"{name}/" for name in (other, base))
+            if first.startswith(second) or second.startswith(first):
+                problem = f"The base {base} and {other} are one place, or one lies in the other"
+                remedy = "Open the branch in a place of its own, or in another prefix."
+                raise InvalidConfigError(compose(problem, uri=uri, remedy=remedy))
+
+
+def stricter(base: StorageConfig, branch: StorageConfig) -> StorageConfig | None:
+    """The settings with which a branch reads its base; None where the base's own are strict enough."""
+    if base.allow_pickle and not branch.allow_pickle:
+        return dataclasses.replace(base, allow_pickle=False)
+    return None
+
+
+def renewing(
+    branch: HandlerRegistry, base: HandlerRegistry, mine: StorageConfig, theirs: StorageConfig, place: StorageBackend
+) -> Renew | None:
+    """How a file is made the base's, where the two sign differently, or the base allows less; else None."""
+    if mine.pickle_key == theirs.pickle_key and (theirs.allow_pickle or not mine.allow_pickle):
+        return None
+
+    def renew(file: Path, path: str) -> None:
+        extension = branch.split(path)[1]
+        at = where(path, place.uri)
+        value = branch.decode(file, extension, None, at)
+        with place.scratch_files() as files:
+            made, _ = base.encode(value, files, extension, at)
+            file.write_bytes(made.read_bytes())
+
+    return renew

@@ -1,0 +1,114 @@
+"""What a key has and had: its files now, its versions, and which of them an id or a moment names."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from autostore.backend import FileMetadata, StorageBackend
+from autostore.errors import StorageError, StorageFileNotFoundError, compose
+from autostore.handlers.registry import HandlerRegistry
+from autostore.keys import Key
+from autostore.naming.resolution import Resolver
+from autostore.naming.versions import Kept, is_version_id, kept_files, shelf, version_id, version_path
+
+__all__ = ["ATTEMPTS", "Past", "Seen", "shelves", "written_at"]
+
+ATTEMPTS = 50
+"""How often what vanished between two looks is looked for again."""
+
+
+class Seen(NamedTuple):
+    """What a key has and had: (id, file) of the value now and of what a crash left beside it, and its shelves."""
+
+    now: list[tuple[str, FileMetadata]]
+    kept: list[Kept]
+
+    def versions(self) -> list[Kept]:
+        """Versions that are not the file of a value now."""
+        there = {name for name, _ in self.now}
+        return [kept for kept in self.kept if kept.is_version and kept.id not in there]
+
+
+class Past:
+    """Looks at the keys of one place."""
+
+    def __init__(self, place: StorageBackend, registry: HandlerRegistry, resolver: Resolver) -> None:
+        self._place = place
+        self._registry = registry
+        self._resolver = resolver
+
+    def find(self, key: Key, name: object) -> FileMetadata | tuple[str, Kept]:
+        """The file of the value now, or a version with its stem; its name is its id, so nothing else is listed."""
+        for _ in range(2 if is_version_id(name) else 0):
+            for stem, extension in shelves(key, self._registry):
+                for kept in kept_files(self._place.list_own(version_path(stem, str(name), extension or ""))):
+                    if kept.is_version and kept.id == name and extension in (None, kept.extension):
+                        return stem, kept
+            for there, file in self.now(key):
+                if there == name:
+                    return file
+        raise self.no_version(key, name)
+
+    def past(self, key: Key) -> Seen:
+        """All of it: the files now first, then what is on the key's shelves."""
+        now = self.now(key)
+        kept = [
+            kept
+            for stem, extension in shelves(key, self._registry)
+            for kept in kept_files(self._place.list_own(shelf(stem)))
+            if extension in (None, kept.extension) or not (kept.is_version or kept.deleted is not None)
+        ]
+        return Seen(now, kept)
+
+    def now(self, key: Key) -> list[tuple[str, FileMetadata]]:
+        """The file of the value first, then those that a crash left beside it; again where one vanished."""
+        if key.names_file is not False:
+            with contextlib.suppress(StorageFileNotFoundError):
+                named = self._place.get_metadata(key.text)
+                return [(version_id(self._place, named), named)]
+        for _ in range(0 if key.names_file else ATTEMPTS):
+            files = self._resolver.candidates(key)
+            detailed = self._resolver.detail(files)
+            if len(files) == len(detailed):
+                break
+        if key.names_file or not detailed:
+            return []
+        value = self._resolver.choose(key, detailed)
+        beside = [file for file in detailed if file.mark is not None and file.path != value.path]
+        return [(version_id(self._place, file), file) for file in (value, *beside)]
+
+    def id_at(self, key: Key, at: int) -> str:
+        """The version that the key had at a moment (ns); not found where it had none."""
+        past = self.past(key)
+        ids = {name for name, _ in past.now} | {kept.id for kept in past.versions()}
+        newest = max(((written_at(name), name) for name in ids if written_at(name) <= at), default=(0, ""))[1]
+        gone = {kept.id for kept in past.kept if kept.deleted is not None and kept.deleted <= at}
+        if not newest or newest in gone - {name for name, _ in past.now}:
+            problem, remedy = "Nothing was stored here at that time", "store.versions(key) lists what was, and when."
+            raise StorageFileNotFoundError(compose(problem, key=key.text, uri=self._place.uri, remedy=remedy))
+        return newest
+
+    def no_version(self, key: Key, name: object) -> StorageError:
+        """The one way to say that an id names nothing."""
+        shown = repr(name)
+        problem = f"There is no version {shown if len(shown) <= 100 else shown[:97] + '...'} of this key"
+        remedy = "store.versions(key) lists those there are."
+        return StorageFileNotFoundError(compose(problem, key=key.text, uri=self._place.uri, remedy=remedy))
+
+
+def shelves(key: Key, registry: HandlerRegistry) -> Iterator[tuple[str, str | None]]:
+    """(stem, extension) of the versions of a key; None: of every extension."""
+    if key.extension:
+        stem, extension = registry.split(key.text)
+        yield stem, extension
+        if key.names_file is None and stem != key.text:
+            yield key.text, None
+    else:
+        yield key.text, None
+
+
+def written_at(name: str) -> int:
+    """When the version of this id was written, nanoseconds."""
+    return int(name.partition("-")[0])

@@ -1,0 +1,172 @@
+"""From a branch into its base: all is checked first, then each key is put where the base still has what was seen.
+
+Per key, under its lock in the branch: the base's files, then the branch's record of what it saw, then its own file.
+Whoever is killed in between is finished by the next: what the base has already counts as done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from autostore.backend import FileMetadata, StorageBackend
+from autostore.errors import PreconditionFailedError, compose
+from autostore.mark import Mark
+from autostore.naming.layering import HIDES, LayeredBackend, look
+from autostore.naming.resolution import newest_marked
+from autostore.parallel import in_order
+from autostore.store.changes import Change
+
+__all__ = ["Promoter"]
+
+MOST_LOCKED = 100
+"""Folders of a local base that are locked at once, so that nobody comes between the check and the change."""
+
+Renew = Callable[[Path, str], None]
+"""Signs a file anew, for the base's readers."""
+
+
+class Promoter:
+    """Moves changes of a branch into its base, `target` being the base as it is written to."""
+
+    def __init__(self, backend: LayeredBackend, target: StorageBackend, renew: Renew | None) -> None:
+        self._backend = backend
+        self._target = target
+        self._renew = renew
+
+    def promote(self, changes: list[Change]) -> None:
+        """All of them, or none where one of the base's values is not the one that was seen."""
+        with self._alone(changes) as width:
+            conflicts = [
+                change.key
+                for change, fits in zip(changes, in_order(self._fits, changes, width), strict=True)
+                if not fits
+            ]
+            if conflicts:
+                raise self._conflict(conflicts, [], [change.key for change in changes])
+            promoted: list[str] = []
+            late: list[str] = []
+            for change, done in zip(changes, in_order(self._promoted, changes, width), strict=True):
+                (promoted if done else late).append(change.key)
+        if late:
+            raise self._conflict(late, promoted, late)
+
+    def discard(self, change: Change) -> None:
+        """Forget a change: its tombstones first, then the branch's own file."""
+        top, seen = self._backend.top, self._backend.seen
+        for path in (*change.removes, *change.puts):
+            with self._backend.lock(path, make=False):
+                kinds = seen.of(path)
+                seen.drop(path, sorted(kinds))
+                own = look(top, path)
+                if own is not None:
+                    top.confirm(path)
+                    top.retire(path, if_etag=own.etag)
+
+    @contextlib.contextmanager
+    def _locked(self, paths: list[str]) -> Iterator[int]:
+        with self._target.lock(*paths):
+            yield 1  # the lock is this thread's
+
+    def _alone(self, changes: list[Change]) -> AbstractContextManager[int]:
+        paths = {path for change in changes for path in (*change.puts, *change.removes)}
+        folders = {path.rpartition("/")[0] for path in paths}
+        if self._target.locks_exclude and 0 < len(folders) <= MOST_LOCKED:
+            return self._locked(sorted(paths))
+        return contextlib.nullcontext(max(1, self._target.concurrency))
+
+    def _fits(self, change: Change) -> bool:
+        """Whether the base still has what the branch saw, or by now what it would get."""
+        return all(self._is_as_seen(path) or self._is_done(path) for path in (*change.puts, *change.removes))
+
+    def _is_as_seen(self, path: str) -> bool:
+        below = look(self._target, path)
+        return self._saw(path) == ("" if below is None else below.etag)
+
+    def _saw(self, path: str) -> str:
+        return self._backend.seen.saw(path, self._backend.seen.of(path))
+
+    def _is_done(self, path: str) -> bool:
+        """Whether the base has the branch's bytes already; of a deletion, nothing."""
+        own, below = look(self._backend.top, path), look(self._target, path)
+        if own is None or below is None:
+            return own is None and below is None
+        if own.size != below.size:
+            return False
+        with self._backend.scratch_file() as mine, self._backend.scratch_file() as theirs:
+            self._backend.top.download(path, mine)
+            if self._renew is not None:
+                self._renew(mine, path)
+            self._target.download(path, theirs)
+            return mine.read_bytes() == theirs.read_bytes()
+
+    def _promoted(self, change: Change) -> bool:
+        """Put and remove, then forget; False where somebody else wrote to the base meanwhile."""
+        with (
+            self._backend.lock(*change.puts, *change.removes, make=False),
+            contextlib.suppress(PreconditionFailedError),
+        ):
+            put = [self._put(path, change.removes) for path in change.puts]
+            for path in change.removes:
+                self._remove(path, replaced=bool(change.puts))
+            # The branch's own file goes last: until then it is what the key reads as.
+            for own in put:
+                if own is not None:
+                    self._forget(own)
+            return True
+        return False
+
+    def _put(self, path: str, others: tuple[str, ...]) -> FileMetadata | None:
+        """The branch's file that the base has now; None where it is gone."""
+        top, seen = self._backend.top, self._backend.seen
+        with self._backend.scratch_file() as file:
+            own = top.download(path, file)
+            if own is None:
+                return None
+            saw = seen.saw(path, seen.of(path))
+            if self._renew is not None:
+                self._renew(file, path)
+            try:
+                self._target.upload(
+                    file, path, mark=self._mark(path, own, others), if_etag=saw or None, if_absent=not saw
+                )
+            except PreconditionFailedError:
+                if not self._is_done(path):
+                    raise
+        return own
+
+    def _forget(self, own: FileMetadata) -> None:
+        """The records of what was seen, and the file; the key reads through again."""
+        top, seen = self._backend.top, self._backend.seen
+        top.confirm(own.path)
+        kinds = seen.of(own.path)
+        seen.drop(own.path, kinds & HIDES)
+        top.retire(own.path, if_etag=own.etag)
+        seen.drop(own.path, kinds - HIDES)
+
+    def _remove(self, path: str, *, replaced: bool) -> None:
+        below, saw = look(self._target, path), self._saw(path)
+        if below is not None:
+            (self._target.retire if replaced else self._target.delete)(path, if_etag=saw)
+        self._backend.top.confirm(path)
+        self._backend.seen.drop(path, sorted(self._backend.seen.of(path)))
+
+    def _mark(self, path: str, own: FileMetadata, others: tuple[str, ...]) -> Mark | None:
+        """The base's own: later than those of the files that it replaces there."""
+        mark = own.mark or (look(self._backend.top, path) or own).mark
+        if mark is None:
+            return None
+        newest = newest_marked(found for found in (look(self._target, other) for other in others) if found is not None)
+        after = newest.mark.time_ns if newest is not None and newest.mark is not None else 0
+        return Mark.fresh(self._backend.top.split(path)[0], after=after)
+
+    def _conflict(self, keys: list[str], promoted: list[str], left: list[str]) -> PreconditionFailedError:
+        shown = ", ".join(repr(key) for key in keys[:20]) + (f" and {len(keys) - 20} more" if len(keys) > 20 else "")
+        done = f"{len(promoted)} others were promoted before" if promoted else "Nothing was changed"
+        problem = f"The base was changed since the branch wrote over it: {shown}"
+        remedy = f"{done}. Read both and decide; store.diff() lists what the branch changed."
+        error = PreconditionFailedError(compose(problem, uri=self._target.uri, remedy=remedy))
+        error.conflicts, error.promoted, error.left = keys, promoted, left  # type: ignore[attr-defined]
+        return error

@@ -1,0 +1,441 @@
+"""Law 13 and what a branch promises: reads fall through, changes stay, promotion replaces only what was seen."""
+
+import pickle
+import subprocess
+import sys
+import threading
+import uuid
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from autostore import (
+    AutoStore,
+    InvalidConfigError,
+    PreconditionFailedError,
+    StorageConfig,
+    StorageConnectionError,
+    StorageFileNotFoundError,
+    StoragePermissionError,
+    UntrustedDataError,
+)
+from autostore.backends.local.backend import LocalFileBackend
+from autostore.errors import InvalidKeyError
+from autostore.s3 import S3StorageConfig
+from autostore.testing import same
+from tests.store.values import Plain
+
+ROOT = Path(__file__).parents[2]
+ALL = {"a": {"x": 1}, "ab": "text", "a/b": [1, 2], "n": {"n": 1}, "t": "named"}
+
+
+def test_reads_fall_through(pair, request):
+    """Every way to read finds the base's values, in their types, each key once and in order."""
+    base, branch = pair
+    assert branch.base is base
+    assert dict(branch.items()) == ALL
+    if "seaweedfs" not in request.node.name:  # which lists folder by folder
+        assert list(branch.keys()) == sorted(ALL)
+    assert list(branch.keys("a/")) == ["a/b"]
+    assert len(branch) == 5
+    assert branch["n.json"] == {"n": 1}
+    assert branch.get("nothing", 7) == 7
+    assert "a" in branch
+    assert branch.get_metadata("a").etag == base.get_metadata("a").etag
+    assert branch.read("t.txt", as_type=bytes) == b"named"
+    assert sorted(branch.list_files()) == sorted(base.list_files())
+    assert branch.diff() == []
+
+
+def test_changes_stay_in_the_branch(pair):
+    """Whatever is done to the branch, the base's files are the same bytes, of the same ETags."""
+    base, branch = pair
+    before = {path: base.get_metadata(path).etag for path in base.list_files()}
+    branch["a"] = "another format"
+    branch["new"] = 1
+    branch.modify("ab", str.upper)
+    branch.move("a/b", "moved")
+    branch.copy("n.json", "copy.json")
+    del branch["t.txt"]
+    assert branch.pop("n.json") == {"n": 1}
+    branch.update({"u": 1, "v": 2})
+    assert branch.setdefault("ab", 0) == "TEXT"
+    expected = {"a": "another format", "new": 1, "ab": "TEXT", "moved": [1, 2], "copy": {"n": 1}, "u": 1, "v": 2}
+    assert dict(branch.items()) == expected
+    assert {path: base.get_metadata(path).etag for path in base.list_files()} == before
+    assert dict(base.items()) == ALL
+    assert {change.key: change.kind for change in branch.diff()} == {
+        "a": "changed", "ab": "changed", "a/b": "deleted", "n": "deleted", "t": "deleted", "new": "added",
+        "moved": "added", "copy": "added", "u": "added", "v": "added",
+    }  # fmt: skip
+
+
+def test_what_is_deleted_stays_away(pair):
+    """A deleted key is not found by any way to ask, may be written again, and deleted again."""
+    _, branch = pair
+    del branch["a"]
+    assert "a" not in branch
+    assert "a" not in list(branch)
+    for act in [lambda: branch["a"], lambda: branch.__delitem__("a"), lambda: branch.modify("a", str),
+                lambda: branch.get_metadata("a")]:  # fmt: skip
+        with pytest.raises(StorageFileNotFoundError):
+            act()
+    branch.write("a", [3], if_absent=True)
+    assert branch["a"] == [3]
+    del branch["a"]
+    assert "a" not in branch
+    assert branch.setdefault("a", "back") == "back"
+
+
+def test_conditions_mean_what_they_mean_on_one_store(pair):
+    """`if_etag` takes the ETag of the base's value, `if_absent` sees it."""
+    base, branch = pair
+    etag = branch.get_metadata("a").etag
+    with pytest.raises(PreconditionFailedError):
+        branch.write("a", {"x": 2}, if_absent=True)
+    with pytest.raises(PreconditionFailedError):
+        branch.write("a", {"x": 2}, if_etag="another")
+    new = branch.write("a", {"x": 2}, if_etag=etag).etag
+    with pytest.raises(PreconditionFailedError):
+        branch.write("a", {"x": 3}, if_etag=etag)
+    branch.write("a", {"x": 3}, if_etag=new)
+    assert (branch["a"], base["a"]) == ({"x": 3}, {"x": 1})
+    branch.write("fresh.json", {"x": 1}, if_absent=True)
+    with pytest.raises(PreconditionFailedError):
+        branch.write("fresh.json", {"x": 1}, if_absent=True)
+
+
+def test_promote(pair):
+    """The base gets what the branch changed, keeps what that replaced, and the keys read through again."""
+    base, branch = pair
+    branch["a"], branch["new/one"], branch["ab"] = {"x": 2}, pl.DataFrame({"a": [1]}), b"another format"
+    del branch["a/b"]
+    branch["t.txt"] = "changed"
+    done = branch.promote()
+    assert sorted(change.key for change in done) == ["a", "a/b", "ab", "new/one", "t"]
+    assert branch.diff() == []
+    expected = {**ALL, "a": {"x": 2}, "ab": b"another format", "new/one": pl.DataFrame({"a": [1]}), "t": "changed"}
+    del expected["a/b"]
+    assert same(dict(base.items()), dict(sorted(expected.items())))
+    assert same(dict(branch.items()), dict(base.items()))
+    base["ab"] = "owner"  # the base's own writers may change its format still
+    assert branch["ab"] == "owner"
+    assert [base.read("a", version=version.id) for version in base.versions("a")] == [{"x": 2}, {"x": 1}]
+    base.restore("a/b", base.versions("a/b")[0].id)
+    assert branch["a/b"] == [1, 2]
+
+
+def test_promote_a_part(pair):
+    """A key promotes itself alone, a prefix what lies below it."""
+    base, branch = pair
+    for key in ("a", "a/b", "a/c", "ab"):
+        branch[key] = f"{key} changed"
+    branch.promote("a")
+    assert base["a"] == "a changed"
+    assert base["ab"] == "text"
+    branch.promote("a/")
+    assert (base["a/b"], base["a/c"], base["ab"]) == ("a/b changed", "a/c changed", "text")
+    assert [change.key for change in branch.diff()] == ["ab"]
+    branch.discard("ab")
+    assert branch["ab"] == "text"
+    assert branch.diff() == branch.promote() == []
+
+
+def test_conflicts_are_named_and_nothing_changes(pair):
+    """Where the base changed since, all such keys are named at once; none of the others is promoted either."""
+    base, branch = pair
+    branch["a"], branch["ab"], branch["new"], branch["fine"] = {"x": 2}, "TEXT", 1, 1
+    del branch["a/b"]
+    base["a"], base["new"], base["a/b"] = {"x": 3}, 2, [3]
+    before = dict(base.items())
+    with pytest.raises(PreconditionFailedError, match=r"'a'.*'a/b'.*'new'") as caught:
+        branch.promote()
+    assert caught.value.conflicts == ["a", "a/b", "new"]
+    assert caught.value.promoted == []
+    assert dict(base.items()) == before
+    assert len(branch.diff()) == 5
+    branch.discard("a")
+    branch.discard("a/b")
+    branch.discard("new")
+    assert (branch["a"], branch["a/b"], branch["new"]) == ({"x": 3}, [3], 2)
+    branch.promote()
+    assert (base["ab"], base["fine"]) == ("TEXT", 1)
+
+
+def test_what_a_branch_saw_is_what_it_wrote_over_first(pair):
+    """Writing again over one's own value does not take the base's change for seen; modifying neither."""
+    base, branch = pair
+    branch["a"] = {"x": 2}
+    base["a"] = {"x": 9}
+    branch["a"] = {"x": 3}
+    branch.modify("a", lambda value: {**value, "y": 1})
+    del branch["a"]
+    branch["a"] = {"x": 4}
+    with pytest.raises(PreconditionFailedError):
+        branch.promote()
+    assert base["a"] == {"x": 9}
+
+
+def test_the_same_change_in_both_is_no_conflict(pair):
+    """What the base has already counts as done: the same bytes, or a deletion of both."""
+    base, branch = pair
+    branch["a"] = {"x": 2}
+    del branch["ab"]
+    base["a"] = {"x": 2}
+    del base["ab"]
+    branch.promote()
+    assert branch.diff() == []
+    assert base["a"] == {"x": 2}
+
+
+def test_a_base_that_moves_on_shows_through(pair):
+    """What the branch did not touch is the base's of this moment, in whatever format; what it did is its own."""
+    base, branch = pair
+    branch["a"] = {"x": 2}
+    del branch["ab"]
+    base["a"], base["ab"], base["a/b"], base["n.json"] = "format", [1], np.arange(3), {"n": 2}
+    assert branch["a"] == {"x": 2}
+    assert "ab" not in branch
+    assert same(branch["a/b"], np.arange(3))
+    assert branch["n.json"] == {"n": 2}
+    assert sorted(branch.keys()) == ["a", "a/b", "n", "t"]
+    del base["a/b"]
+    assert "a/b" not in branch
+
+
+def test_versions_of_both(pair):
+    """A branch lists its own versions, then its base's; reads and brings back either."""
+    base, branch = pair
+    base["a"] = {"x": 2}
+    with AutoStore(branch.uri, type(branch.config)(**{**vars(branch.config), "history": True}), base=base) as kept:
+        kept["a"], kept["a"] = {"x": 3}, {"x": 4}
+        found = [kept.read("a", version=version.id) for version in kept.versions("a")]
+        assert found == [{"x": number} for number in (4, 3, 2, 1)]
+        assert [version.current for version in kept.versions("a")] == [True, False, False, False]
+        kept.restore("a", kept.versions("a")[-1].id)
+        assert kept["a"] == {"x": 1}
+        assert base["a"] == {"x": 2}
+        assert [version.current for version in kept.versions("ab")] == [True]
+        assert kept.prune(keep=0).removed
+        assert len(base.versions("a")) == 2
+
+
+def test_several_in_a_row(open_store):
+    """A branch may be a base: each sees through to the ground, and promotes into the next only."""
+    ground, middle, top = (open_store("local", history=True) for _ in range(3))
+    ground["a"], ground["b"] = 1, 1
+    middle = middle.over(ground)
+    top = top.over(middle)
+    top["a"] = 3
+    del top["b"]
+    top["c"] = 3
+    assert (top["a"], middle["a"], ground["a"]) == (3, 1, 1)
+    top.promote()
+    assert dict(middle.items()) == {"a": 3, "c": 3}
+    assert dict(ground.items()) == {"a": 1, "b": 1}
+    middle.promote()
+    assert dict(ground.items()) == dict(top.items()) == {"a": 3, "c": 3}
+
+
+def test_one_base_serves_many_branches(open_store):
+    """Branches do not see each other, and promote beside each other; the second of two changes is a conflict."""
+    base = open_store("local")
+    base["k"] = 0
+    branches = [open_store("local").over(base) for _ in range(4)]
+    threads = [
+        threading.Thread(target=branch.update, args=({"k": n, f"k{n}": n},)) for n, branch in enumerate(branches)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [branch["k"] for branch in branches] == [0, 1, 2, 3]
+    for n, branch in enumerate(branches):
+        assert branch.promote(f"k{n}")
+    branches[1].promote()
+    with pytest.raises(PreconditionFailedError):
+        branches[2].promote()
+    assert dict(base.items()) == {"k": 1, "k0": 0, "k1": 1, "k2": 2, "k3": 3}
+
+
+READS = {
+    "get_metadata", "download", "find", "find_value", "list_files", "list_own", "local_file", "write_of", "cache_id",
+    "scratch_file", "scratch_files", "scratch", "_scratch_translated", "_inside", "_translated",
+}  # fmt: skip
+
+
+def test_a_base_is_only_read(open_store, tmp_path):
+    """Whatever is done to the branch, no call but reading ones reaches the base, and no file in it changes."""
+    called = set()
+
+    class Recording(LocalFileBackend):
+        def __getattribute__(self, name):
+            if not name.startswith("__") and callable(getattr(type(self), name, None)):
+                called.add(name)
+            return super().__getattribute__(name)
+
+    AutoStore(tmp_path / "base").update({"a": 1, "b/c": [1], "n.json": {"x": 1}, "p": Plain(1), "f": np.arange(9)})
+    before = {file: (file.stat().st_mtime_ns, file.stat().st_ino) for file in (tmp_path / "base").rglob("*")}
+    scheme = f"x{uuid.uuid4().hex}"
+    AutoStore.register_backend(scheme, Recording)
+    try:
+        base = AutoStore(f"{scheme}://{tmp_path / 'base'}", StorageConfig(history=True))
+        called.clear()
+        with AutoStore(tmp_path / "branch", StorageConfig(history=True), base=base) as branch:
+            branch["a"], branch["b/c"], branch["new"] = "text", [2], 1
+            branch.modify("n.json", lambda value: {**value, "y": 1})
+            branch.move("f", "g")
+            branch.copy("p", "q")
+            branch.pop("p")
+            del branch["n.json"]
+            for seen in [list(branch.keys()), dict(branch.items()), branch.versions("a"), branch.diff()]:
+                assert seen
+            branch.restore("b/c", base.versions("b/c")[0].id)
+            branch.prune(keep=1)
+            branch.discard("a")
+            branch.discard()
+            branch.cleanup_cache()
+        assert called <= READS, called - READS
+    finally:
+        AutoStore.unregister_backend(scheme)
+    after = {file: (file.stat().st_mtime_ns, file.stat().st_ino) for file in (tmp_path / "base").rglob("*")}
+    assert after == before
+
+
+def test_a_base_that_cannot_be_reached_raises(open_store):
+    """Only not-found falls through: what the branch itself holds is read, anything else says what is wrong."""
+    branch = open_store("local")
+    branch["own"] = 1
+    gone = S3StorageConfig(endpoint_url="http://127.0.0.1:1", timeout=1, max_retries=0, region_name="x",
+                           aws_access_key_id="a", aws_secret_access_key="b")  # fmt: skip
+    layered = branch.over(AutoStore("s3://bucket/data/", gone))
+    assert layered["own"] == 1
+    for act in [lambda: layered["k"], lambda: layered.get("k"), lambda: "k" in layered, lambda: list(layered),
+                lambda: layered.write("k", 1), lambda: layered.promote()]:  # fmt: skip
+        with pytest.raises(StorageConnectionError):
+            act()
+
+
+def test_pickles_follow_the_stricter_rule(open_store):
+    """A branch that allows no pickles reads none of its base's, with keys each reads its own, and promotes anew."""
+    base = open_store("local", pickle_key="the base's own key")
+    base["p"] = Plain(1)
+    strict = open_store("local", allow_pickle=False).over(base)
+    with pytest.raises(UntrustedDataError):
+        strict["p"]
+    branch = open_store("local", pickle_key="the branch's key").over(base)
+    assert branch["p"] == Plain(1)
+    branch["p"] = Plain(2)
+    branch["j"] = {"plain": 1}
+    branch.promote()
+    assert base["p"] == branch["p"] == Plain(2)
+    assert base["j"] == {"plain": 1}
+    plain = open_store("local", allow_pickle=False)
+    loose = open_store("local").over(plain)
+    loose["p"] = Plain(3)
+    with pytest.raises(UntrustedDataError):
+        loose.promote()
+    assert list(plain.keys()) == []
+
+
+def test_bad_bases(open_store, tmp_path):
+    """A base that is the branch, holds it or lies in it, a circle, and a store without a base: typed errors."""
+    base = open_store("local")
+    base["a"] = 1
+    folder = base.uri.removeprefix("file://")
+    inner = AutoStore(f"{folder}/inner")
+    for wrong in [lambda: base.over(base), lambda: AutoStore(folder, base=folder), lambda: inner.over(base),
+                  lambda: base.over(inner), lambda: base.over(open_store("local").over(base))]:  # fmt: skip
+        with pytest.raises(InvalidConfigError, match="one place"):
+            wrong()
+    for act in [base.diff, base.promote, base.discard]:
+        with pytest.raises(InvalidConfigError, match="no base"):
+            act()
+    assert base.base is None
+    branch = open_store("local").over(base)
+    for prefix in ["../x", "/", "a//", ".autostore/"]:
+        with pytest.raises(InvalidKeyError):
+            branch.promote(prefix)
+
+
+def test_read_only(open_store):
+    """Into a read-only base nothing is promoted; a read-only branch changes nothing."""
+    base = open_store("local")
+    base["a"] = 1
+    branch = open_store("local").over(AutoStore(base.uri, StorageConfig(read_only=True)))
+    branch["a"] = 2
+    with pytest.raises(StoragePermissionError, match="base is read-only"):
+        branch.promote()
+    assert branch["a"] == 2
+    reader = AutoStore(branch.uri, StorageConfig(read_only=True), base=base)
+    for act in [lambda: reader.write("a", 3), reader.promote, reader.discard]:
+        with pytest.raises(StoragePermissionError):
+            act()
+    assert (reader["a"], base["a"]) == (2, 1)
+
+
+def test_a_branch_by_uri_and_in_another_process(tmp_path):
+    """A base given by its URI is opened with the branch's settings; a branch pickles with its base."""
+    AutoStore(tmp_path / "base")["a"] = 1
+    branch = AutoStore(tmp_path / "branch", base=tmp_path / "base")
+    branch["b"] = 2
+    code = f"""
+import pickle
+store = pickle.loads({pickle.dumps(branch)!r})
+store["a"] += 1
+print(dict(store.items()), dict(store.base.items()), [change.key for change in store.diff()])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=ROOT, check=True
+    )
+    assert done.stdout.strip() == "{'a': 2, 'b': 2} {'a': 1} ['a', 'b']"
+
+
+def test_a_killed_promotion_is_finished_by_the_next(tmp_path):
+    """Killed before any of its steps, a promotion leaves each key old or new in the base, and is done by the next."""
+    for step in range(1, 40, 3):
+        base = AutoStore(tmp_path / f"base{step}", StorageConfig(history=True))
+        base.update({"a": 1, "b": "old", "c": [1]})
+        branch = AutoStore(tmp_path / f"branch{step}").over(base)
+        branch["a"], branch["b"], branch["new"] = 2, {"another": "format"}, 3
+        del branch["c"]
+        code = f"""
+import os, signal
+from autostore import AutoStore, StorageConfig
+from autostore.backends.local.backend import LocalFileBackend
+left = [{step}]
+def before(name):
+    real = getattr(LocalFileBackend, name)
+    def call(self, *arguments, **more):
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(self, *arguments, **more)
+    setattr(LocalFileBackend, name, call)
+for name in ("upload", "delete", "drop_own", "keep"):
+    before(name)
+base = AutoStore({base.uri!r}, StorageConfig(history=True))
+AutoStore({branch.uri!r}).over(base).promote()
+"""
+        done = subprocess.run([sys.executable, "-c", code], timeout=60, cwd=ROOT, check=False)
+        assert done.returncode in (0, -9)
+        after = {"a": 2, "b": {"another": "format"}, "new": 3}
+        assert dict(branch.items()) == after, step
+        branch.promote()
+        assert dict(base.items()) == dict(branch.items()) == after, step
+        assert branch.diff() == []
+        assert [base.read("b", version=version.id) for version in base.versions("b")] == [after["b"], "old"]
+
+
+def test_ten_thousand_keys_over_ten_thousand(open_store):
+    """The union of 10,000 keys over 10,000 lists in the order of one store, each key once."""
+    base, branch = open_store("memory"), open_store("memory")
+    base.update({f"k{number:05}": number for number in range(0, 20_000, 2)})
+    branch.update({f"k{number:05}": -number for number in range(5_000, 15_000)})
+    layered = branch.over(base)
+    expected = sorted({*base.keys(), *branch.keys()})
+    assert list(layered.keys()) == expected
+    assert layered["k05000"] == -5000
+    assert layered["k00002"] == 2
