@@ -7,19 +7,20 @@ This library's own places are held by their tests, and handed out as they are.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from autostore.backend import FileMetadata, StorageBackend, changed, exists_already
+from autostore.backends.checked_ranges import CheckedRanges
 from autostore.backends.left_out import LeftOut
 from autostore.disk.scratch import ScratchFiles
 from autostore.errors import BrokenPluginError, StorageFileNotFoundError, compose
 from autostore.keys import can_be_key, is_ours
 from autostore.mark import Mark
-from autostore.ranges import REACH, Ranges, Span, Tail
+from autostore.ranges import REACH, Ranges, Tail
 
 __all__ = ["CheckedBackend", "checked"]
 
@@ -164,7 +165,7 @@ class CheckedBackend(StorageBackend):
         tail = self._is_a(Tail, "ranges", getattr(found, "tail", None), path)
         if not tail.etag or len(tail.data) > tail.size or if_etag not in (None, tail.etag):
             raise self._broken(f"answers ranges with {len(tail.data)} of {tail.size} bytes, ETag {tail.etag!r}", path)
-        return _CheckedRanges(found, lambda did: self._broken(did, path))
+        return CheckedRanges(found, lambda did: self._broken(did, path))
 
     def url(self, path: str, *, expires: float | None = None) -> str:
         """As the place."""
@@ -243,27 +244,6 @@ class CheckedBackend(StorageBackend):
     def _broken(self, did: str, path: str | None = None) -> BrokenPluginError:
         problem, remedy = f"The place {self._name} {did}", "Mend it; autostore.testing.BackendContract tests it."
         return BrokenPluginError(compose(problem, key=path, uri=getattr(self, "uri", None), remedy=remedy))
-
-
-class _CheckedRanges(Ranges):
-    """Pieces that are looked at."""
-
-    def __init__(self, ranges: Ranges, broken: Callable[[str], BrokenPluginError]) -> None:
-        self.tail = ranges.tail
-        self._ranges = ranges
-        self._broken = broken
-
-    def read(self, spans: Sequence[Span]) -> list[bytes]:
-        """As the place."""
-        found = self._ranges.read(spans)
-        lengths = [len(piece) for piece in found]
-        if lengths != [stop - start for start, stop in spans]:
-            raise self._broken(f"gave pieces of {lengths!s:.200} bytes for the ranges {list(spans)!s:.200}")
-        return found
-
-    def close(self) -> None:
-        """As the place."""
-        self._ranges.close()
 
 
 _FITS: dict[str, Callable[[Any], bool]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -38,11 +39,15 @@ def read_frame(stream: Any, mark: TableMark, ceiling: Ceiling) -> Any:
 
 def read_lazy(stream: Any, mark: TableMark, ceiling: Ceiling) -> Any:  # noqa: ARG001 - a scan takes nothing
     """A frame that scans the open file; its bytes where descriptors are scarce and it is not large."""
-    few = are_scarce(stream.fileno()) and os.fstat(stream.fileno()).st_size <= LOADED_UP_TO
+    few = not isinstance(stream, io.BytesIO) and _is_better_loaded(stream.fileno())
     stream.seek(0)
     frame = _scan(stream.read() if few else stream, mark)
     require("polars").DataFrame(schema=frame.collect_schema())  # refuses at once what collecting would refuse later
     return frame
+
+
+def _is_better_loaded(descriptor: int) -> bool:
+    return are_scarce(descriptor) and os.fstat(descriptor).st_size <= LOADED_UP_TO
 
 
 def _scan(stream: Any, mark: TableMark) -> Any:
