@@ -217,7 +217,8 @@ class AutoStore(DictInterface, BranchInterface):
         if version is not None or at is not None:
             value = self._history.load(self._key(key), version, at, as_type)
             return value if columns is None else self._tables.cut(value, columns, key)
-        if columns is None and (as_type is None or not (asks_for_scan(as_type) or str(key).endswith("/"))):
+        in_place = as_type is not None and (asks_for_scan(as_type) or (isinstance(key, str) and key.endswith("/")))
+        if columns is None and not in_place:
             return self._loader.load(self._key(key), as_type).value
         return self._tables.read(key, as_type, columns, self._key)
 
@@ -266,9 +267,9 @@ class AutoStore(DictInterface, BranchInterface):
             UnsupportedFormatError: no table, or tables of several formats below the prefix.
             CorruptDataError: a file is not what its name says; raised here or when the scan runs.
         """
-        if not isinstance(key, str):
+        if isinstance(key, Mapping):
             frame = frame_over(self._scanner.many(key, self._key))
-        elif key.endswith("/"):
+        elif isinstance(key, str) and key.endswith("/"):
             frame = frame_over(self._scanner.folder(key, schema=schema, hive_schema=hive_schema))
         else:
             frame = self._scanner.one(self._key(key))
@@ -293,8 +294,8 @@ class AutoStore(DictInterface, BranchInterface):
         1 request for a bare key, else none. With `expires`, on S3, a URL that anybody who has it may read for so many
         seconds: it is a secret, for as long.
         """
-        path = key if key.endswith("/") else self._resolver.path(self._key(key))
-        return self._backend.url(path, expires=expires)
+        where = self._where(key) or self._key(key)
+        return self._backend.url(where if isinstance(where, str) else self._resolver.path(where), expires=expires)
 
     def storage_options(self, engine: Literal["polars", "fsspec", "duckdb", "delta", "pyarrow"]) -> dict[str, Any]:
         """How another engine reaches this store, in its own words; empty for a local folder. No request to the store.
@@ -452,10 +453,11 @@ class AutoStore(DictInterface, BranchInterface):
         return parsed
 
     def _where(self, prefix: str) -> Key | str:
-        if not prefix:
+        if prefix == "":
             return ""
-        key = self._key(prefix[:-1] if isinstance(prefix, str) and prefix.endswith("/") else prefix)
-        return prefix if prefix.endswith("/") else key
+        is_folder = isinstance(prefix, str) and prefix.endswith("/")
+        key = self._key(prefix[:-1] if is_folder else prefix)
+        return prefix if is_folder else key
 
     def _entries(self, prefix: str) -> Iterator[Listed]:
         return self._resolver.keys(prefix)

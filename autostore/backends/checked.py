@@ -7,14 +7,13 @@ This library's own places are held by their tests, and handed out as they are.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from autostore.backend import FileMetadata, StorageBackend, changed, exists_already
-from autostore.backends.checked_ranges import CheckedRanges
+from autostore.backends.answers import FITS, CheckedRanges
 from autostore.backends.left_out import LeftOut
 from autostore.disk.scratch import ScratchFiles
 from autostore.errors import BrokenPluginError, StorageFileNotFoundError, compose
@@ -228,7 +227,7 @@ class CheckedBackend(StorageBackend):
 
     def _metadata(self, call: str, found: object, path: str) -> FileMetadata:
         described = self._is_a(FileMetadata, call, found, path)
-        for name, fits in _FITS.items():
+        for name, fits in FITS.items():
             value = getattr(described, name, None)
             if not fits(value):
                 raise self._broken(f"answers {call} with the {name} {value!r:.200}", path)
@@ -244,13 +243,3 @@ class CheckedBackend(StorageBackend):
     def _broken(self, did: str, path: str | None = None) -> BrokenPluginError:
         problem, remedy = f"The place {self._name} {did}", "Mend it; autostore.testing.BackendContract tests it."
         return BrokenPluginError(compose(problem, key=path, uri=getattr(self, "uri", None), remedy=remedy))
-
-
-_FITS: dict[str, Callable[[Any], bool]] = {
-    "path": lambda path: isinstance(path, str),
-    "size": lambda size: isinstance(size, int) and size >= 0,
-    "etag": lambda etag: isinstance(etag, str) and bool(etag),
-    "modified_time": lambda time: isinstance(time, datetime) and time.tzinfo is not None,
-    "content_type": lambda kind: kind is None or isinstance(kind, str),
-    "mark": lambda mark: mark is None or (isinstance(mark, Mark) and isinstance(mark.time_ns, int)),
-}

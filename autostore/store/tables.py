@@ -56,7 +56,7 @@ class Tables:
 
     def read(self, key: str, as_type: Any, columns: Sequence[str] | None, parse: Callable[[str], Key]) -> Any:
         """A table below one key, or all below a prefix, as this kind."""
-        if key.endswith("/"):
+        if isinstance(key, str) and key.endswith("/"):
             return self._folder(key, as_type, columns)
         parsed = parse(key)
         if asks_for_scan(as_type):

@@ -36,10 +36,11 @@ def snapshot(store):
     return {path: store.read(path, as_type=bytes) for path in store.list_files()}
 
 
-def test_bad_keys(store):
+def test_bad_keys(store, tmp_path):
     """A key that cannot name anything is refused at every door."""
     store["good"] = 1
     before = snapshot(store)
+    branch = store.over(tmp_path / "base")
     for key in BAD_KEYS:
         for act in [
             lambda key: store[key],
@@ -55,6 +56,14 @@ def test_bad_keys(store):
             lambda key: store.move("good", key),
             lambda key: store.modify(key, str),
             lambda key: store.setdefault(key, 1),
+            lambda key: store.versions(key),
+            lambda key: store.restore(key, "0-0"),
+            lambda key: store.scan(key if key != "a/" else "a//"),  # a prefix may end so, here and below
+            lambda key: store.url(key if key != "a/" else "a//"),
+            lambda key: store.prune(key if key not in ("", "a/") else "a//"),
+            lambda key: branch.diff(key if key not in ("", "a/") else "a//"),
+            lambda key: branch.promote(key if key not in ("", "a/") else "a//"),
+            lambda key: branch.discard(key if key not in ("", "a/") else "a//"),
         ]:
             with pytest.raises(InvalidKeyError) as caught:
                 act(key)
@@ -297,9 +306,10 @@ def test_every_door_of_the_store_is_named_here():
     """A new public method must be thought of in these tests."""
     doors = {name for name in dir(AutoStore) if not name.startswith("_")}
     assert doors == {
-        "cleanup", "cleanup_cache", "close", "copy", "exists", "get", "get_metadata", "get_size",
-        "get_supported_backends", "items", "keys", "list_files", "modify", "move", "pop", "preview", "read",
-        "register_backend", "register_handler", "setdefault", "unregister_backend", "unregister_handler",
-        "update", "uri", "values", "write",
+        "base", "cleanup", "cleanup_cache", "close", "copy", "diff", "discard", "exists", "get", "get_metadata",
+        "get_size", "get_supported_backends", "items", "keys", "list_files", "modify", "move", "over", "pop",
+        "preview", "promote", "prune", "read", "register_backend", "register_handler", "restore", "scan",
+        "setdefault", "storage_options", "unregister_backend", "unregister_handler", "update", "uri", "url",
+        "values", "versions", "write",
     }  # fmt: skip
     assert autostore.__version__

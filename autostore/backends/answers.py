@@ -1,13 +1,26 @@
-"""Pieces of a file that somebody else's place hands out, looked at before they are believed."""
+"""What the answers of somebody else's place must be: the fields of metadata, and pieces of files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
 
 from autostore.errors import BrokenPluginError
+from autostore.mark import Mark
 from autostore.ranges import Ranges, Span
 
-__all__ = ["CheckedRanges"]
+__all__ = ["FITS", "CheckedRanges"]
+
+FITS: dict[str, Callable[[Any], bool]] = {
+    "path": lambda path: isinstance(path, str),
+    "size": lambda size: isinstance(size, int) and size >= 0,
+    "etag": lambda etag: isinstance(etag, str) and bool(etag),
+    "modified_time": lambda time: isinstance(time, datetime) and time.tzinfo is not None,
+    "content_type": lambda kind: kind is None or isinstance(kind, str),
+    "mark": lambda mark: mark is None or (isinstance(mark, Mark) and isinstance(mark.time_ns, int)),
+}
+"""Whether a field of metadata may have this value."""
 
 
 class CheckedRanges(Ranges):
