@@ -122,9 +122,9 @@ class LayeredBackend(PassingBackend):
         return self.top.local_file(path)
 
     def url(self, path: str, *, expires: float | None = None) -> str:
-        """Of the place that the file which is shown lies in."""
-        shown = path.endswith("/") or look(self.top, path) is not None or self.hides(path)
-        return (self.top if shown else self.base).url(path, expires=expires)
+        """Of the branch's file, else of the base's, where there is one."""
+        own = path.endswith("/") or look(self.top, path) is not None or self._below(path) is None
+        return (self.top if own else self.base).url(path, expires=expires)
 
     def hides(self, path: str) -> bool:
         """Whether the branch deleted what the base has at this path."""
