@@ -75,6 +75,7 @@ __all__ = [
     "UnsupportedSchemeError",
     "UntrustedDataError",
     "compose",
+    "from_machine_error",
     "from_os_error",
 ]
 
@@ -206,6 +207,14 @@ def from_os_error(error: OSError, where: str) -> StorageError:
             f"{where}: {reason}, because a file and a folder cannot share a name. Choose another key."
         )
     return StorageIOError(f"{where}: {reason}. Check the disk and its free space.")
+
+
+def from_machine_error(error: OSError, where: str) -> StorageError:
+    """The same of files that are not the store's own: where something stands in their way, no key is at fault."""
+    if isinstance(error, NotADirectoryError | IsADirectoryError | FileExistsError) or error.errno == errno.ELOOP:
+        named = _what(error) if error.filename is not None else "it"
+        return InvalidConfigError(f"{where}: {error.strerror}: {named}. Set another folder.")
+    return from_os_error(error, where)
 
 
 def _what(error: OSError) -> str:

@@ -137,6 +137,10 @@ CASES = {
     "slow down": (errors.StorageConnectionError, "Try again", lambda d: answered(503, "SlowDown", d)),
     "long words": (errors.StorageIOError, "upload_args", lambda d: answered(400, "\n" + "x" * 5_000, d)),
     "not S3": (errors.StorageConnectionError, "endpoint_url", lambda d: answered(404, "", d)),
+    "file for a folder": (
+        errors.InvalidConfigError, "another folder",
+        lambda d: AutoStore("memory://messages", StorageConfig(temp_dir=__file__)).write("k", 1),
+    ),
     "full disk": (errors.StorageIOError, "free space", full),
     "bad key": (errors.InvalidKeyError, "relative names", lambda d: AutoStore(d)["../x"]),
     "credentials": (errors.InvalidKeyError, "configuration", lambda d: AutoStore("s3://A:secret@bucket/")),

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from autostore.errors import StorageError, from_os_error
+from autostore.errors import StorageError, from_machine_error
 from autostore.guard.foreign import let_pass, users_own
 
 __all__ = ["disk_errors_are_typed", "failing_disk_is_an_os_error", "raise_exhaustion"]
@@ -36,7 +36,7 @@ def disk_errors_are_typed(where: str) -> Iterator[None]:
         raise
     except OSError as error:
         let_pass(error)
-        raise from_os_error(error, where) from error
+        raise from_machine_error(error, where) from error
 
 
 def raise_exhaustion(error: BaseException) -> None:

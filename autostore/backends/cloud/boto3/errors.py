@@ -118,8 +118,12 @@ def _translate(error: Exception, uri: str, path: str | None) -> StorageError | N
     if type(error).__module__ == "botocore.exceptions" or _names_no_place(error):
         remedy = "Check the bucket's name, endpoint_url, region_name and upload_args."
         return InvalidConfigError(compose(f"The request cannot be sent: {error}", key=path, uri=uri, remedy=remedy))
+    if isinstance(error, FileNotFoundError):
+        what = "a file that the AWS configuration names, or a temporary one that was removed"
+        problem = f"{str(error.filename)!r:.200} is not there, {what}"
+        return StorageIOError(compose(problem, key=path, uri=uri, remedy="Check it, then try again."))
     if isinstance(error, OSError):
-        return from_os_error(error, f"key {path!r} in {uri}")
+        return from_os_error(error, uri if path is None else f"key {path!r} in {uri}")
     return _nonsense(error, uri, path)
 
 
