@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from autostore.equality.families import Again, Comparer
+from autostore.equality.state import hidden_slots
 
 __all__ = ["MODELS"]
 
 
 def _same_model(first: Any, second: Any, again: Again) -> bool:
-    names = ("__dict__", "__pydantic_private__", "__pydantic_extra__", "__pydantic_fields_set__")
-    return all(again(getattr(first, name, None), getattr(second, name, None)) for name in names)
+    # Its private, extra and set fields are slots of its base.
+    return again(first.__dict__, second.__dict__) and again(hidden_slots(first), hidden_slots(second))
 
 
 MODELS: Mapping[str, Comparer] = {"pydantic.BaseModel": _same_model}

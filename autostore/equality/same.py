@@ -21,6 +21,7 @@ from typing import Any
 
 from autostore.equality.families import Again, comparer
 from autostore.equality.images import are_images
+from autostore.equality.state import attributes, hidden_slots, keeps_more
 from autostore.equality.times import same_moment, same_zone
 
 __all__ = ["same"]
@@ -68,9 +69,16 @@ def _compare(first: Any, second: Any, again: Again) -> bool:
         names = [field.name for field in dataclasses.fields(first)]
         missing = object()
         pairs = ((getattr(first, name, missing), getattr(second, name, missing)) for name in names)
-        return all(again(one, two) for one, two in pairs) and again(_state(first), _state(second))
+        return all(again(one, two) for one, two in pairs) and _same_state(first, second, again)
     equal = _asked(first, second)
     return _same_reduced(first, second, again) if equal is None else equal
+
+
+def _same_state(first: Any, second: Any, again: Again) -> bool:
+    """Whether two instances of one described class hold the same beside their fields."""
+    again(attributes(first), attributes(second))
+    again(hidden_slots(first), hidden_slots(second))
+    return not keeps_more(type(first)) or _same_reduced(first, second, again)
 
 
 def _asked(first: Any, second: Any) -> bool | None:
@@ -90,14 +98,6 @@ def _asked(first: Any, second: Any) -> bool | None:
         return None
 
 
-def _state(value: Any) -> Any:
-    """The attributes; without the parameters with which a generic class was called, which say nothing of the value."""
-    state = getattr(value, "__dict__", None)
-    if type(state) is dict and "__orig_class__" in state:
-        return {name: part for name, part in state.items() if name != "__orig_class__"}
-    return state
-
-
 def _same_float(first: float, second: float, _again: Again) -> bool:
     if math.isnan(first) or math.isnan(second):
         return math.isnan(first) and math.isnan(second)
@@ -113,7 +113,7 @@ def _same_mapping(first: Any, second: Any, again: Again) -> bool:
         len(first) == len(second)
         and all(again(a, b) and again(first[a], second[b]) for a, b in zip(first, second, strict=True))
         and again(getattr(first, "default_factory", None), getattr(second, "default_factory", None))
-        and again(_state(first), _state(second))
+        and again(attributes(first), attributes(second))
     )
 
 
@@ -122,7 +122,7 @@ def _same_sequence(first: Any, second: Any, again: Again) -> bool:
         len(first) == len(second)
         and all(again(a, b) for a, b in zip(first, second, strict=True))
         and getattr(first, "maxlen", None) == getattr(second, "maxlen", None)
-        and again(_state(first), _state(second))
+        and again(attributes(first), attributes(second))
     )
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autostore.equality import same
+from autostore.equality.state import hidden_slots
 from autostore.errors import CorruptDataError, UntrustedDataError
 from autostore.guard.foreign import let_pass
 from autostore.handlers.names import is_model, is_named_tuple, name_class
@@ -96,7 +97,7 @@ def _is_rebuilt(value: Any, fields: dict[str, Any], unset: list[str]) -> bool:
 def _of_dataclass(value: Any) -> dict[str, Any]:
     names = [field.name for field in dataclasses.fields(value)]
     state = _attributes(value)
-    more = set(state) - set(names)
+    more = (set(state) - set(names)) | hidden_slots(value).keys()
     if more:
         refuse(f"has the attribute {min(more)!r:.80} beside its fields")
     # In the order in which they were set, which is part of the value.

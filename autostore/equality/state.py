@@ -1,0 +1,48 @@
+"""What an instance of a described class may hold beside its fields, and what says so.
+
+Attributes, slots of bases that are no fields, and what a base written in C keeps to itself: the arguments of an
+exception, the state of a random generator.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Hashable
+from typing import Any
+
+__all__ = ["attributes", "hidden_slots", "keeps_more"]
+
+
+def attributes(value: Any) -> dict[str, Any] | None:
+    """Without the parameters with which a generic class was called, which say nothing of the value; None: has none."""
+    state = getattr(value, "__dict__", None)
+    if type(state) is dict and "__orig_class__" in state:
+        return {name: part for name, part in state.items() if name != "__orig_class__"}
+    return state
+
+
+def hidden_slots(value: Any) -> dict[str, Any]:
+    """Slots that are no fields of a dataclass, where they hold something."""
+    names = _slots(type(value))
+    return {name: getattr(value, name) for name in names if hasattr(value, name)} if names else {}
+
+
+@functools.lru_cache(maxsize=256)
+def _slots(cls: Hashable) -> tuple[str, ...]:
+    assert isinstance(cls, type)
+    fields = getattr(cls, "__dataclass_fields__", ())
+    members = (name for base in cls.__mro__ for name, part in vars(base).items() if _is_slot(base, part))
+    return tuple(dict.fromkeys(name for name in members if name not in fields))
+
+
+def _is_slot(base: type, part: Any) -> bool:
+    return isinstance(part, types.MemberDescriptorType) and "__slots__" in vars(base)
+
+
+@functools.lru_cache(maxsize=256)
+def keeps_more(cls: Hashable) -> bool:
+    """Whether a base written in C makes the instances, which keep what no attribute shows."""
+    assert isinstance(cls, type)
+    makers = (vars(base).get("__new__") for base in cls.__mro__ if base is not object)
+    return any(isinstance(maker, types.BuiltinFunctionType) for maker in makers)
