@@ -24,7 +24,8 @@ def attributes(value: Any) -> dict[str, Any] | None:
 
 def hidden_slots(value: Any) -> dict[str, Any]:
     """Slots that are no fields of a dataclass, where they hold something."""
-    names = _slots(type(value))
+    kind: Any = type(value)  # a class is hashable, whatever its instances are
+    names = _slots(kind)
     return {name: getattr(value, name) for name in names if hasattr(value, name)} if names else {}
 
 
