@@ -313,3 +313,16 @@ def test_every_door_of_the_store_is_named_here():
         "values", "versions", "write",
     }  # fmt: skip
     assert autostore.__version__
+
+
+def test_a_relative_folder_in_a_folder_that_is_gone(tmp_path):
+    """The error says so; once it was the operating system's own, without a word of what was looked for."""
+    script = "import os, sys; os.rmdir(os.getcwd())\nfrom autostore import *\ntry: AutoStore('data')\n"
+    script += "except StorageError as error: print(type(error).__name__, error)"
+    (tmp_path / "gone").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path / "gone", capture_output=True, text=True, timeout=60, check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    assert done.stdout.startswith("InvalidKeyError")
+    assert "'data'" in done.stdout

@@ -20,7 +20,7 @@ from autostore.backend import FileMetadata, StorageBackend, changed, exists_alre
 from autostore.backends.local import files, versions
 from autostore.backends.local.marks import LocalMarks
 from autostore.backends.local.names import FolderNames
-from autostore.backends.local.root import found_inside, inside
+from autostore.backends.local.root import absolute, found_inside, inside
 from autostore.backends.local.times import Times
 from autostore.backends.local.translated import Translated
 from autostore.backends.local.walking import listed
@@ -45,11 +45,12 @@ class LocalFileBackend(StorageBackend):
     locks_exclude = True
 
     def __init__(self, uri: ParsedUri, config: StorageConfig) -> None:
-        root = os.path.realpath(uri.rest)
+        root = absolute(uri.rest)
         super().__init__(ParsedUri("file", root), config)
         self._durable = cast("LocalFileConfig", config).durable
         if os.path.exists(root) and not os.path.isdir(root):
-            raise InvalidKeyError(compose("A file stands where the store's folder should be", uri=self.uri))
+            problem = "A file stands where the store's folder should be"
+            raise InvalidKeyError(compose(problem, uri=self.uri, remedy="Pass a folder."))
         self._root = root
         self._scratch = Scratch(os.path.join(root, RESERVED, "tmp"))
         self._marks = LocalMarks(os.path.join(root, RESERVED, "marks"))

@@ -7,7 +7,16 @@ import stat
 
 from autostore.errors import InvalidKeyError, compose
 
-__all__ = ["found_inside", "inside"]
+__all__ = ["absolute", "found_inside", "inside"]
+
+
+def absolute(folder: str) -> str:
+    """The one name of a folder, whatever links lead to it, from wherever this process works."""
+    try:
+        return os.path.realpath(folder)
+    except FileNotFoundError:  # of the folder that this process works in
+        problem = f"The working folder of this process is gone, and {folder!r:.200} is relative to it"
+        raise InvalidKeyError(compose(problem, remedy="Pass an absolute path, or os.chdir first.")) from None
 
 
 def inside(root: str, path: str, uri: str, *, through_last: bool = True) -> str:
