@@ -7,10 +7,13 @@ show in a repr.
 from __future__ import annotations
 
 import math
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self
+from types import NoneType
+from typing import Any, NamedTuple, Self
 
 from autostore.errors import InvalidConfigError
 
@@ -21,6 +24,44 @@ MIB = 1024 * 1024
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 SMALLEST_PART = 5 * MIB
 LARGEST_PART = 5 * 1024 * MIB
+_CONTROL = re.compile("[\\0-\\x1f\\x7f]")
+_OURS = ("Body", "Bucket", "IfMatch", "IfNoneMatch", "Key", "PartNumber", "UploadId")
+"""Arguments of uploads that say where and when, which the library decides."""
+
+
+class _Kind(NamedTuple):  # what a setting may be, and in words
+    kinds: tuple[type, ...]
+    wanted: str
+
+
+_KINDS: Mapping[str, _Kind] = {
+    "bool": _Kind((bool,), "True or False"),
+    "bool | None": _Kind((bool, NoneType), "True, False or None"),
+    "bool | str | None": _Kind((bool, str, os.PathLike, NoneType), "True, False, or the path of a file"),
+    "int": _Kind((int,), "a whole number"),
+    "int | None": _Kind((int, NoneType), "a whole number or None"),
+    "float": _Kind((int, float), "a number"),
+    "float | None": _Kind((int, float, NoneType), "a number or None"),
+    "str | None": _Kind((str, NoneType), "a text or None"),
+    "str | bytes | None": _Kind((str, bytes, NoneType), "a long random secret as str or bytes"),
+    "str | Path | None": _Kind((str, os.PathLike, NoneType), "the path of a folder, or None"),
+    "Mapping[str, Any]": _Kind((Mapping,), "a dict"),
+}
+"""By the annotation of a setting; those of a third party's own settings may be any others."""
+
+
+def _is_of(value: object, annotation: Any) -> bool:
+    if str(annotation) not in _KINDS:
+        return True
+    kinds = _KINDS[str(annotation)].kinds
+    return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+
+
+def _is_spoilt(value: object, annotation: Any) -> bool:
+    """Whether a text cannot stand in a header or name a file; a folder's name may hold all but NUL."""
+    if isinstance(value, os.PathLike) or annotation == "str | Path | None":
+        return "\0" in str(value)
+    return annotation != "str | bytes | None" and isinstance(value, str) and _CONTROL.search(value) is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,23 +124,21 @@ class StorageConfig:
     def _check_history(self) -> None:
         if self.history_keep is not None:
             self._at_least("history_keep", 0)
-            if not isinstance(self.history_keep, int):
-                raise InvalidConfigError(f"history_keep={self.history_keep!r} is not a whole number. Pass one.")
         if self.history_days is not None:
             self._at_least("history_days", 0)
 
     def _check_types(self) -> None:
-        """Refuse what only looks like a setting: `allow_pickle="false"` would be true."""
+        """Refuse what only looks like a setting: `allow_pickle="false"` would be true. No value is shown."""
         for setting in fields(self):
-            value = getattr(self, setting.name)
-            wrong_switch = setting.type == "bool" and not isinstance(value, bool)
-            wrong_count = setting.type == "int" and (not isinstance(value, int) or isinstance(value, bool))
-            if wrong_switch or wrong_count:
-                kind = "True or False" if wrong_switch else "a whole number"
-                raise InvalidConfigError(f"{setting.name}={value!r} is not {kind}. Pass {kind}.")
-        if not isinstance(self.pickle_key, str | bytes | None):
-            kind = type(self.pickle_key).__name__  # never the secret itself
-            raise InvalidConfigError(f"pickle_key is of type {kind}. Pass a long random secret as str or bytes.")
+            # Never in a local variable: a crash report shows those.
+            if not _is_of(getattr(self, setting.name), setting.type):
+                given, wanted = type(getattr(self, setting.name)).__name__, _KINDS[str(setting.type)].wanted
+                raise InvalidConfigError(f"{setting.name} is of type {given}. Pass {wanted}.")
+            if _is_spoilt(getattr(self, setting.name), setting.type):
+                raise InvalidConfigError(
+                    f"{setting.name} holds a line break or another control character, perhaps the end of the line "
+                    "that it was read from. Pass it without: .strip()."
+                )
 
     def _at_least(self, name: str, least: float, *, exclusive: bool = False) -> None:
         value = getattr(self, name)
@@ -188,6 +227,10 @@ class S3StorageConfig(StorageConfig):
         if self.endpoint_url is not None and any(sign in str(self.endpoint_url) for sign in "@?#"):
             object.__setattr__(self, "endpoint_url", None)  # a crash report shows the settings
             raise misplaced_credentials("endpoint_url")
+        for name in self.upload_args:
+            if not isinstance(name, str) or name in _OURS:
+                named = f"{name}, which this library decides" if name in _OURS else f"a {type(name).__name__} as a name"
+                raise InvalidConfigError(f"upload_args holds {named}. Pass names of other arguments of an upload.")
         if self.addressing_style not in (None, "path", "virtual", "auto"):
             raise InvalidConfigError(
                 f"addressing_style={self.addressing_style!r} is unknown. Pass 'path', 'virtual' or 'auto'."

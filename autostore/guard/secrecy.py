@@ -15,6 +15,8 @@ _SHORTEST = 4
 _USERINFO = re.compile(r"(:/{0,3})(?:[^\s/@:'\"<>]*:[^\s@'\"<>]*|[^\s/@'\"<>]*)@")
 _NAMES = r"[\w.-]*(?:secret|passw|pwd|token|signature|credential|access_?key|api_?key|authori)[\w.-]*|sig"
 _QUERY = re.compile(rf"([?&#;](?:{_NAMES})=)[^&\s'\"<>]+", re.IGNORECASE)
+# What http.client says of a header's value, as a repr, in which a known secret may be spelt otherwise.
+_HEADER = re.compile(r"(Invalid header value ).*", re.DOTALL)
 _PORT = re.compile(r"[^/@:]*:\d+(?:/|$)")
 
 
@@ -31,6 +33,7 @@ def holds_secret(address: str) -> bool:
 
 def redacted(text: str, known: Iterable[str] = ()) -> str:
     """The text without the secrets that its form gives away, and without the `known` ones."""
+    text = _HEADER.sub(rf"\g<1>{_HIDDEN}", text)
     text = _QUERY.sub(rf"\g<1>{_HIDDEN}", _USERINFO.sub(rf"\g<1>{_HIDDEN}@", text))
     for secret in sorted(known, key=len, reverse=True):
         if len(secret) >= _SHORTEST:

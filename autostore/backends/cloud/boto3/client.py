@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -17,6 +19,7 @@ from typing import Any
 
 from autostore.backends.cloud.boto3.answers import NotQuiteS3Error, check_body
 from autostore.config import S3StorageConfig, misplaced_credentials
+from autostore.errors import InvalidConfigError
 from autostore.guard.foreign import let_pass
 from autostore.guard.secrecy import holds_secret, proxy_secrets
 from autostore.holding.turns import Turns
@@ -39,15 +42,16 @@ _loaders: dict[int, Any] = {}
 
 def make_client(config: S3StorageConfig) -> Any:
     """A client; an endpoint that holds credentials, wherever it was set, is refused before anything is sent."""
-    client = _session(config).client(
-        "s3",
-        endpoint_url=config.endpoint_url,
-        use_ssl=config.use_ssl,
-        verify=config.verify,
-        config=_botocore_config(config),
-        **_credentials(config),
-    )
-    if holds_secret(client.meta.endpoint_url) or "@" in client.meta.endpoint_url:
+    with _told_apart():
+        client = _session(config).client(
+            "s3",
+            endpoint_url=config.endpoint_url,
+            use_ssl=config.use_ssl,
+            verify=config.verify,
+            config=_botocore_config(config),
+            **_credentials(config),
+        )
+    if holds_secret(client.meta.endpoint_url) or any(sign in client.meta.endpoint_url for sign in "@?#"):
         client.close()
         raise misplaced_credentials("The endpoint of the AWS configuration or environment")
     if "amazonaws.com" not in client.meta.endpoint_url:
@@ -57,6 +61,21 @@ def make_client(config: S3StorageConfig) -> Any:
     client.meta.events.register("request-created.s3", _prepare(config.timeout))
     client.meta.events.register_first("needs-retry.s3", _give_up_in_time)
     return client
+
+
+@contextlib.contextmanager
+def _told_apart() -> Iterator[None]:
+    """What stumbles before anything was sent does so over this machine's settings, and not over a server's answer."""
+    handled = sys.exc_info()[1]
+    try:
+        yield
+    except (json.JSONDecodeError, TypeError, LookupError, AttributeError) as error:
+        let_pass(error, handled)
+        # The error itself holds what a credential helper printed.
+        raise InvalidConfigError(
+            f"What the AWS configuration names (a credential helper, a token) gave what boto3 cannot read "
+            f"({type(error).__name__}). Check what `aws configure list` and that helper print."
+        ) from None
 
 
 def secrets_of(config: S3StorageConfig) -> Iterator[str]:

@@ -112,19 +112,31 @@ def _translate(error: Exception, uri: str, path: str | None) -> StorageError | N
         remedy = "Check endpoint_url and use_ssl; for a private certificate pass verify='ca-bundle.pem'."
         return StorageConnectionError(compose("The TLS connection failed", key=path, uri=uri, remedy=remedy))
     if _is_a(error, _CONNECTION) or _is_urllib3(error):
-        problem = f"S3 could not be reached, or the connection broke ({type(error).__name__})"
-        remedy = "Check endpoint_url, region_name and the network, then try again."
-        return StorageConnectionError(compose(problem, key=path, uri=uri, remedy=remedy))
+        return _unreached(error, uri, path)
     if type(error).__module__ == "botocore.exceptions" or _names_no_place(error):
         remedy = "Check the bucket's name, endpoint_url, region_name and upload_args."
         return InvalidConfigError(compose(f"The request cannot be sent: {error}", key=path, uri=uri, remedy=remedy))
-    if isinstance(error, FileNotFoundError):
-        what = "a file that the AWS configuration names, or a temporary one that was removed"
-        problem = f"{str(error.filename)!r:.200} is not there, {what}"
-        return StorageIOError(compose(problem, key=path, uri=uri, remedy="Check it, then try again."))
     if isinstance(error, OSError):
-        return from_os_error(error, uri if path is None else f"key {path!r} in {uri}")
+        return _of_this_machine(error, uri, path)
     return _nonsense(error, uri, path)
+
+
+def _unreached(error: Exception, uri: str, path: str | None) -> StorageError:
+    if "Invalid header value" in str(error):
+        problem = "The request cannot be sent: a credential or upload argument holds what no header can"
+        remedy = "Check the ends of the texts in the credentials and in upload_args: a line break is often left there."
+        return InvalidConfigError(compose(problem, key=path, uri=uri, remedy=remedy))
+    problem = f"S3 could not be reached, or the connection broke ({type(error).__name__})"
+    remedy = "Check endpoint_url, region_name and the network, then try again."
+    return StorageConnectionError(compose(problem, key=path, uri=uri, remedy=remedy))
+
+
+def _of_this_machine(error: OSError, uri: str, path: str | None) -> StorageError:
+    if not isinstance(error, FileNotFoundError):
+        return from_os_error(error, uri if path is None else f"key {path!r} in {uri}")
+    what = "a file that the AWS configuration names, or a temporary one that was removed"
+    problem = f"{str(error.filename)!r:.200} is not there, {what}"
+    return StorageIOError(compose(problem, key=path, uri=uri, remedy="Check it, then try again."))
 
 
 def _nonsense(error: Exception, uri: str, path: str | None) -> StorageError | None:
