@@ -2,6 +2,7 @@
 
 import io
 import os
+import zipfile
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from autostore import AutoStore, CorruptDataError, StorageConfig
 from autostore.handlers.arrays import MAP_FROM
+from autostore.testing import same
 
 LENGTH = MAP_FROM // 8 + 1000
 
@@ -73,3 +75,16 @@ def test_a_file_cut_while_it_is_read_is_a_typed_error(tmp_path, monkeypatch):
         monkeypatch.setattr(os, "fstat", lambda number: os.truncate(tmp_path / "a.npy", 5000) or real(number))
         with pytest.raises(CorruptDataError, match="'a'"):
             store["a"]
+
+
+def test_a_map_of_a_file_is_stored_as_plain_arrays(tmp_path):
+    """What `numpy.load(mmap_mode=...)` gives, and parts of it, come back as such from NumPy's own format."""
+    np.save(tmp_path / "laid.npy", np.arange(12.0).reshape(3, 4))
+    mapped = np.load(tmp_path / "laid.npy", mmap_mode="r")
+    store = AutoStore(tmp_path / "store", StorageConfig(allow_pickle=False))
+    for value in (mapped, mapped[1:], mapped.T, {"train": mapped, "n": 1}):
+        store["k"] = value
+        assert same(store["k"], value)
+    with zipfile.ZipFile(tmp_path / "store" / store.get_metadata("k").path) as bundle:
+        (name,) = (name for name in bundle.namelist() if name.endswith(".npy"))
+        assert np.array_equal(np.load(io.BytesIO(bundle.read(name))), mapped)

@@ -106,6 +106,7 @@ MADE: dict[str, Made] = {
     "numpy.text": Made("numpy", "ndarray", _of_texts, _texts),
     "numpy.ma.MaskedArray": Made("numpy.ma", "MaskedArray", _of_masked, _masked),
     "numpy.recarray": Made("numpy", "recarray", _plain_array, lambda data: data.view(_of("numpy", "recarray"))),
+    "numpy.memmap": Made("numpy", "memmap", _plain_array, lambda data: data.view(_of("numpy", "memmap"))),
     "numpy.matrix": Made("numpy", "matrix", _plain_array, lambda data: data.view(_of("numpy", "matrix"))),
     "numpy.dtype": Made("numpy", "dtype", lambda v: [require("numpy").lib.format.dtype_to_descr(v)], _dtype),
     "pandas.Period": Made(
