@@ -22,8 +22,8 @@ Each is a `StorageError` and also the builtin that a caller would expect, so tha
      ├─ UnknownTypeError           ImportError                   a class that the file names is not to be found here
      └─ UntrustedDataError         ValueError                    reading would run code that is not allowed
 
-`StorageError` itself says that a LazyFrame could not be computed, or that memory ran out. Not found, refused
-and unreachable are three different things: `in` and `get` swallow the first only. What the reader does first:
+`StorageError` itself says that a LazyFrame could not be computed, or that memory or the stack ran out. Not found,
+refused and unreachable are three different things: `in` and `get` swallow the first only. What the reader does first:
 
     StorageFileNotFoundError   look at `store.keys()`: is the key spelt so, and the store the right one?
     StoragePermissionError     look at the credentials or the folder's permissions; is the store read-only?

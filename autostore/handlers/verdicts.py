@@ -19,6 +19,7 @@ from autostore.errors import (
     from_os_error,
 )
 from autostore.guard.foreign import noted, users_own
+from autostore.guard.stack import stack_ran_out
 from autostore.handler import DataHandler
 from autostore.handlers.whole import is_foreign
 
@@ -59,9 +60,18 @@ class Act(NamedTuple):
         except TypeError:  # a subclass that takes something else
             return noted(error, self.where)
 
+    def without_stack(self, done: str) -> StorageError:
+        """Neither the value nor the file is at fault."""
+        return StorageError(
+            f"{self.where}: the stack ran out while this was {done}, as the call came from deep in it. "
+            "Call from less deep, or raise sys.setrecursionlimit."
+        )
+
 
 def after_writing(act: Act, error: Exception, data: Any) -> BaseException:
     """What to raise; an `UnsupportedFormatError` asks the next handler, and names no key yet."""
+    if stack_ran_out(error, act.handled):
+        return act.without_stack("written")
     if isinstance(error, UnsupportedFormatError):
         return error
     if type(error) is MemoryError:
@@ -96,6 +106,8 @@ def is_gone(error: Exception, file: Path) -> bool:
 def after_reading(act: Act, error: Exception, file: Path) -> BaseException:
     """What to raise where a handler could not read a file that is there."""
     where, extension = act.where, act.extension
+    if stack_ran_out(error, act.handled):
+        return act.without_stack("read")
     if type(error) is MemoryError:
         return CorruptDataError(
             f"{where}: memory ran out while this {extension} file was read: it claims more than it holds, or this "
