@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from copy import copy
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any, Self, TypeVar, overload
 
@@ -24,12 +26,14 @@ from autostore.errors import (
 )
 from autostore.handler import DataHandler
 from autostore.handlers.registry import HandlerRegistry
-from autostore.keys import Key, parse_uri
+from autostore.keys import Key, check_key, parse_uri, uri_below
 from autostore.naming.publishing import Publisher
 from autostore.naming.resolution import Listed, Resolver
 from autostore.preview import Preview
 from autostore.store.changing import Changer
+from autostore.store.describing import Describer
 from autostore.store.loading import Loader
+from autostore.store.looking import LookingInterface
 from autostore.store.mapping import DictInterface
 
 __all__ = ["AutoStore", "DataHandler"]
@@ -37,7 +41,7 @@ __all__ = ["AutoStore", "DataHandler"]
 Object = TypeVar("Object")
 
 
-class AutoStore(DictInterface):
+class AutoStore(DictInterface, LookingInterface):
     """A store of objects under one URI.
 
     Args:
@@ -59,11 +63,24 @@ class AutoStore(DictInterface):
         self._copies = Copies(self._backend, self.config)
         self._loader = Loader(self._backend, self._registry, self._resolver, self._copies)
         self._changer = Changer(self._backend, self._registry, self._resolver, self._publisher, self._loader)
+        self._describer = Describer(self._backend, self._registry, self._resolver, self._copies)
+        self._root = ""
 
     @property
     def uri(self) -> str:
         """Where the store begins, absolute."""
-        return self._backend.uri
+        return uri_below(self._backend.uri, self._root)
+
+    def __truediv__(self, prefix: str) -> AutoStore:
+        """The store below a prefix: `(store / "flights")["day"]` is `store["flights/day"]`; no request.
+
+        It shares settings, formats, cache, connections and the place of marks with this one.
+        """
+        root = self._key(prefix.removesuffix("/")).text + "/"
+        below = copy(self)
+        below._root = root
+        below._describer = Describer(self._backend, self._registry, self._resolver, self._copies, root)
+        return below
 
     @property
     def _width(self) -> int:
@@ -106,7 +123,9 @@ class AutoStore(DictInterface):
             AmbiguousKeyError: another file, not written under this key, answers to it.
             PreconditionFailedError: `if_etag` or `if_absent` did not hold.
         """
-        return self._changer.write(self._writable(key), data, format=format, if_etag=if_etag, if_absent=if_absent)
+        return self._own(
+            self._changer.write(self._writable(key), data, format=format, if_etag=if_etag, if_absent=if_absent)
+        )
 
     @overload
     def read(self, key: str, *, as_type: type[Object]) -> Object: ...
@@ -142,7 +161,7 @@ class AutoStore(DictInterface):
         The format stays, so it must hold what `fn` returns. `as_type`: see `read`. A round costs a read
         and a write; nothing is locked while `fn` runs.
         """
-        return self._changer.modify(self._writable(key), fn, as_type)
+        return self._own(self._changer.modify(self._writable(key), fn, as_type))
 
     def exists(self, key: str) -> bool:
         """Whether something is stored under `key`; 1 request, and every failure but absence raises."""
@@ -150,7 +169,7 @@ class AutoStore(DictInterface):
 
     def get_metadata(self, key: str) -> FileMetadata:
         """Path, size in bytes, ETag and time of the file that holds the object; 1 request."""
-        return self._resolver.locate(self._key(key))
+        return self._own(self._resolver.locate(self._key(key)))
 
     def get_size(self, key: str) -> int:
         """Size of the stored file, bytes; 1 request."""
@@ -162,22 +181,23 @@ class AutoStore(DictInterface):
         1 request per 1,000 files that begin as the pattern does before its first wildcard; flat memory.
         """
         wild = min((pattern.find(c) for c in "*?[" if c in pattern), default=len(pattern))
-        listed = self._backend.list_files(pattern[:wild])
-        return (file.path for file in listed if fnmatchcase(file.path, pattern))
+        listed = self._backend.list_files(self._root + pattern[:wild])
+        paths = (file.path[len(self._root) :] for file in listed)
+        return (path for path in paths if fnmatchcase(path, pattern))
 
     def copy(self, source: str, target: str) -> FileMetadata:
         """Copy an object without reading it; onto itself nothing happens.
 
         On S3 1 request for the copy, which moves no bytes here, after 1 for the source and 1 for a bare target.
         """
-        return self._publisher.copy(self._key(source), self._writable(target))
+        return self._own(self._publisher.copy(self._key(source), self._writable(target)))
 
     def move(self, source: str, target: str) -> FileMetadata:
         """Rename an object; a crash leaves it under one key or both, onto itself nothing happens.
 
         Locally one rename, on S3 as `copy` and 1 request more.
         """
-        return self._publisher.move(self._writable(source), self._writable(target))
+        return self._own(self._publisher.move(self._writable(source), self._writable(target)))
 
     def preview(self, data: Any, *, format: str | None = None) -> Preview:
         """What a person would look at first in a value, such as a table's head; at most 200,000 characters.
@@ -233,14 +253,23 @@ class AutoStore(DictInterface):
         return f"AutoStore({self.uri!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"uri": self.uri, "config": self.config, "handlers": self._registry.changes()}
+        told = {"uri": self._backend.uri, "config": self.config, "handlers": self._registry.changes()}
+        return {**told, "root": self._root}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["uri"], state["config"])  # type: ignore[misc]
         self._registry.apply(state["handlers"])
+        if state.get("root"):
+            self.__dict__ = (self / state["root"]).__dict__
 
     def _key(self, key: object) -> Key:
-        return self._registry.parse(key, self.uri)
+        if self._root and isinstance(key, str):
+            check_key(key, self.uri)
+            key = self._root + key
+        return self._registry.parse(key, self._backend.uri)
+
+    def _own(self, file: FileMetadata) -> FileMetadata:
+        return replace(file, path=file.path[len(self._root) :]) if self._root else file
 
     def _writable(self, key: object) -> Key:
         parsed = self._key(key)
@@ -250,10 +279,11 @@ class AutoStore(DictInterface):
         return parsed
 
     def _entries(self, prefix: str) -> Iterator[Listed]:
-        return self._resolver.keys(prefix)
+        listed = self._resolver.keys(self._root + prefix)
+        return listed if not self._root else (one._replace(key=one.key[len(self._root) :]) for one in listed)
 
     def _load_listed(self, listed: Listed) -> Any:
-        return self._loader.load_listed(listed)
+        return self._loader.load_listed(listed if not self._root else listed._replace(key=self._root + listed.key))
 
     def _take(self, key: str, as_type: Any) -> Any:
         return self._changer.take(self._writable(key), as_type)

@@ -16,7 +16,17 @@ from typing import NamedTuple
 from autostore.errors import InvalidKeyError, compose
 from autostore.guard.secrecy import holds_secret, redacted
 
-__all__ = ["RESERVED", "Key", "ParsedUri", "can_be_key", "check_key", "parse_uri", "split_extension", "where"]
+__all__ = [
+    "RESERVED",
+    "Key",
+    "ParsedUri",
+    "can_be_key",
+    "check_key",
+    "parse_uri",
+    "split_extension",
+    "uri_below",
+    "where",
+]
 
 RESERVED = ".autostore"
 """The one name that is ours; no segment of a key may be it."""
@@ -117,6 +127,14 @@ def check_key(key: object, uri: str) -> str:
             )
         )
     return key
+
+
+def uri_below(uri: str, prefix: str) -> str:
+    """The URI of what lies below a prefix (ends in `/`, or is ""), which ends as `uri` does."""
+    if not prefix:
+        return uri
+    end = "/" if uri.endswith("/") else ""
+    return f"{uri.removesuffix('/')}/{prefix.removesuffix('/')}{end}"
 
 
 def can_be_key(name: str) -> bool:
