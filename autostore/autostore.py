@@ -35,13 +35,15 @@ from autostore.store.describing import Describer
 from autostore.store.loading import Loader
 from autostore.store.looking import LookingInterface
 from autostore.store.mapping import DictInterface
+from autostore.store.sending import SendingInterface
+from autostore.store.transferring import Side
 
 __all__ = ["AutoStore", "DataHandler"]
 
 Object = TypeVar("Object")
 
 
-class AutoStore(DictInterface, LookingInterface):
+class AutoStore(DictInterface, LookingInterface, SendingInterface):
     """A store of objects under one URI.
 
     Args:
@@ -222,6 +224,10 @@ class AutoStore(DictInterface, LookingInterface):
         self._registry.unregister(handler_class)
         self._resolver.forget_all()
 
+    def begins_here(self) -> bool:
+        """Whether a store was begun at this URI: marks, versions or claims lie below its `.autostore/`; 1 LIST."""
+        return not self._root and self._backend.begins_here()
+
     register_backend = staticmethod(schemes.register)
     unregister_backend = staticmethod(schemes.unregister)
     get_supported_backends = staticmethod(schemes.supported)
@@ -267,6 +273,9 @@ class AutoStore(DictInterface, LookingInterface):
             check_key(key, self.uri)
             key = self._root + key
         return self._registry.parse(key, self._backend.uri)
+
+    def _side(self) -> Side:
+        return Side(self._backend, self._registry, self._resolver, self._publisher, self._copies, self._root)
 
     def _own(self, file: FileMetadata) -> FileMetadata:
         return replace(file, path=file.path[len(self._root) :]) if self._root else file

@@ -139,6 +139,10 @@ class StorageBackend(ABC):
         """The file itself where it lies on this machine, so that reading needs no copy; else None."""
         return None
 
+    def begins_here(self) -> bool:
+        """Whether anything lies below `.autostore/`, so that a store begins at this URI."""
+        return False
+
     def cache_id(self, path: str) -> str:
         """Names the file at `path` among all files of all places, so that local copies never mix."""
         return f"{self.uri}\n{path}"

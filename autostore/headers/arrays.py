@@ -63,11 +63,11 @@ def _small(archive: zipfile.ZipFile, name: str) -> bytes:
 def _header(file: IO[bytes]) -> Header:
     start = file.read(12)
     if start[:6] != b"\x93NUMPY":
-        raise CorruptDataError("The file does not begin as NumPy's do")
+        raise CorruptDataError("The file does not begin as NumPy's do. Look at it with as_type=bytes.")
     wide = 2 if start[6] == 1 else 4
     length = int.from_bytes(start[8 : 8 + wide], "little")
     if length > _LONGEST:
-        raise CorruptDataError("The header is too long")
+        raise CorruptDataError("The header is too long. Look at it with as_type=bytes.")
     text = start[8 + wide :] + file.read(length - (4 - wide))
     told: dict[str, Any] = ast.literal_eval(text.decode("utf-8" if start[6] == 3 else "latin-1").strip())
     return Header(type="numpy.ndarray", shape=tuple(told["shape"]), dtype=_dtype(told["descr"]))

@@ -42,7 +42,7 @@ def _footer(file: BinaryIO) -> bytes:
     tail = file.read(REACH)
     length = int.from_bytes(tail[-8:-4], "little") + 8
     if tail[-4:] != MAGIC or length > min(size, LONGEST):
-        raise CorruptDataError("The file does not end as Parquet does")
+        raise CorruptDataError("The file does not end as Parquet does. Look at it with as_type=bytes.")
     if length > len(tail):
         file.seek(size - length)
         tail = file.read(length)

@@ -76,6 +76,10 @@ class LocalFileBackend(StorageBackend):
         self._refuse_pipes(status, path)
         return Path(name)
 
+    def begins_here(self) -> bool:
+        """One stat."""
+        return os.path.isdir(os.path.join(self._root, RESERVED))
+
     def download(self, path: str, file: Path, *, unless_etag: str | None = None) -> FileMetadata | None:
         """A copy of the bytes, for callers that must not share the file."""
         with self._translated(path), open(self._inside(path), "rb", opener=files.open_at_once) as source:
