@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
-from autostore import AutoStore
+from autostore import AutoStore, PickledWarning
 from autostore.cli.places import Place, matching
 from autostore.cli.session import Session, command
 from autostore.cli.settings import TEMPLATE, settings_file
-from autostore.cli.verdicts import BAD, verdict
+from autostore.cli.verdicts import BAD, careful, verdict
 from autostore.cli.words import DryRun, Recursive, Where, Yes
 from autostore.equality import same
 from autostore.errors import InvalidConfigError, PreconditionFailedError, StorageError
@@ -42,7 +43,7 @@ def verify(session: Session, where: Where = None, *, headers: Headers = False, a
 
     def rows() -> Iterator[dict[str, Any]]:
         entries = matching(place, recursive=True)
-        for found in in_order(lambda entry: verdict(place.store, entry, headers=headers), entries, WIDTH):
+        for found in in_order(lambda entry: verdict(store, entry, headers=headers), entries, WIDTH):
             counted[found["verdict"]] += 1
             if all or found["verdict"] != "ok":
                 yield found
@@ -52,7 +53,8 @@ def verify(session: Session, where: Where = None, *, headers: Headers = False, a
                 yield {"verdict": "foreign", "key": path, "said": "no key: its extension is no format of this store"}
 
     shown = {"verdict": str, "key": str, "said": lambda said: said or ""}
-    session.out.rows(rows(), shown, piped=("verdict", "key", "said"))
+    with careful(place.store) as store:
+        session.out.rows(rows(), shown, piped=("verdict", "key", "said"))
     said = (f"{count:,} {name}" for name, count in sorted(counted.items()))
     session.out.note(", ".join(said))
     if any(counted[name] for name in BAD):
@@ -115,11 +117,12 @@ def _foreign(place: Place) -> Iterator[str]:
 
 def _migrated(store: AutoStore, entry: Entry) -> str:
     """The file that the value has now; the pickle stays where no plain format gives it back."""
-    if store.get_metadata(entry.key).path == entry.key:
+    if store.get_metadata(entry.path).mark is None:
         return "stays: its name says .pkl"
     value = store.read(entry.key)
     with tempfile.TemporaryDirectory() as folder, AutoStore(folder) as trial:
-        path = trial.write("value", value).path
+        with warnings.catch_warnings(action="ignore", category=PickledWarning):  # it is what is asked here
+            path = trial.write("value", value).path
         if path.endswith(".pkl"):
             return "stays: only a pickle holds it"
         if not same(trial["value"], value):

@@ -52,7 +52,7 @@ def run() -> NoReturn:
             if error.name not in ("typer", "rich"):
                 raise
             _end("This needs typer, which is not installed. Run: pip install 'autostore[cli]'", 2)
-        app()
+        app(prog_name="autostore")
     sys.exit(0)
 
 

@@ -13,8 +13,7 @@ from autostore.info import text
 
 __all__ = ["Output", "Stepper"]
 
-SLOW_SECONDS = 2.0
-"""Progress shows from here on."""
+CHUNK = 1 << 16
 
 
 class Stepper(Protocol):
@@ -53,7 +52,9 @@ class Output:
 
     def raw(self, data: bytes) -> None:
         """Bytes as they are."""
-        sys.stdout.buffer.write(data)
+        for start in range(0, len(data), CHUNK):  # whether the reader is gone shows between two pieces
+            sys.stdout.buffer.write(data[start : start + CHUNK])
+            sys.stdout.buffer.flush()
 
     def rows(
         self,

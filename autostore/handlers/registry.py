@@ -196,7 +196,8 @@ class HandlerRegistry:
         """The handlers in the order in which they are asked, and the extensions that each answers for."""
         roster = self._roster
         for handler in roster.handlers:
-            yield handler, [one for one, asked in roster.by_extension.items() if asked[0] is handler]
+            own = [*handler.extensions, *sorted(handler.named_extensions)]
+            yield handler, [one for one in own if roster.by_extension.get(one, (None,))[0] is handler]
 
     def decode(self, file: Path, extension: str, as_type: Any, where: str) -> Any:
         """The object in `file`; `as_type` None gives the recorded type, bytes the raw file."""

@@ -1,4 +1,4 @@
-"""verify, migrate and cache look after a store: what is wrong is named, what is pickled becomes plain, nothing is lost."""
+"""verify, migrate and cache look after a store: what is wrong is named, what is pickled becomes plain."""
 
 import pickle
 
@@ -10,8 +10,6 @@ from tests.store.values import Plain, Settings
 
 def laid(filled, path, content):
     """A file as another program would lay it there."""
-    from autostore.plugins import Mark  # noqa: F401 - the mark is what is missing
-
     with filled._backend.scratch_file() as file:
         file.write_bytes(content)
         filled._backend.upload(file, path)
@@ -78,7 +76,7 @@ def test_cache_is_cleared(filled, place, shell):
         assert "cache_enabled" in shell("cache", place, code=2).err
         return
     shell.environment["AUTOSTORE_CACHE_ENABLED"] = "1"
-    shell("cat", place + "notes", place + "numbers")
+    shell("cat", place + "notes", place + "numbers", text=False)
     cache = next(path for path in (shell.folder.parent / "cache").rglob("*") if path.is_dir())
     size = lambda: sum(file.stat().st_size for file in cache.rglob("*") if file.is_file())  # noqa: E731
     assert size() > 8000
