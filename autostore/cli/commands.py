@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-import autostore
+from autostore import __version__
 from autostore.cli import checking, looking, moving
 
 __all__ = ["app"]
@@ -23,7 +23,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"autostore {autostore.__version__}")
+        typer.echo(f"autostore {__version__}")
         raise typer.Exit
 
 

@@ -69,7 +69,7 @@ def _table(store: AutoStore, key: str, rows: int) -> list[dict[str, Any]]:
 
 def _facts(store: AutoStore, value: Any) -> list[dict[str, Any]]:
     """What its preview tells, and of what has none the beginning of its repr."""
-    found = []
+    found: list[dict[str, Any]] = []
     for name, fact in store.preview(value).items():
         if isinstance(fact, Rows):
             lines = (json.dumps(dict(row), default=str) for row in fact.rows)

@@ -104,9 +104,9 @@ def du(session: Session, where: Where = None) -> None:
     prefix = "" if place.is_pattern else place.folder
     rows = [{"size": size, "keys": keys, "key": prefix + name} for name, (keys, size) in totals.items()]
     rows.sort(key=lambda row: -int(str(row["size"])))
-    total = {"size": sum(size for _, size in totals.values()), "keys": sum(keys for keys, _ in totals.values())}
+    both = {"size": sum(size for _, size in totals.values()), "keys": sum(keys for keys, _ in totals.values())}
     session.out.rows(
-        [*rows, {**total, "key": "total"}] if session.out.is_terminal and not session.out.as_json else rows,
+        [*rows, {**both, "key": "total"}] if session.out.is_terminal and not session.out.as_json else rows,
         {"size": _size, "keys": lambda count: f"{count:,}", "key": _text},
         piped=("size", "keys", "key"),
     )

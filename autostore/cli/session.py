@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import inspect
 import sys
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from autostore.cli.main import boundary, exit_code
+from autostore.cli.boundary import boundary, exit_code
 from autostore.cli.output import Output
 from autostore.cli.places import Place, Places
 from autostore.cli.settings import Settings
@@ -62,28 +61,28 @@ def command(app: typer.Typer, **options: Any) -> Callable[[Callable[..., None]],
     """A command whose first parameter is the `Session`; the common options are added to its own."""
 
     def added(function: Callable[..., None]) -> Callable[..., None]:
-        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-
-        @functools.wraps(function)
         def run(**given: Any) -> None:
-            common = {name: given.pop(name) for name in _COMMON}
-            with boundary(debug=common["debug"]):
-                session = Session(common["store"], common["profile"], as_json=common["json"], debug=common["debug"])
-                with contextlib.closing(session.places):
-                    function(session, **given)
-                sys.stdout.flush()
-            if session.code:
-                raise typer.Exit(session.code)
+            _run(function, given)
 
-        more = [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-            for name, (kind, default) in _COMMON.items()
-        ]
-        named = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
-        run.__signature__ = inspect.Signature([*named, *more])  # type: ignore[attr-defined]
-        run.__annotations__ = {one.name: one.annotation for one in (*named, *more)}
-        del run.__wrapped__  # type: ignore[attr-defined]
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        only = inspect.Parameter.KEYWORD_ONLY
+        named = [one.replace(kind=only) for one in own]
+        named += [inspect.Parameter(name, only, default=no, annotation=kind) for name, (kind, no) in _COMMON.items()]
+        run.__name__, run.__doc__ = function.__name__, function.__doc__
+        run.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined] # Typer reads it
+        run.__annotations__ = {one.name: one.annotation for one in named}
         app.command(**options)(run)
         return function
 
     return added
+
+
+def _run(function: Callable[..., None], given: dict[str, Any]) -> None:
+    common = {name: given.pop(name) for name in _COMMON}
+    with boundary(debug=common["debug"]):
+        session = Session(common["store"], common["profile"], as_json=common["json"], debug=common["debug"])
+        with contextlib.closing(session.places):
+            function(session, **given)
+        sys.stdout.flush()
+    if session.code:
+        raise typer.Exit(session.code)

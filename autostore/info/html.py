@@ -15,7 +15,7 @@ from autostore.keys import uri_below
 if TYPE_CHECKING:
     from autostore.info.values import Entry, Format, Info, Tree
 
-__all__ = ["formats", "info", "table", "tree"]
+__all__ = ["bare_table", "folded", "formats", "info", "page", "tree"]
 
 STYLE = """<style>
 .autostore{font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:13px;line-height:1.5;color:inherit}
@@ -23,7 +23,7 @@ STYLE = """<style>
 .autostore ul{list-style:none;margin:0;padding-left:1.2em;border-left:1px solid;
 border-color:color-mix(in srgb,currentColor 20%,transparent)}
 .autostore .said{opacity:.65;margin-left:1em}.autostore .bad{font-weight:bold;margin-left:1em}
-.autostore table{border-collapse:collapse;color:inherit}.autostore td,.autostore th{text-align:left;
+.autostore table{border-collapse:collapse;color:inherit;font:inherit}.autostore td,.autostore th{text-align:left;
 padding:1px 12px 1px 0;vertical-align:top;background:transparent;color:inherit;border:none}
 .autostore th{opacity:.65;font-weight:normal}
 .autostore pre{margin:0;white-space:pre-wrap;color:inherit;background:transparent}
@@ -37,37 +37,34 @@ def tree(found: Tree) -> str:
         total = f"the first {units.count(len(found), 'key')}"
     head = f"<summary><b>{_text(uri_below(found.uri, found.prefix))}</b><span class='said'>{total}</span></summary>"
     body = _level(text.nested(found)) if len(found) else "<div class='said'>Nothing is stored here.</div>"
-    return _page(f"<details open>{head}{body}</details>")
+    return page(f"<details open>{head}{body}</details>")
 
 
 def info(found: Info) -> str:
     """Name and text of each fact."""
     rows = [(name, said) for name, said in text.of_info(found) if name not in ("columns", "parts", "begins")]
-    parts = [_table(rows)]
+    parts = [bare_table(rows)]
     if found.columns is not None:
-        parts.append(_folded(units.count(len(found.columns), "column"), _table(found.columns)))
+        parts.append(folded(units.count(len(found.columns), "column"), bare_table(found.columns)))
     if found.parts:
-        parts.append(_folded(units.count(len(found.parts), "part"), _table(list(found.parts.items()))))
+        parts.append(folded(units.count(len(found.parts), "part"), bare_table(list(found.parts.items()))))
     if found.preview is not None:
-        parts.append(_folded("begins", f"<pre>{escape(found.preview)}</pre>"))
-    return _page("".join(parts))
+        parts.append(folded("begins", f"<pre>{escape(found.preview)}</pre>"))
+    return page("".join(parts))
 
 
 def formats(found: Iterable[Format]) -> str:
     """A row of each."""
-    return table(text.of_formats(found))
+    return page(bare_table(text.of_formats(found)))
 
 
-def table(rows: Sequence[Sequence[str]], heads: Sequence[str] = ()) -> str:
-    """A page of one table."""
-    return _page(_table(rows, heads))
-
-
-def _page(body: str) -> str:
+def page(body: str) -> str:
+    """The body with its style."""
     return f"<div class='autostore'>{STYLE}{body}</div>"
 
 
-def _table(rows: Iterable[Sequence[str]], heads: Sequence[str] = ()) -> str:
+def bare_table(rows: Iterable[Sequence[str]], heads: Sequence[str] = ()) -> str:
+    """Rows of cells; without heads the first cell of each names it."""
     head = "<tr>" + "".join(f"<th>{_text(name)}</th>" for name in heads) + "</tr>" if heads else ""
     lines = (
         "<tr>" + "".join(f"<{tag}>{_text(cell)}</{tag}>" for tag, cell in _tagged(row, plain=bool(heads))) + "</tr>"
@@ -80,7 +77,8 @@ def _tagged(row: Sequence[str], *, plain: bool) -> Iterable[tuple[str, str]]:
     return (("th" if not number and not plain else "td", cell) for number, cell in enumerate(row))
 
 
-def _folded(title: str, body: str) -> str:
+def folded(title: str, body: str) -> str:
+    """A body below a title that opens it."""
     return f"<details><summary>{_text(title)}</summary>{body}</details>"
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import Any
 
+from autostore.info.shown import Shown
 from autostore.info.values import Entry, Formats, Info, Tree
 from autostore.keys import Key
+from autostore.preview import Preview
 from autostore.store.describing import Describer
 
 __all__ = ["LookingInterface"]
@@ -25,6 +28,14 @@ class LookingInterface(ABC):
     @abstractmethod
     def _key(self, key: object) -> Key:
         """The key, checked and parsed."""
+
+    @abstractmethod
+    def read(self, key: str, *, as_type: Any = None) -> Any:
+        """See `AutoStore.read`."""
+
+    @abstractmethod
+    def preview(self, data: Any, *, format: str | None = None) -> Preview:
+        """See `AutoStore.preview`."""
 
     def info(self, key: str) -> Info:
         """Type, shape, columns, size and more of an object, from its file's header; it is not loaded.
@@ -52,6 +63,13 @@ class LookingInterface(ABC):
     def formats(self) -> Formats:
         """Every format, in the order in which they are asked for a value; `print` shows them; no request."""
         return self._describer.formats()
+
+    def show(self, key: str) -> Shown:
+        """What a person would look at first in a stored value: a picture, a table's head; it prints, too.
+
+        Costs as `read`, and as `preview` of what was read.
+        """
+        return Shown(key, self.preview(self.read(key)))
 
     def _repr_html_(self) -> str:
         """The first keys as a foldable tree, for notebooks; costs as `tree(limit=200, headers=True)`."""

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from autostore import AutoStore
-from autostore.cli.main import exit_code
+from autostore.cli.boundary import exit_code
 from autostore.errors import StorageError
 from tests.cli.conftest import COMMAND, ROOT
 

@@ -40,10 +40,10 @@ def test_the_page_is_true(shell, tmp_path):
 
 def test_the_page_names_every_command_and_code():
     """No command is left out, and the table of exit codes is that of the code."""
-    import autostore.cli.main
+    import autostore.cli.boundary
     from autostore.cli.commands import app
 
     for command in app.registered_commands:
         assert f"`{command.callback.__name__}" in PAGE or f"autostore {command.callback.__name__}" in PAGE
-    codes = re.findall(r"^ *(\d+) ", autostore.cli.main.__doc__, re.MULTILINE)
+    codes = re.findall(r"^ *(\d+) ", autostore.cli.boundary.__doc__, re.MULTILINE)
     assert codes == re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)

@@ -82,6 +82,18 @@ def test_info_tree_and_formats_show_themselves(notebook):
     assert "monday" in notebook.run("store / 'flights'")["text/html"]
 
 
+def test_a_stored_picture_and_table_are_shown(notebook):
+    """`show` gives the picture itself, and the first rows of a table; as text where there is no page."""
+    notebook.run("from PIL import Image; store['picture'] = Image.new('RGB', (60, 40), 'navy')")
+    picture = notebook.run("store.show('picture')")
+    assert "<img src='data:image/webp;base64," in picture["text/html"]
+    table = notebook.run("store.show('flights/monday')")["text/html"]
+    assert "<th>x</th>" in table
+    assert "<td>2</td>" in table
+    notebook.run("assert 'row_count' in str(store.show('flights/monday'))")
+    assert "&lt;i&gt;" in notebook.run("store['e'] = {'<i>': '<i>'}; store.show('e')")["text/html"]
+
+
 def test_keys_complete(notebook):
     """A TAB in `store["` offers the keys that begin so."""
     matches = notebook.completed('store["flights/')

@@ -295,3 +295,28 @@ def test_info_as_a_dict_is_json(filled):
     assert told["columns"][0] == {"name": "a", "dtype": "Int64"}
     assert dt.datetime.fromisoformat(told["modified_time"]).tzinfo is not None
     assert io.StringIO(str(filled.info("polars"))).readline().split() == ["key", "polars"]
+
+
+def test_first_uses_of_a_library_in_many_threads(tmp_path):
+    """Threads that need a library at once, before anybody imported it, each wait until all of it is there."""
+    AutoStore(tmp_path)["table"] = pl.DataFrame({"a": [1]})
+    code = f"""
+import threading
+from autostore import AutoStore
+store, ready, failed = AutoStore({str(tmp_path)!r}), threading.Barrier(8), []
+
+def look():
+    ready.wait()
+    try:
+        assert store.info("table").rows == 1
+        assert store["table"].height == 1
+    except BaseException as error:
+        failed.append(repr(error))
+
+threads = [threading.Thread(target=look) for _ in range(8)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(failed)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[]"
