@@ -78,7 +78,7 @@ class AutoStore(DictInterface, LookingInterface, SendingInterface):
 
         It shares settings, formats, cache, connections and the place of marks with this one.
         """
-        root = self._key(prefix.removesuffix("/")).text + "/"
+        root = self._key(prefix.removesuffix("/") if isinstance(prefix, str) else prefix).text + "/"
         below = copy(self)
         below._root = root
         below._describer = Describer(self._backend, self._registry, self._resolver, self._copies, root)

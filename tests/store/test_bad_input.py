@@ -55,6 +55,12 @@ def test_bad_keys(store):
             lambda key: store.move("good", key),
             lambda key: store.modify(key, str),
             lambda key: store.setdefault(key, 1),
+            lambda key: store.info(key),
+            lambda key: store.show(key),
+            lambda key: store.checksum(key),
+            lambda key: store.copy_to(store / "below", key),
+            lambda key: store.move_to(store / "below", key),
+            lambda key: store / (key if key != "a/" else ""),  # a prefix may end so
         ]:
             with pytest.raises(InvalidKeyError) as caught:
                 act(key)
@@ -297,9 +303,10 @@ def test_every_door_of_the_store_is_named_here():
     """A new public method must be thought of in these tests."""
     doors = {name for name in dir(AutoStore) if not name.startswith("_")}
     assert doors == {
-        "cleanup", "cleanup_cache", "close", "copy", "exists", "get", "get_metadata", "get_size",
-        "get_supported_backends", "items", "keys", "list_files", "modify", "move", "pop", "preview", "read",
-        "register_backend", "register_handler", "setdefault", "unregister_backend", "unregister_handler",
-        "update", "uri", "values", "write",
+        "begins_here", "checksum", "cleanup", "cleanup_cache", "close", "copy", "copy_to", "entries", "exists",
+        "formats",
+        "get", "get_metadata", "get_size", "get_supported_backends", "info", "items", "keys", "list_files", "modify",
+        "move", "move_to", "pop", "preview", "read", "register_backend", "register_handler", "setdefault", "show",
+        "tree", "unregister_backend", "unregister_handler", "update", "uri", "values", "write",
     }  # fmt: skip
     assert autostore.__version__
