@@ -34,8 +34,7 @@ from autostore.mark import Mark
 
 __all__ = ["LocalFileBackend"]
 
-LOOKS = 5
-"""How often a marked file that is not there is looked for before the folder is locked for it."""
+LOOKS = 5  # for a marked file that is not there, before the folder is locked for it
 
 
 class LocalFileBackend(StorageBackend):
