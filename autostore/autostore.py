@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
@@ -19,23 +21,28 @@ from autostore.backends import schemes
 from autostore.backends.checked import checked
 from autostore.config import StorageConfig
 from autostore.errors import (
+    InvalidConfigError,
     StoragePermissionError,
     compose,
 )
 from autostore.handler import DataHandler
 from autostore.handlers.registry import HandlerRegistry
-from autostore.keys import Key, parse_uri
+from autostore.keys import Key, check_key, parse_uri, uri_below
 from autostore.naming.resolution import OURS, Listed
 from autostore.preview import Preview
 from autostore.scans.source import frame_over
 from autostore.store.assembly import Parts, assembled, layered
 from autostore.store.branching import BranchInterface
 from autostore.store.changing import Changer
+from autostore.store.describing import Describer
 from autostore.store.layers import check_bases, stricter
+from autostore.store.looking import LookingInterface
 from autostore.store.mapping import DictInterface
 from autostore.store.pruning import Pruned, Pruner
 from autostore.store.scanning import Scanner
+from autostore.store.sending import SendingInterface
 from autostore.store.tables import Tables, asks_for_scan, selected
+from autostore.store.transferring import Side
 from autostore.store.version import Version, check_note
 
 if TYPE_CHECKING:
@@ -44,9 +51,10 @@ if TYPE_CHECKING:
 __all__ = ["AutoStore", "DataHandler"]
 
 Object = TypeVar("Object")
+Located = TypeVar("Located", FileMetadata, Version)
 
 
-class AutoStore(DictInterface, BranchInterface):
+class AutoStore(DictInterface, LookingInterface, SendingInterface, BranchInterface):
     """A store of objects under one URI.
 
     Args:
@@ -66,6 +74,7 @@ class AutoStore(DictInterface, BranchInterface):
         *,
         base: AutoStore | str | os.PathLike[str] | None = None,
     ) -> None:
+        self._root = ""
         parsed = parse_uri(uri)
         cls = schemes.backend_class(parsed.scheme)
         self.config = cls.config_class.adapt(config)
@@ -79,11 +88,15 @@ class AutoStore(DictInterface, BranchInterface):
         self._tables = Tables(self.uri, self._scanner, self._loader, self.config.max_read_bytes)
         self._changer = Changer(self._backend, self._registry, self._resolver, self._publisher, self._loader)
         self._pruner = Pruner(self._place, self._registry)
+        self._describer = Describer(parts.opener, self._registry, self._resolver)
 
     def _opened_base(self, base: AutoStore | str | os.PathLike[str] | None) -> AutoStore | None:
         if base is None:
             return None
         opened = base if isinstance(base, AutoStore) else AutoStore(base, self.config)
+        if opened._root:  # noqa: SLF001 - of a store as this one
+            problem, remedy = "A base is a whole store, and this is a part of one", "Open its URI, and take that."
+            raise InvalidConfigError(compose(problem, uri=opened.uri, remedy=remedy))
         bases: list[str] = []
         below: AutoStore | None = opened
         while below is not None:
@@ -106,7 +119,18 @@ class AutoStore(DictInterface, BranchInterface):
     @property
     def uri(self) -> str:
         """Where the store begins, absolute."""
-        return self._backend.uri
+        return uri_below(self._backend.uri, self._root)
+
+    def __truediv__(self, prefix: str) -> AutoStore:
+        """The store below a prefix: `(store / "flights")["day"]` is `store["flights/day"]`; no request.
+
+        It shares settings, formats, cache, connections and the place of marks with this one.
+        """
+        root = self._key(prefix.removesuffix("/") if isinstance(prefix, str) else prefix).text + "/"
+        below = copy(self)
+        below._root = root
+        below._describer = Describer(self._parts.opener, self._registry, self._resolver, root)
+        return below
 
     @property
     def _width(self) -> int:
@@ -162,7 +186,7 @@ class AutoStore(DictInterface, BranchInterface):
         written = self._changer.write(self._writable(key), data, format=format, if_etag=if_etag, if_absent=if_absent)
         if note:
             self._history.note(written, note)
-        return written
+        return self._own(written)
 
     @overload
     def read(
@@ -220,7 +244,9 @@ class AutoStore(DictInterface, BranchInterface):
         in_place = as_type is not None and (asks_for_scan(as_type) or (isinstance(key, str) and key.endswith("/")))
         if columns is None and not in_place:
             return self._loader.load(self._key(key), as_type).value
-        return self._tables.read(key, as_type, columns, self._key)
+        if isinstance(key, str) and key.endswith("/"):
+            return self._tables.folder(self._root + key, as_type, columns)
+        return self._tables.read(self._key(key), as_type, columns)
 
     @overload
     def modify(self, key: str, fn: Callable[[Object], object], *, as_type: type[Object]) -> FileMetadata: ...
@@ -232,7 +258,7 @@ class AutoStore(DictInterface, BranchInterface):
         The format stays, so it must hold what `fn` returns. `as_type`: see `read`. A round costs a read
         and a write; nothing is locked while `fn` runs.
         """
-        return self._changer.modify(self._writable(key), fn, as_type)
+        return self._own(self._changer.modify(self._writable(key), fn, as_type))
 
     def scan(
         self,
@@ -270,7 +296,7 @@ class AutoStore(DictInterface, BranchInterface):
         if isinstance(key, Mapping):
             frame = frame_over(self._scanner.many(key, self._key))
         elif isinstance(key, str) and key.endswith("/"):
-            frame = frame_over(self._scanner.folder(key, schema=schema, hive_schema=hive_schema))
+            frame = frame_over(self._scanner.folder(self._root + key, schema=schema, hive_schema=hive_schema))
         else:
             frame = self._scanner.one(self._key(key))
         found: pl.LazyFrame = selected(frame, columns, str(key), self.uri)
@@ -282,7 +308,7 @@ class AutoStore(DictInterface, BranchInterface):
 
     def get_metadata(self, key: str) -> FileMetadata:
         """Path, size in bytes, ETag and time of the file that holds the object; 1 request."""
-        return self._resolver.locate(self._key(key))
+        return self._own(self._resolver.locate(self._key(key)))
 
     def get_size(self, key: str) -> int:
         """Size of the stored file, bytes; 1 request."""
@@ -314,22 +340,23 @@ class AutoStore(DictInterface, BranchInterface):
         1 request per 1,000 files that begin as the pattern does before its first wildcard; flat memory.
         """
         wild = min((pattern.find(c) for c in "*?[" if c in pattern), default=len(pattern))
-        listed = self._backend.list_files(pattern[:wild])
-        return (file.path for file in listed if fnmatchcase(file.path, pattern) and not file.path.startswith(OURS))
+        listed = self._backend.list_files(self._root + pattern[:wild])
+        paths = (file.path[len(self._root) :] for file in listed if not file.path.startswith(OURS))
+        return (path for path in paths if fnmatchcase(path, pattern))
 
     def copy(self, source: str, target: str) -> FileMetadata:
         """Copy an object without reading it; onto itself nothing happens.
 
         On S3 1 request for the copy, which moves no bytes here, after 1 for the source and 1 for a bare target.
         """
-        return self._publisher.copy(self._key(source), self._writable(target))
+        return self._own(self._publisher.copy(self._key(source), self._writable(target)))
 
     def move(self, source: str, target: str) -> FileMetadata:
         """Rename an object; a crash leaves it under one key or both, onto itself nothing happens.
 
         Locally one rename, on S3 as `copy` and 1 request more.
         """
-        return self._publisher.move(self._writable(source), self._writable(target))
+        return self._own(self._publisher.move(self._writable(source), self._writable(target)))
 
     def versions(self, key: str) -> list[Version]:
         """Every value that the key had and has, newest first; of a deleted key too, none of one that never was.
@@ -337,11 +364,12 @@ class AutoStore(DictInterface, BranchInterface):
         With `history=True` what is replaced or deleted is kept. On S3 1 request for each 1,000 versions, one or two
         for the current value, one for each note.
         """
-        return self._history.versions(self._key(key))
+        found = self._history.versions(self._key(key))
+        return found if not self._root else [self._own(version) for version in found]
 
     def restore(self, key: str, version: str) -> FileMetadata:
         """Make a version the value again: a write like any other, which keeps what it replaces. Costs as `copy`."""
-        return self._history.restore(self._writable(key), version)
+        return self._own(self._history.restore(self._writable(key), version))
 
     def prune(
         self, prefix: str = "", *, keep: int | None = None, days: float | None = None, dry_run: bool = False
@@ -361,12 +389,13 @@ class AutoStore(DictInterface, BranchInterface):
         self._writable("any")
         if keep is None and days is None:
             keep, days = self.config.history_keep, self.config.history_days
-        return self._pruner.prune(where, keep, days, dry_run=dry_run)
+        pruned = self._pruner.prune(where, keep, days, dry_run=dry_run)
+        return pruned if not self._root else replace(pruned, removed=[self._own(one) for one in pruned.removed])
 
     @property
     def base(self) -> AutoStore | None:
         """The store that this one reads through to; None of one that is no branch."""
-        return self._base
+        return self._base / self._root if self._base is not None and self._root else self._base
 
     def over(self, base: AutoStore | str | os.PathLike[str]) -> AutoStore:
         """This place as a branch: reads look here, then in `base`; writes, `modify`, deletes and moves stay here.
@@ -375,6 +404,9 @@ class AutoStore(DictInterface, BranchInterface):
         once. A first write over a value of the base costs 3 requests more, a read of one 2, a listing both listings;
         on S3 each change also claims its key.
         """
+        if self._root:
+            problem, remedy = "A branch is a whole store, and this is a part of one", "Branch the whole, take its part."
+            raise InvalidConfigError(compose(problem, uri=self.uri, remedy=remedy))
         branch = AutoStore(self.uri, self.config, base=base)
         branch._registry.apply(self._registry.changes())
         return branch
@@ -401,6 +433,10 @@ class AutoStore(DictInterface, BranchInterface):
         """Remove a format, built-in or added, from this store."""
         self._registry.unregister(handler_class)
         self._resolver.forget_all()
+
+    def begins_here(self) -> bool:
+        """Whether a store was begun at this URI: marks, versions or claims lie below its `.autostore/`; 1 LIST."""
+        return not self._root and self._backend.begins_here()
 
     register_backend = staticmethod(schemes.register)
     unregister_backend = staticmethod(schemes.unregister)
@@ -435,15 +471,27 @@ class AutoStore(DictInterface, BranchInterface):
         return f"AutoStore({self.uri!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        changes = self._registry.changes()
-        return {"uri": self.uri, "config": self.config, "handlers": changes, "base": self._base}
+        told = {"uri": self._backend.uri, "config": self.config, "handlers": self._registry.changes()}
+        return {**told, "base": self._base, "root": self._root}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["uri"], state["config"], base=state["base"])  # type: ignore[misc]
         self._registry.apply(state["handlers"])
+        if state.get("root"):
+            self.__dict__ = (self / state["root"]).__dict__
 
     def _key(self, key: object) -> Key:
-        return self._registry.parse(key, self.uri)
+        if self._root and isinstance(key, str):
+            check_key(key, self.uri)
+            key = self._root + key
+        return self._registry.parse(key, self._backend.uri)
+
+    def _side(self) -> Side:
+        return Side(self._backend, self._registry, self._resolver, self._publisher, self._copies, self._root)
+
+    def _own(self, file: Located) -> Located:
+        """The same, as the part of a store names it; what lies in the whole store's own folder keeps its name."""
+        return replace(file, path=file.path.removeprefix(self._root)) if self._root else file
 
     def _writable(self, key: object) -> Key:
         parsed = self._key(key)
@@ -454,16 +502,17 @@ class AutoStore(DictInterface, BranchInterface):
 
     def _where(self, prefix: str) -> Key | str:
         if prefix == "":
-            return ""
+            return self._root
         is_folder = isinstance(prefix, str) and prefix.endswith("/")
         key = self._key(prefix[:-1] if is_folder else prefix)
-        return prefix if is_folder else key
+        return f"{key.text}/" if is_folder else key
 
     def _entries(self, prefix: str) -> Iterator[Listed]:
-        return self._resolver.keys(prefix)
+        listed = self._resolver.keys(self._root + prefix)
+        return listed if not self._root else (one._replace(key=one.key[len(self._root) :]) for one in listed)
 
     def _load_listed(self, listed: Listed) -> Any:
-        return self._loader.load_listed(listed)
+        return self._loader.load_listed(listed if not self._root else listed._replace(key=self._root + listed.key))
 
     def _take(self, key: str, as_type: Any) -> Any:
         return self._changer.take(self._writable(key), as_type)

@@ -206,6 +206,10 @@ class StorageBackend(ABC):
         """What another engine needs to reach the place, in its own words; secrets among it."""
         return {}
 
+    def begins_here(self) -> bool:
+        """Whether anything lies below `.autostore/`, so that a store begins at this URI."""
+        return False
+
     def cache_id(self, path: str) -> str:
         """Names the file at `path` among all files of all places, so that local copies never mix."""
         return f"{self.uri}\n{path}"

@@ -11,11 +11,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 from autostore.equality import Comparer
 from autostore.errors import UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
+from autostore.headers.header import Header
 from autostore.preview import Preview
 from autostore.previews.families import inherited
 
@@ -111,6 +112,14 @@ class DataHandler(ABC):
         write is refused, and nothing stored has changed. Every other exception ends the write
         and leaves as it is, with a note that names key and handler.
         """
+
+    def header(self, file: BinaryIO, file_extension: str) -> Header:
+        """What a file says of its value, from a few of its bytes; without it only size and time are known.
+
+        `file` can be sought. In a bucket each piece that is read is a request, so read little and near together: the
+        beginning, or the end. Import nothing that the file names. `CorruptDataError` where it is damaged.
+        """
+        return Header()
 
     def preview(self, data: Any) -> Preview:
         """What a person would look at first; small, and free of secrets, as it is shown in logs and pages.

@@ -25,6 +25,7 @@ __all__ = [
     "is_ours",
     "parse_uri",
     "split_extension",
+    "uri_below",
     "where",
 ]
 
@@ -132,6 +133,14 @@ def check_key(key: object, uri: str) -> str:
 def is_ours(path: str) -> bool:
     """Whether a path lies below the reserved name, of this store or of one in a folder of it."""
     return f"/{RESERVED}/" in f"/{path}"
+
+
+def uri_below(uri: str, prefix: str) -> str:
+    """The URI of what lies below a prefix (ends in `/`, or is ""), which ends as `uri` does."""
+    if not prefix:
+        return uri
+    end = "/" if uri.endswith("/") else ""
+    return f"{uri.removesuffix('/')}/{prefix.removesuffix('/')}{end}"
 
 
 def can_be_key(name: str) -> bool:

@@ -32,7 +32,8 @@ _EXTRAS = {
 def require(module: str) -> Any:
     """Import `module`, or raise `MissingDependencyError` with the command that installs it."""
     found = sys.modules.get(module)
-    if found is not None:
+    # Another thread may be importing it just now: then the import below waits for it.
+    if found is not None and not getattr(getattr(found, "__spec__", None), "_initializing", False):
         return found
     try:
         return importlib.import_module(module)

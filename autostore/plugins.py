@@ -31,6 +31,7 @@ from autostore.errors import (
     from_os_error,
 )
 from autostore.handler import DataHandler
+from autostore.headers.header import Header
 from autostore.holding.turns import Turns
 from autostore.keys import ParsedUri, parse_uri
 from autostore.mark import Mark
@@ -49,6 +50,7 @@ __all__ = [
     "DataHandler",
     "Fact",
     "FileMetadata",
+    "Header",
     "InvalidConfigError",
     "InvalidKeyError",
     "Mark",

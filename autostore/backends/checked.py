@@ -174,6 +174,10 @@ class CheckedBackend(StorageBackend):
         """As the place."""
         return self._is_a(dict, "storage_options", self._place.storage_options(engine))
 
+    def begins_here(self) -> bool:
+        """As the place."""
+        return bool(self._place.begins_here())
+
     def sweep(self) -> None:
         """As the place."""
         self._place.sweep()

@@ -93,6 +93,10 @@ class PassingBackend(StorageBackend):
         """Of the inner place."""
         return self.inner.storage_options(engine)
 
+    def begins_here(self) -> bool:
+        """Of the inner place."""
+        return self.inner.begins_here()
+
     def sweep(self) -> None:
         """Of the inner place."""
         self.inner.sweep()

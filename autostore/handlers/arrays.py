@@ -11,13 +11,15 @@ import mmap
 import os
 import zipfile
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, BinaryIO, Literal
 
 from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.equality.arrays import ARRAYS
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
 from autostore.handler import DataHandler
+from autostore.headers import arrays as arrays_header
+from autostore.headers.header import Header
 from autostore.holding.mapping import mapped
 from autostore.optional import loaded_type, require
 from autostore.preview import Preview
@@ -52,6 +54,10 @@ class NpyHandler(DataHandler):
     def can_handle_data(self, data: Any) -> bool:
         """Exact arrays; masked ones, matrices and records would come back as plain arrays."""
         return type(data) is loaded_type("numpy", "ndarray")
+
+    def header(self, file: BinaryIO, file_extension: str) -> Header:
+        """Shape and dtype."""
+        return arrays_header.array(file)
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The array; from 16 MiB on pages are read when used (setting `mmap`); writing to it changes only it."""
@@ -128,6 +134,10 @@ class NpzHandler(DataHandler):
         if array is None or type(data) is not dict or not data:
             return False
         return all(type(k) is str and type(v) is array for k, v in data.items())
+
+    def header(self, file: BinaryIO, file_extension: str) -> Header:
+        """Shape and dtype of each array."""
+        return arrays_header.arrays(file)
 
     def read_from_file(self, file_path: Path, file_extension: str) -> dict[str, Any]:
         """Every member, in the order of the archive."""

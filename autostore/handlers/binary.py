@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from autostore.guard.ceiling import read_whole
 from autostore.handler import DataHandler
 from autostore.handlers.well_known import BINARY
+from autostore.headers.header import Header
 from autostore.preview import Preview
 from autostore.previews.text import binary
 
@@ -35,6 +36,10 @@ class BytesHandler(DataHandler):
     def can_handle_data(self, data: Any) -> bool:
         """Exact `bytes` only."""
         return type(data) is bytes
+
+    def header(self, file: BinaryIO, file_extension: str) -> Header:
+        """Bytes, and no more."""
+        return Header(type="bytes")
 
     def read_from_file(self, file_path: Path, file_extension: str) -> bytes:
         """The whole file."""

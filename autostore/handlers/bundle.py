@@ -23,6 +23,8 @@ from autostore.handlers.typed.decoding import Decoder
 from autostore.handlers.typed.encoding import encode
 from autostore.handlers.typed.handler import is_typed
 from autostore.handlers.typed.text import seal
+from autostore.headers import texts as texts_header
+from autostore.headers.header import Header
 
 __all__ = ["BundleHandler"]
 
@@ -55,6 +57,10 @@ class BundleHandler(DataHandler):
     def can_handle_data(self, data: Any) -> bool:
         """By the class of the value itself; what it holds is seen when it is written."""
         return is_typed(type(data))
+
+    def header(self, file: BinaryIO, file_extension: str) -> Header:
+        """The outermost type, and the members."""
+        return texts_header.bundle(file)
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The value; only members that it refers to are read, large arrays as a memory map of the bundle."""

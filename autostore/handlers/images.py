@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 from autostore.equality import same
 from autostore.equality.images import IMAGES, exif_of, facts, frame_count, frames, same_fact, show_frame
@@ -17,6 +17,8 @@ from autostore.guard.ceiling import Ceiling
 from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.pictures import remember_source, save_options, source
+from autostore.headers import images as images_header
+from autostore.headers.header import Header
 from autostore.optional import loaded_type, require
 from autostore.preview import Preview
 from autostore.previews.images import image
@@ -69,6 +71,10 @@ class ImageHandler(DataHandler):
         if frame_count(data) > 1:
             return _ANIMATED.get(data.format, ".tif")
         return ".tif" if data.mode in _TIFF_MODES else ".png"
+
+    def header(self, file: BinaryIO, file_extension: str) -> Header:
+        """Size and mode."""
+        return images_header.picture(file)
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The picture, detached from the file, within Pillow's limit of pixels."""

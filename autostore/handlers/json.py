@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling, read_whole
@@ -17,6 +17,8 @@ from autostore.handlers.encoding import without_mark
 from autostore.handlers.fitting import fitted
 from autostore.handlers.parsing import parse_json, parse_lines
 from autostore.handlers.plain import judge
+from autostore.headers import texts as texts_header
+from autostore.headers.header import Header
 
 __all__ = ["JSONHandler", "JSONLinesHandler", "check_json", "read_json"]
 
@@ -123,6 +125,10 @@ class JSONHandler(DataHandler):
         """Exactly the types that JSON has."""
         return type(data) in _LEAVES or type(data) in (dict, list)
 
+    def header(self, file: BinaryIO, file_extension: str) -> Header:
+        """Dict, list or scalar."""
+        return texts_header.json_text(file)
+
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The parsed file; NaN, numbers beyond floats and a key that stands twice are errors."""
         text = read_json(file_path, self.ceiling)
@@ -161,3 +167,7 @@ class JSONLinesHandler(JSONHandler):
     def can_handle_data(self, data: Any) -> bool:
         """A non-empty list of exact dicts."""
         return type(data) is list and bool(data) and all(type(row) is dict for row in data)
+
+    def header(self, file: BinaryIO, file_extension: str) -> Header:
+        """A list, and its first lines."""
+        return texts_header.lines(file)

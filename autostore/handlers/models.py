@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from autostore.config import StorageConfig
 from autostore.equality.models import MODELS
@@ -19,6 +19,8 @@ from autostore.handlers.envelope import open_envelope, seal_envelope
 from autostore.handlers.json import read_json
 from autostore.handlers.names import find_class, name_class
 from autostore.handlers.validated import data_of, reasons, validate, value_of
+from autostore.headers import texts as texts_header
+from autostore.headers.header import Header
 from autostore.optional import loaded_type, require
 from autostore.preview import Preview
 from autostore.previews.records import model, record
@@ -45,6 +47,10 @@ class _ModelHandler(DataHandler):
     @abstractmethod
     def _is_family(self, cls: type) -> bool:
         """Whether a class that a file names may be instantiated by this handler."""
+
+    def header(self, file: BinaryIO, file_extension: str) -> Header:
+        """The class that the file names."""
+        return texts_header.enveloped(file)
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """An instance of the class that the file names."""

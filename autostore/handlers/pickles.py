@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from autostore.config import StorageConfig
 from autostore.errors import UnknownTypeError, UnsupportedFormatError, UntrustedDataError
@@ -17,6 +17,8 @@ from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.losses import dump
 from autostore.handlers.signing import SigningKey, sign_file, verified
+from autostore.headers import pickled as pickled_header
+from autostore.headers.header import Header
 
 __all__ = ["PickleHandler"]
 
@@ -46,6 +48,10 @@ class PickleHandler(DataHandler):
     def can_handle_data(self, data: Any) -> bool:
         """Everything; whether it pickles is known when it is tried."""
         return True
+
+    def header(self, file: BinaryIO, file_extension: str) -> Header:
+        """The class that is named first; nothing is imported or run."""
+        return pickled_header.pickled(file)
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The object; a signature is checked before anything is unpickled."""

@@ -8,16 +8,11 @@ import sys
 from collections.abc import Collection, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 from autostore.config import StorageConfig
 from autostore.disk.scratch import ScratchFiles
-from autostore.errors import (
-    InvalidConfigError,
-    StorageError,
-    UnsupportedFormatError,
-    compose,
-)
+from autostore.errors import InvalidConfigError, MissingDependencyError, StorageError, UnsupportedFormatError, compose
 from autostore.handler import DataHandler
 from autostore.handlers import builtin_handlers, introduce, within
 from autostore.handlers.binary import BytesHandler
@@ -27,6 +22,7 @@ from autostore.handlers.pickles import PickleHandler
 from autostore.handlers.roster import Roster, checked, trusted
 from autostore.handlers.verdicts import Act, FileGone, after_reading, after_writing, is_gone
 from autostore.handlers.whole import check_written, chosen_extension, discard, handles
+from autostore.headers.header import Header
 from autostore.holding.turns import Turns
 from autostore.keys import Key, check_key, split_extension
 from autostore.optional import require
@@ -189,6 +185,23 @@ class HandlerRegistry:
         for handler, _ in self._writers(data, extension):
             return bounded(handler.preview(data), type(handler).__qualname__)
         raise UnsupportedFormatError(f"{_holds_none(data, extension)}.")
+
+    def header(self, file: BinaryIO, name: Path, extension: str, where: str) -> Header:
+        """What the open file `name` says of its value; `Header()` where its library is missing."""
+        handler, handled = self._reader(extension, where), sys.exc_info()[1]
+        try:
+            return handler.header(file, extension)
+        except MissingDependencyError:
+            return Header()
+        except Exception as error:
+            _raise(after_reading(Act(handler, extension, where, handled), error, name), error)
+
+    def formats(self) -> Iterable[tuple[DataHandler, Collection[str]]]:
+        """The handlers in the order in which they are asked, and the extensions that each answers for."""
+        roster = self._roster
+        for handler in roster.handlers:
+            own = [*handler.extensions, *sorted(handler.named_extensions)]
+            yield handler, [one for one in own if roster.by_extension.get(one, (None,))[0] is handler]
 
     def decode(self, file: Path, extension: str, as_type: Any, where: str) -> Any:
         """The object in `file`; `as_type` None gives the recorded type, bytes the raw file."""

@@ -7,7 +7,7 @@ import json
 import os
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.equality import same
@@ -15,6 +15,8 @@ from autostore.equality.arrays import SPARSE
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handler import DataHandler
 from autostore.handlers.arrays import check_dtype, check_members
+from autostore.headers import arrays as arrays_header
+from autostore.headers.header import Header
 from autostore.optional import loaded_type, require
 from autostore.preview import Preview
 from autostore.previews import arrays
@@ -50,6 +52,10 @@ class SparseHandler(DataHandler):
             if base is not None and isinstance(data, base):
                 return True
         return False
+
+    def header(self, file: BinaryIO, file_extension: str) -> Header:
+        """Class, shape and dtype."""
+        return arrays_header.sparse(file)
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The recorded class; of a file that scipy wrote, the class that scipy gives."""

@@ -22,6 +22,8 @@ from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.checkpoints import compact, holds_tensors
 from autostore.handlers.signing import SigningKey, sign_file, strip_signature, verified
+from autostore.headers import pickled as pickled_header
+from autostore.headers.header import Header
 from autostore.optional import loaded_type, require
 
 __all__ = ["TorchHandler"]
@@ -59,6 +61,10 @@ class TorchHandler(DataHandler):
     def in_bundle(self) -> TorchHandler:
         """One that reads weights only and signs nothing, whatever the store allows."""
         return TorchHandler(StorageConfig(allow_pickle=False))
+
+    def header(self, file: BinaryIO, file_extension: str) -> Header:
+        """Dtype and shape of each tensor."""
+        return pickled_header.checkpoint(file)
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """What was saved, on its device, or on the CPU where that is missing."""

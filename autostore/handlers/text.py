@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from autostore.errors import UnsupportedFormatError
 from autostore.guard.ceiling import read_whole
 from autostore.handler import DataHandler
 from autostore.handlers.encoding import decode
 from autostore.handlers.well_known import TEXT
+from autostore.headers import texts as texts_header
+from autostore.headers.header import Header
 from autostore.preview import Preview
 from autostore.previews.text import text
 
@@ -38,6 +40,10 @@ class TextHandler(DataHandler):
     def can_handle_data(self, data: Any) -> bool:
         """Exact `str` only; a subclass would come back as a str."""
         return type(data) is str
+
+    def header(self, file: BinaryIO, file_extension: str) -> Header:
+        """The first characters."""
+        return texts_header.plain(file)
 
     def read_from_file(self, file_path: Path, file_extension: str) -> str:
         """The text; a byte order mark that another program wrote stays part of it."""

@@ -11,7 +11,7 @@ import datetime as dt
 import functools
 import re
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 from autostore.equality import same
 from autostore.errors import CorruptDataError, UnsupportedFormatError
@@ -21,6 +21,8 @@ from autostore.handler import DataHandler
 from autostore.handlers.encoding import without_mark
 from autostore.handlers.fitting import fitted
 from autostore.handlers.parsing import finite
+from autostore.headers import texts as texts_header
+from autostore.headers.header import Header
 from autostore.optional import require
 
 __all__ = ["YAMLHandler"]
@@ -66,6 +68,10 @@ class YAMLHandler(DataHandler):
     def can_handle_data(self, data: Any) -> bool:
         """Exactly the types that safe YAML has."""
         return type(data) in _TYPES
+
+    def header(self, file: BinaryIO, file_extension: str) -> Header:
+        """The first characters."""
+        return texts_header.document(file)
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The one document of the file."""

@@ -198,11 +198,29 @@ class Resolver:
 
     def keys(self, prefix: str = "") -> Iterator[Listed]:
         """Everything whose key begins with `prefix`, in one listing."""
+        return self._named(prefix, (file.path for file in self._below(prefix)))
+
+    def entries(self, prefix: str = "") -> Iterator[tuple[Listed, FileMetadata]]:
+        """The same, each with its file as it was listed."""
+        files: dict[str, FileMetadata] = {}  # of the stems that are open
+
+        def paths() -> Iterator[str]:
+            for file in self._below(prefix):
+                if self._registry.split(file.path)[1]:
+                    files[file.path] = file
+                    yield file.path
+
+        for entry in self._named(prefix, paths()):
+            yield entry, files.pop(entry.path)
+
+    def _below(self, prefix: str) -> Iterator[FileMetadata]:
         # Whether a stem has one file or several shows only if all of its files are listed.
         slash = prefix.rfind("/") + 1
         dot = prefix.find(".", slash)
         listed = self._backend.list_files(prefix[:dot] if dot != -1 else prefix)
-        paths = (file.path for file in listed if not file.path.startswith(OURS))
+        return (file for file in listed if not file.path.startswith(OURS))
+
+    def _named(self, prefix: str, paths: Iterable[str]) -> Iterator[Listed]:
         named = name_keys(paths, self._registry.split, self._is_bare)
         return (entry for entry in named if entry.key.startswith(prefix))
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from autostore.backend import StorageBackend, changed
+from autostore.backend import FileMetadata, StorageBackend, changed
 from autostore.backends import schemes
 from autostore.backends.checked import checked
 from autostore.cache.blocks import Blocks
@@ -54,6 +54,15 @@ class Opener:
     def is_local(self, path: str) -> bool:
         """Whether the file lies on this machine, where nothing need be fetched."""
         return self.backend.local_file(path) is not None
+
+    def look(self, found: FileMetadata, extension: str, *, most: int) -> Pinned | None:
+        """This version, for a look at its header; None where more than `most` bytes would have to be copied for it."""
+        if found.size > most and not self.is_local(found.path):
+            ranges = self.backend.ranges(found.path, if_etag=found.etag, reach=1)
+            if ranges is None:
+                return None
+            ranges.close()
+        return self.open(found.path, extension, etag=found.etag)
 
     def whole(self, path: str, extension: str, etag: str, size: int) -> bytes:
         """All `size` bytes of a small file, of exactly this version; 1 request, none where the cache has them."""

@@ -5,6 +5,7 @@ A store without a base is no branch: it has no base, differs in nothing, and pro
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 
 from autostore.errors import InvalidConfigError, StoragePermissionError, compose
@@ -23,6 +24,7 @@ class BranchInterface(ABC):
     """What a store over a base does, built on its places."""
 
     _parts: Parts
+    _root: str
 
     @abstractmethod
     def _writable(self, key: object) -> Key:
@@ -42,7 +44,7 @@ class BranchInterface(ABC):
         The base's own value, written back, counts as changed. 2 listings of the branch. `prefix`: a key, or a prefix
         that ends in `/`.
         """
-        return list(changes(self._layered(), self._parts.registry, self._where(prefix)))
+        return [self._told(change) for change in self._changes(prefix)]
 
     def promote(self, prefix: str = "") -> list[Change]:
         """Put what the branch changed into its base, where that still has what the branch saw; what was promoted.
@@ -60,7 +62,7 @@ class BranchInterface(ABC):
             problem, remedy = "The base is read-only", "Open it without read_only to promote into it."
             raise StoragePermissionError(compose(problem, uri=base.backend.uri, remedy=remedy))
         self._writable("any")
-        found = self.diff(prefix)
+        found = self._changes(prefix)
         mine = self._parts
         renew = renewing(mine.registry, base.registry, mine.config, base.config, backend)
         try:
@@ -68,17 +70,24 @@ class BranchInterface(ABC):
         finally:
             base.resolver.forget_all()
             mine.resolver.forget_all()
-        return found
+        return [self._told(change) for change in found]
 
     def discard(self, prefix: str = "") -> list[Change]:
         """Forget what the branch changed, so that the keys read through again; what that was. A few requests a file."""
         self._writable("any")
-        backend, found = self._layered(), self.diff(prefix)
+        backend, found = self._layered(), self._changes(prefix)
         promoter = Promoter(backend, backend.base, None)
         for _ in in_order(promoter.discard, found, backend.concurrency):
             pass
         self._parts.resolver.forget_all()
-        return found
+        return [self._told(change) for change in found]
+
+    def _changes(self, prefix: str) -> list[Change]:
+        return list(changes(self._layered(), self._parts.registry, self._where(prefix)))
+
+    def _told(self, change: Change) -> Change:
+        """With its key as the part of a store names it."""
+        return dataclasses.replace(change, key=change.key.removeprefix(self._root)) if self._root else change
 
     def _layered(self) -> LayeredBackend:
         backend = self._parts.backend

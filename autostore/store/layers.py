@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any, NoReturn
 
-from autostore.backend import StorageBackend
+from autostore.backend import FileMetadata, StorageBackend
 from autostore.config import StorageConfig
 from autostore.errors import InvalidConfigError, StorageError, StorageFileNotFoundError, compose
 from autostore.handlers.registry import HandlerRegistry
@@ -54,6 +54,10 @@ class LayeredOpener(Opener):
     ) -> Pinned:
         """The branch's; else, unless it is hidden, the base's."""
         return self._of(path).open(path, extension, etag=etag, seen=seen, reach=reach)
+
+    def look(self, found: FileMetadata, extension: str, *, most: int) -> Pinned | None:
+        """As the place that the file which is shown lies in."""
+        return self._of(found.path).look(found, extension, most=most)
 
     def is_local(self, path: str) -> bool:
         """Whether the file that is shown lies on this machine."""

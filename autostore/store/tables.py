@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from autostore.errors import SchemaMismatchError, UnsupportedFormatError, compose
@@ -54,18 +54,16 @@ class Tables:
         self._loader = loader
         self._ceiling = Ceiling(max_read_bytes)
 
-    def read(self, key: str, as_type: Any, columns: Sequence[str] | None, parse: Callable[[str], Key]) -> Any:
-        """A table below one key, or all below a prefix, as this kind."""
-        if isinstance(key, str) and key.endswith("/"):
-            return self._folder(key, as_type, columns)
-        parsed = parse(key)
+    def read(self, key: Key, as_type: Any, columns: Sequence[str] | None) -> Any:
+        """A table below one key as this kind; of its columns only these."""
         if asks_for_scan(as_type):
-            return selected(self._scanner.one(parsed), columns, key, self._uri)
+            return selected(self._scanner.one(key), columns, key.text, self._uri)
         assert columns is not None
         wanted = list(columns)
-        return self._scanner.found(parsed, lambda path, extension: self._part(parsed, path, extension, as_type, wanted))
+        return self._scanner.found(key, lambda path, extension: self._part(key, path, extension, as_type, wanted))
 
-    def _folder(self, prefix: str, as_type: Any, columns: Sequence[str] | None) -> Any:
+    def folder(self, prefix: str, as_type: Any, columns: Sequence[str] | None) -> Any:
+        """All tables below a prefix as one, of this kind."""
         kind = requested_kind(as_type)
         source = self._scanner.folder(prefix, schema="all")
         if kind == "polars.LazyFrame":

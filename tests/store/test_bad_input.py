@@ -64,6 +64,12 @@ def test_bad_keys(store, tmp_path):
             lambda key: branch.diff(key if key not in ("", "a/") else "a//"),
             lambda key: branch.promote(key if key not in ("", "a/") else "a//"),
             lambda key: branch.discard(key if key not in ("", "a/") else "a//"),
+            lambda key: store.info(key),
+            lambda key: store.show(key),
+            lambda key: store.checksum(key),
+            lambda key: store.copy_to(store / "below", key),
+            lambda key: store.move_to(store / "below", key),
+            lambda key: store / (key if key != "a/" else ""),  # a prefix may end so
         ]:
             with pytest.raises(InvalidKeyError) as caught:
                 act(key)
@@ -306,11 +312,11 @@ def test_every_door_of_the_store_is_named_here():
     """A new public method must be thought of in these tests."""
     doors = {name for name in dir(AutoStore) if not name.startswith("_")}
     assert doors == {
-        "base", "cleanup", "cleanup_cache", "close", "copy", "diff", "discard", "exists", "get", "get_metadata",
-        "get_size", "get_supported_backends", "items", "keys", "list_files", "modify", "move", "over", "pop",
-        "preview", "promote", "prune", "read", "register_backend", "register_handler", "restore", "scan",
-        "setdefault", "storage_options", "unregister_backend", "unregister_handler", "update", "uri", "url",
-        "values", "versions", "write",
+        "base", "begins_here", "checksum", "cleanup", "cleanup_cache", "close", "copy", "copy_to", "diff", "discard",
+        "entries", "exists", "formats", "get", "get_metadata", "get_size", "get_supported_backends", "info", "items",
+        "keys", "list_files", "modify", "move", "move_to", "over", "pop", "preview", "promote", "prune", "read",
+        "register_backend", "register_handler", "restore", "scan", "setdefault", "show", "storage_options", "tree",
+        "unregister_backend", "unregister_handler", "update", "uri", "url", "values", "versions", "write",
     }  # fmt: skip
     assert autostore.__version__
 

@@ -32,7 +32,7 @@ from autostore.backends.cloud.objects import (
 from autostore.backends.left_out import LeftOut
 from autostore.config import S3StorageConfig, StorageConfig
 from autostore.errors import InvalidKeyError, PreconditionFailedError, StorageError, StorageFileNotFoundError, compose
-from autostore.keys import ParsedUri, can_be_key, is_ours
+from autostore.keys import RESERVED, ParsedUri, can_be_key, is_ours
 from autostore.mark import Mark
 from autostore.optional import require_installed
 from autostore.parallel import in_order
@@ -100,6 +100,12 @@ class S3Backend(CopyingS3):
             if page is None:
                 return left_out.say()
             yield from self._listed(page, left_out)
+
+    def begins_here(self) -> bool:
+        """One LIST."""
+        with translated(self.uri):
+            found = self._connection.call("list_objects_v2", Prefix=f"{self._prefix}{RESERVED}/", MaxKeys=1)
+        return bool(found.get("Contents"))
 
     def find(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
         """One LIST; where a thousand other names begin alike, a HEAD per extension more."""

@@ -34,8 +34,7 @@ from autostore.mark import Mark
 
 __all__ = ["LocalFileBackend"]
 
-LOOKS = 5
-"""How often a marked file that is not there is looked for before the folder is locked for it."""
+LOOKS = 5  # for a marked file that is not there, before the folder is locked for it
 
 
 class LocalFileBackend(StorageBackend):
@@ -77,11 +76,15 @@ class LocalFileBackend(StorageBackend):
         files.refuse_pipes(status, path, self.uri)
         return Path(name)
 
+    def begins_here(self) -> bool:
+        """One stat."""
+        return os.path.isdir(os.path.join(self._root, RESERVED))
+
     def download(self, path: str, file: Path, *, unless_etag: str | None = None) -> FileMetadata | None:
         """A copy of the bytes, for callers that must not share the file."""
         with self._translated(path), open(self._inside(path), "rb", opener=files.open_at_once) as source:
-            files.refuse_pipes(os.fstat(source.fileno()), path, self.uri)
-            found = files.metadata(path, os.fstat(source.fileno()))
+            files.refuse_pipes(status := os.fstat(source.fileno()), path, self.uri)
+            found = files.metadata(path, status)
             if found.etag == unless_etag:
                 return None
             with open(file, "wb") as target:

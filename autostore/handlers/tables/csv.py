@@ -9,7 +9,7 @@ another delimiter (`dialect.py`); numbers with a decimal comma stay text.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.errors import UnsupportedFormatError
@@ -28,6 +28,8 @@ from autostore.handlers.tables.kinds import (
     table_preview,
 )
 from autostore.handlers.tables.packed import check_size, unpacked
+from autostore.headers import tables as tables_header
+from autostore.headers.header import Header
 from autostore.optional import require
 from autostore.preview import Preview
 
@@ -56,6 +58,10 @@ class CSVHandler(DataHandler):
     def can_handle_data(self, data: Any) -> bool:
         """Tables of Polars, pandas and Arrow."""
         return kind_of(data) in FRAMES
+
+    def header(self, file: BinaryIO, file_extension: str) -> Header:
+        """The names of the columns."""
+        return tables_header.comma_separated(file)
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """A Polars DataFrame; the whole file is looked at to infer its dtypes."""

@@ -6,7 +6,7 @@ import functools
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from autostore.disk.failures import raise_exhaustion
 from autostore.equality.tables import TABLES
@@ -19,6 +19,8 @@ from autostore.handlers.tables import arrow, pandas, polars
 from autostore.handlers.tables.footer import unfolded
 from autostore.handlers.tables.kinds import asks_for_rows, kind_of, panics_are_errors, requested_kind, table_preview
 from autostore.handlers.tables.mark import TableMark, read_mark
+from autostore.headers import tables as tables_header
+from autostore.headers.header import Header
 from autostore.optional import require
 from autostore.preview import Preview
 
@@ -45,6 +47,10 @@ class ParquetHandler(DataHandler):
     def can_handle_data(self, data: Any) -> bool:
         """The classes of the three libraries, none that is derived from them."""
         return kind_of(data) is not None
+
+    def header(self, file: BinaryIO, file_extension: str) -> Header:
+        """Kind, rows and columns, from the footer."""
+        return tables_header.parquet(file)
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The kind of table that the footer names."""

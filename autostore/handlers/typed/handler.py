@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from autostore.config import StorageConfig
 from autostore.handler import DataHandler
@@ -16,6 +16,8 @@ from autostore.handlers.typed.made import made_of
 from autostore.handlers.typed.scalars import scalar_tag
 from autostore.handlers.typed.table import CONTAINERS, ENCODERS
 from autostore.handlers.typed.text import seal
+from autostore.headers import texts as texts_header
+from autostore.headers.header import Header
 
 __all__ = ["TypedHandler", "is_typed"]
 
@@ -55,6 +57,10 @@ class TypedHandler(DataHandler):
     def can_handle_data(self, data: Any) -> bool:
         """By the class of the value itself; what it holds is seen when it is written."""
         return is_typed(type(data))
+
+    def header(self, file: BinaryIO, file_extension: str) -> Header:
+        """The outermost type."""
+        return texts_header.typed(file)
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The value; a file without an envelope is plain JSON."""

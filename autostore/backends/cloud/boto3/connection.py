@@ -182,7 +182,8 @@ class _Opened:
 
     def __del__(self) -> None:
         threads = getattr(self, "threads", None)  # None where making it failed
-        if threads is not None and self.pid == os.getpid():
+        # At the end of the process modules are gone before what was not closed; nothing is left to release then.
+        if threads is not None and os is not None and self.pid == os.getpid():
             threads.shutdown(wait=False)
             self.client.close()
 

@@ -1,0 +1,6 @@
+"""`python -m autostore.cli`, the same as `autostore`."""
+
+from autostore.cli.main import run
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,81 @@
+"""What an error, Ctrl-C or a closed pipe becomes, and the exit code that scripts trust.
+
+0    done
+1    the answer is no: `verify` found something, `diff` a difference
+2    the command, a key, an address or a setting is not what can be
+3    nothing is stored there
+4    refused: credentials, permissions, a read-only store, code that is not allowed
+5    the place could not be reached, or did not answer in time
+6    a conflict: somebody else changed it, or several files answer to the key
+7    the file is damaged, or cannot be read here
+8    anything else: the disk, memory, a bug
+130  stopped by Ctrl-C; each object is as it was or done
+141  nobody reads the output any more
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from typing import NoReturn
+
+from autostore import errors
+
+__all__ = ["boundary", "end", "exit_code"]
+
+_CODES: tuple[tuple[type[errors.StorageError] | tuple[type[errors.StorageError], ...], int], ...] = (
+    (errors.StorageFileNotFoundError, 3),
+    ((errors.StoragePermissionError, errors.UntrustedDataError), 4),
+    (errors.StorageConnectionError, 5),
+    ((errors.PreconditionFailedError, errors.AmbiguousKeyError), 6),
+    ((errors.CorruptDataError, errors.TooLargeError, errors.UnknownTypeError, errors.UnsupportedFormatError), 7),
+    (errors.BrokenPluginError, 7),
+    ((errors.InvalidKeyError, errors.InvalidConfigError, errors.UnsupportedSchemeError), 2),
+    (errors.MissingDependencyError, 2),
+)
+
+
+def exit_code(error: BaseException) -> int:
+    """What a script is told of an error."""
+    return next((code for kinds, code in _CODES if isinstance(error, kinds)), 8)
+
+
+@contextlib.contextmanager
+def boundary(*, debug: bool) -> Iterator[None]:
+    """Turn what leaves a command into one sentence and an exit code; with `debug` the traceback is shown before."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        end("Stopped. Each object is as it was, or done; the same command goes on from here.", 130)
+    except BrokenPipeError:
+        # Or Python complains once more when it flushes: https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
+    except Exception as error:
+        if _is_of_typer(error):
+            raise
+        if debug:
+            traceback.print_exception(error)
+        end(_sentence(error), exit_code(error))
+
+
+def _is_of_typer(error: Exception) -> bool:
+    """Whether it is a wrong word on the command line, or an exit code, which Typer tells itself."""
+    return any(base.__module__.partition(".")[0] in ("typer", "click") for base in type(error).__mro__)
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, errors.StorageError):
+        return str(error)
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said} (--debug shows where)"
+
+
+def end(said: str, code: int) -> NoReturn:
+    """Say it on stderr, and exit."""
+    print(f"autostore: {said}", file=sys.stderr)  # noqa: T201 - this is a command
+    sys.exit(code)

@@ -1,0 +1,129 @@
+"""Commands that change: cp, mv, rm, sync; each says before what it would do, and asks where somebody can answer."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from autostore.cli.places import Place, matching
+from autostore.cli.session import Session, command
+from autostore.cli.transfers import Step, copies, difference, done, surplus
+from autostore.cli.words import DryRun, Keys, Recursive, Source, Target, Yes, completed
+from autostore.info import units
+
+__all__ = ["add"]
+
+Verify = Annotated[bool, typer.Option("--verify", help="Read each copy back and compare it.")]
+Delete = Annotated[bool, typer.Option("--delete", help="Remove from the target what the source does not have.")]
+Checksum = Annotated[bool, typer.Option("--checksum", help="Compare files of equal size byte by byte, not by time.")]
+Folder = Annotated[str, typer.Argument(help="A store or folder.", autocompletion=completed, show_default=False)]
+
+
+def add(app: typer.Typer) -> None:
+    """Add the commands."""
+    for function in (cp, mv, rm, sync):
+        command(app)(function)
+
+
+def cp(
+    session: Session,
+    sources: Source,
+    target: Target,
+    *,
+    recursive: Recursive = False,
+    verify: Verify = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> None:
+    """Copy objects within a store or to another, as they are."""
+    steps = copies(
+        map(session.find, sources), _target(session, target, recursive=recursive), "copy", recursive=recursive
+    )
+    _go(session, steps, verify=verify, dry_run=dry_run, yes=yes)
+
+
+def mv(
+    session: Session,
+    sources: Source,
+    target: Target,
+    *,
+    recursive: Recursive = False,
+    verify: Verify = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> None:
+    """Move objects within a store or to another: copied first, then removed."""
+    steps = copies(
+        map(session.find, sources), _target(session, target, recursive=recursive), "move", recursive=recursive
+    )
+    _go(session, steps, verify=verify, dry_run=dry_run, yes=yes)
+
+
+def rm(
+    session: Session, keys: Keys, *, recursive: Recursive = False, dry_run: DryRun = False, yes: Yes = False
+) -> None:
+    """Remove objects; -r all below a folder."""
+    steps = [
+        Step("remove", place.store, entry.key, entry.size)
+        for place in map(session.find, keys)
+        for entry in matching(place, recursive=recursive)
+    ]
+    _go(session, steps, dry_run=dry_run, yes=yes)
+
+
+def sync(
+    session: Session,
+    source: Folder,
+    target: Folder,
+    *,
+    delete: Delete = False,
+    checksum: Checksum = False,
+    verify: Verify = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> None:
+    """Copy what changed from one folder to another; run it again to go on where it was stopped."""
+    here, there = _target(session, source, recursive=True), _target(session, target, recursive=True)
+    steps = list(difference(here, there, checksum=checksum))
+    if delete:
+        steps += surplus(here, there)
+    _go(session, steps, verify=verify, dry_run=dry_run, yes=yes)
+    if not steps:
+        session.out.note("Nothing changed.")
+
+
+def _target(session: Session, word: str, *, recursive: bool) -> Place:
+    return session.find(word + "/" if recursive and word and not word.endswith("/") else word)
+
+
+def _go(session: Session, steps: list[Step], *, verify: bool = False, dry_run: bool, yes: bool) -> None:
+    """Show, ask, do."""
+    if dry_run:
+        _show(session, steps)
+        return
+    removed = [step for step in steps if step.action == "remove"]
+    replaced = [step for step in steps if step.replaces]
+    if removed or replaced:
+        parts = [("remove", removed), ("replace", replaced)]
+        words = " and ".join(
+            f"{verb} {units.count(len(some), 'object')} ({units.size(sum(step.size for step in some))})"
+            for verb, some in parts
+            if some
+        )
+        if not session.out.confirmed(f"{words[0].upper()}{words[1:]}?", yes=yes):
+            session.out.note("Nothing was done.")
+            return
+    runner = done(session.out, verify)
+    # Removals come last: a run that is stopped has lost nothing that its target should have.
+    runner([step for step in steps if step.action != "remove"], "Copying")
+    if runner.first is None:
+        runner(removed, "Removing")
+    if runner.first is not None:
+        session.note_failure(runner.first, runner.failures, len(steps))
+
+
+def _show(session: Session, steps: list[Step]) -> None:
+    shown = {"action": str, "size": units.size, "key": str, "target": lambda one: one or ""}
+    session.out.rows((step.row() for step in steps), shown, piped=("action", "key", "size", "target"))
+    session.out.note(f"Would do {units.count(len(steps), 'step')}; nothing was done.")

@@ -1,0 +1,135 @@
+"""What a command prints: tables in a terminal, plain lines in a pipe, JSON where asked; all else goes to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from autostore.info import text
+
+__all__ = ["Output", "Stepper"]
+
+CHUNK = 1 << 16
+
+
+class Stepper(Protocol):
+    """Counts what is done."""
+
+    def __call__(self, done: int, size: int, /) -> None:
+        """So many more objects, and bytes."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where the output goes, and how.
+
+    Attributes:
+        as_json: one JSON value for each line of output.
+        is_terminal: whether somebody looks at stdout.
+        may_ask: whether somebody can answer.
+    """
+
+    as_json: bool
+    is_terminal: bool
+    may_ask: bool
+
+    @classmethod
+    def of_process(cls, *, as_json: bool) -> Output:
+        """As this process was started."""
+        return cls(as_json, sys.stdout.isatty(), sys.stdin.isatty() and sys.stderr.isatty())
+
+    def line(self, said: str) -> None:
+        """A line; nothing that a terminal obeys."""
+        sys.stdout.write(text.plain(said) + "\n")
+
+    def value(self, told: Any) -> None:
+        """A value as JSON on a line."""
+        sys.stdout.write(json.dumps(told, ensure_ascii=False, default=str) + "\n")
+
+    def raw(self, data: bytes) -> None:
+        """Bytes as they are."""
+        for start in range(0, len(data), CHUNK):  # whether the reader is gone shows between two pieces
+            sys.stdout.buffer.write(data[start : start + CHUNK])
+            sys.stdout.buffer.flush()
+
+    def rows(
+        self,
+        rows: Iterable[Mapping[str, Any]],
+        shown: Mapping[str, Any],
+        *,
+        piped: Sequence[str],
+    ) -> None:
+        """Many facts alike.
+
+        Args:
+            rows: each as JSON has it.
+            shown: name of a column -> what a person reads of its value.
+            piped: the columns that a pipe gets, separated by tabs.
+        """
+        if self.as_json:
+            for row in rows:
+                self.value(row)
+        elif self.is_terminal:
+            self._table(rows, shown)
+        else:
+            for row in rows:
+                self.tabbed([row.get(name, "") for name in piped])
+
+    def tabbed(self, cells: Iterable[object]) -> None:
+        """A line of cells, separated by tabs."""
+        sys.stdout.write("\t".join("" if cell is None else text.plain(str(cell)) for cell in cells) + "\n")
+
+    def _table(self, rows: Iterable[Mapping[str, Any]], shown: Mapping[str, Any]) -> None:
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        for name in shown:
+            right = name in ("size", "keys", "rows")
+            table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=right)
+        for row in rows:
+            table.add_row(*(Text(text.plain(str(show(row.get(name))))) for name, show in shown.items()))
+        if table.row_count:
+            Console(highlight=False).print(table)
+
+    def note(self, said: str) -> None:
+        """A word beside the output, on stderr."""
+        sys.stderr.write(text.plain(said) + "\n")
+
+    def confirmed(self, question: str, *, yes: bool) -> bool:
+        """Whether to go on: asked in a terminal, taken for granted in a script."""
+        if yes or not self.may_ask:
+            return True
+        sys.stderr.write(f"{text.plain(question)} [y/N] ")
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    @contextmanager
+    def progress(self, what: str, total: int, size: int) -> Iterator[Stepper]:
+        """A bar on stderr where somebody looks, once the work takes longer than a moment."""
+        if not sys.stderr.isatty() or self.as_json:
+            yield _uncounted
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn(what), BarColumn(), TextColumn("{task.fields[count]}/{task.fields[of]}"))
+        bar = Progress(*columns, DownloadColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+        task = bar.add_task(what, total=size, count=0, of=total)
+        with bar:
+
+            def step(done: int, size: int) -> None:
+                bar.update(task, advance=size, count=bar.tasks[0].fields["count"] + done)
+
+            yield step
+
+
+def _uncounted(done: int, size: int) -> None:
+    """Nobody looks."""
+    del done, size

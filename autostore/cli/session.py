@@ -1,0 +1,88 @@
+"""What every command has: the options -s, -p, --json and --debug, its stores, its output."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from autostore.cli.boundary import boundary, exit_code
+from autostore.cli.output import Output
+from autostore.cli.places import Place, Places
+from autostore.cli.settings import Settings
+from autostore.errors import StorageError
+
+__all__ = ["Session", "command"]
+
+Store = Annotated[str | None, typer.Option("--store", "-s", metavar="URI", help="The store that keys belong to.")]
+Profile = Annotated[str | None, typer.Option("--profile", "-p", metavar="NAME", help="A store of the settings file.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON value a line.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Errors with their traceback.")]
+_COMMON = {"store": (Store, None), "profile": (Profile, None), "json": (Json, False), "debug": (Debug, False)}
+
+
+class Session:
+    """One run of a command."""
+
+    def __init__(self, store: str | None, profile: str | None, *, as_json: bool, debug: bool = False) -> None:
+        settings = Settings.load()
+        default = store or (settings.profile(profile) if profile else settings.uri)
+        self.places = Places(settings, default)
+        self.out = Output.of_process(as_json=as_json)
+        self.debug = debug
+        self.code = 0
+
+    def find(self, word: str | None) -> Place:
+        """The store and key of a word; without one all of the store."""
+        if word is None:
+            return self.places.find("" if self.places.default is not None else ".")
+        return self.places.find(word)
+
+    def failed(self, error: StorageError) -> None:
+        """Say what failed, and go on; the first failure makes the exit code."""
+        if self.debug:
+            raise error
+        self.out.note(f"autostore: {error}")
+        self.code = self.code or exit_code(error)
+
+    def note_failure(self, first: StorageError, failures: int, steps: int) -> None:
+        """Count what failed among many steps, which was told already."""
+        if self.debug:
+            raise first
+        self.out.note(f"autostore: {failures} of {steps} failed; the same command tries them again.")
+        self.code = self.code or exit_code(first)
+
+
+def command(app: typer.Typer, **options: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A command whose first parameter is the `Session`; the common options are added to its own."""
+
+    def added(function: Callable[..., None]) -> Callable[..., None]:
+        def run(**given: Any) -> None:
+            _run(function, given)
+
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        only = inspect.Parameter.KEYWORD_ONLY
+        named = [one.replace(kind=only) for one in own]
+        named += [inspect.Parameter(name, only, default=no, annotation=kind) for name, (kind, no) in _COMMON.items()]
+        run.__name__, run.__doc__ = function.__name__, function.__doc__
+        run.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined] # Typer reads it
+        run.__annotations__ = {one.name: one.annotation for one in named}
+        app.command(**options)(run)
+        return function
+
+    return added
+
+
+def _run(function: Callable[..., None], given: dict[str, Any]) -> None:
+    common = {name: given.pop(name) for name in _COMMON}
+    with boundary(debug=common["debug"]):
+        session = Session(common["store"], common["profile"], as_json=common["json"], debug=common["debug"])
+        with contextlib.closing(session.places):
+            function(session, **given)
+        sys.stdout.flush()
+    if session.code:
+        raise typer.Exit(session.code)

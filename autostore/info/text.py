@@ -1,0 +1,127 @@
+"""Looking as text: aligned columns, a tree of lines; what comes from files shows no sign that a terminal obeys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from autostore.info import units
+from autostore.keys import uri_below
+
+if TYPE_CHECKING:
+    from autostore.headers.header import Header
+    from autostore.info.values import Entry, Format, Info, Tree
+
+__all__ = ["facts", "nested", "of_formats", "of_header", "of_info", "plain", "table", "tree"]
+
+_COLUMNS = 100
+
+
+def plain(text: str) -> str:
+    """The text on one line, with every unprintable sign spelt out."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def table(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Rows of equal length, each column as wide as its widest cell."""
+    cells = [[plain(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> str:
+    """Names and what they say; of several lines each under the first."""
+    known = list(pairs)
+    width = max((len(name) for name, _ in known), default=0)
+    lines = []
+    for name, said in known:
+        for number, line in enumerate(said.splitlines() or [""]):
+            lines.append(f"{name if not number else '':<{width}}  {plain(line)}".rstrip())
+    return "\n".join(lines)
+
+
+def of_header(header: Header) -> str:
+    """Type and shape in a few words."""
+    shape = " x ".join(f"{length:,}" for length in header.shape or ())
+    dtype = header.dtype or ""
+    return " ".join(part for part in (header.type or "", dtype, shape) if part)
+
+
+def of_info(info: Info) -> Iterator[tuple[str, str]]:
+    """Name and text of each fact."""
+    yield "key", info.key
+    yield "uri", info.uri
+    yield "file", info.path
+    if info.type is not None:
+        yield "type", info.type
+    if info.shape is not None:
+        yield "shape", " x ".join(f"{length:,}" for length in info.shape)
+    if info.dtype is not None:
+        yield "dtype", info.dtype
+    yield "size", f"{units.size(info.size)} ({info.size:,} bytes)"
+    yield "modified", units.moment(info.modified_time)
+    yield "etag", info.etag
+    if info.columns is not None:
+        yield "columns", _several(list(info.columns))
+    if info.parts:
+        yield "parts", _several(list(info.parts.items()))
+    if info.preview is not None:
+        yield "begins", info.preview
+
+
+def _several(pairs: Sequence[tuple[str, str]]) -> str:
+    lines = list(table(pairs[:_COLUMNS]))
+    return "\n".join([*lines, f"… and {len(pairs) - _COLUMNS:,} more"] if len(pairs) > _COLUMNS else lines)
+
+
+def of_formats(formats: Iterable[Format]) -> list[Sequence[str]]:
+    """A row of each."""
+    rows: list[Sequence[str]] = []
+    for one in formats:
+        shown = " ".join(one.extensions[:6]) + (" …" if len(one.extensions) > 6 else "")
+        chosen = "by value" if one.is_inferred else "by name"
+        rows.append((shown, chosen, "" if one.is_available else "not installed", one.summary))
+    return rows
+
+
+Nested = dict[str, "Entry | Nested"]
+
+
+def nested(tree: Tree) -> Nested:
+    """Folders (their names end in `/`) and entries, as they lie in each other."""
+    root: Nested = {}
+    for entry in tree.entries:
+        *folders, name = entry.key[len(tree.prefix) :].split("/")
+        level = root
+        for folder in folders:
+            level = level.setdefault(folder + "/", {})  # type: ignore[assignment]
+        level[name] = entry
+    return root
+
+
+def tree(tree: Tree) -> Iterator[str]:
+    """A line for each folder and key."""
+    yield plain(uri_below(tree.uri, tree.prefix))
+    yield from _lines(nested(tree), "")
+    if tree.is_cut:
+        yield "… and more"
+
+
+def _lines(level: Nested, indent: str) -> Iterator[str]:
+    items = list(level.items())
+    for number, (name, child) in enumerate(items):
+        last = number == len(items) - 1
+        branch, beyond = ("└── ", "    ") if last else ("├── ", "│   ")
+        if isinstance(child, dict):
+            yield indent + branch + plain(name)
+            yield from _lines(child, indent + beyond)
+        else:
+            yield f"{indent}{branch}{plain(name)}  {_said(child)}"
+
+
+def _said(entry: Entry) -> str:
+    known = entry.problem or (of_header(entry.header) if entry.header is not None else "")
+    return plain(f"{entry.format}, {units.size(entry.size)}{', ' if known else ''}{known}")

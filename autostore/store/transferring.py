@@ -1,0 +1,126 @@
+"""From one store to another: the file as it is, under the same kind of key, so that value, type and mark go along.
+
+A file travels through the target's scratch folder, whole and compared in size before it is published, so a reader
+of the target sees the old value or the new.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+from autostore.backend import FileMetadata, StorageBackend, not_found
+from autostore.cache.copies import Copies
+from autostore.errors import StorageConnectionError, StorageFileNotFoundError, compose
+from autostore.handlers.registry import HandlerRegistry
+from autostore.keys import Key
+from autostore.mark import Mark
+from autostore.naming.publishing import Publisher
+from autostore.naming.resolution import Resolver
+
+__all__ = ["Side", "Transferred", "checksum", "relocate", "transfer"]
+
+ATTEMPTS = 20
+"""How often a transfer looks again when its source was replaced by another format in between."""
+
+Result = TypeVar("Result")
+
+
+class Side(NamedTuple):
+    """What a transfer needs of a store."""
+
+    backend: StorageBackend
+    registry: HandlerRegistry
+    resolver: Resolver
+    publisher: Publisher
+    copies: Copies
+    root: str
+
+    def key(self, text: str) -> Key:
+        """The parsed key."""
+        return self.registry.parse(self.root + text, self.backend.uri)
+
+
+class Transferred(NamedTuple):
+    """The version that was copied, and the one that it became."""
+
+    source: FileMetadata
+    target: FileMetadata
+
+
+def transfer(source: Side, key: Key, target: Side, to: str | None, *, if_absent: bool = False) -> Transferred:
+    """Copy the file of `key`; without `to` under its own name: bare if it was written so, else its full name."""
+
+    def once(found: FileMetadata) -> Transferred:
+        extension = key.extension_of(found.path)
+        wanted = target.key(_name(source, key, found) if to is None else to)
+        if source.backend is target.backend and not if_absent:
+            return Transferred(found, source.publisher.copy(source.key(_name(source, key, found)), wanted))
+        path = source.resolver.path_beside(key, found.path, wanted)
+        with target.backend.scratch_file(extension) as file:
+            seen = source.backend.download(found.path, file)
+            assert seen is not None
+            _check(seen.size, file.stat().st_size, key.text, source.backend.uri)
+
+            def put(mark: Mark | None) -> FileMetadata:
+                return target.backend.upload(file, path, mark=mark, if_absent=if_absent)
+
+            act = target.publisher.create if if_absent else target.publisher.publish
+            written = act(wanted, path, put)
+        _check(seen.size, written.size, wanted.text, target.backend.uri)
+        return Transferred(seen, written)
+
+    return _found(source, key, once)
+
+
+def relocate(source: Side, key: Key, target: Side, to: str | None) -> Transferred:
+    """Move the file of `key`: within a place as it moves files, else copied and removed while it is what was copied."""
+    if source.backend is not target.backend:
+        sent = transfer(source, key, target, to)
+        source.publisher.remove(key, if_etag=sent.source.etag)
+        return sent
+
+    def once(found: FileMetadata) -> Transferred:
+        name = _name(source, key, found)
+        wanted = target.key(name if to is None else to)
+        return Transferred(found, source.publisher.move(source.key(name), wanted))
+
+    return _found(source, key, once)
+
+
+def checksum(side: Side, key: Key) -> str:
+    """SHA-256 of the file's bytes, in hexadecimal; in flat memory."""
+
+    def once(found: FileMetadata) -> str:
+        with side.copies.open(found.path, key.extension_of(found.path)) as (name, _):
+            try:
+                file = open(name, "rb")  # noqa: SIM115 - closed below
+            except FileNotFoundError as error:
+                raise StorageFileNotFoundError(str(error)) from error
+            with file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+
+    return _found(side, key, once)
+
+
+def _found(side: Side, key: Key, act: Callable[[FileMetadata], Result]) -> Result:
+    for _ in range(ATTEMPTS):
+        found = side.resolver.locate(key)
+        with contextlib.suppress(StorageFileNotFoundError):  # replaced by another format since it was found
+            return act(found)
+    raise not_found(key.text, side.backend.uri)
+
+
+def _name(source: Side, key: Key, found: FileMetadata) -> str:
+    if found.path == key.text:
+        return found.path[len(source.root) :]
+    marked = found.mark is not None or source.backend.get_metadata(found.path).mark is not None
+    return (key.text if marked else found.path)[len(source.root) :]
+
+
+def _check(wanted: int, found: int, key: str, uri: str) -> None:
+    if wanted != found:
+        problem = f"{found} of {wanted} bytes arrived"
+        raise StorageConnectionError(compose(problem, key=key, uri=uri, remedy="Try again."))

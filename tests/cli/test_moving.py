@@ -1,0 +1,179 @@
+"""cp, mv, rm and sync: what arrives is what was there, marks too; nothing is lost, and nobody is surprised."""
+
+import os
+import signal
+import subprocess
+import time
+
+import numpy as np
+import polars as pl
+import pytest
+
+from autostore import AmbiguousKeyError, AutoStore
+from autostore.testing import same
+
+
+def contents(store):
+    return {entry.path: store.read(entry.path, as_type=bytes) for entry in store.entries()}
+
+
+def test_cp_r_copies_a_store_with_its_marks(filled, place, shell):
+    """A copy on a laptop holds the same files under the same kinds of keys, so that bare keys change formats."""
+    done = shell("cp", "-r", place, "laptop")
+    assert len(done.lines) == 6
+    copy = AutoStore(shell.folder / "laptop")
+    assert contents(copy) == contents(filled)
+    assert same(copy["flights/monday"], filled["flights/monday"])
+    copy["notes"] = {"now": "a dict"}
+    assert sorted(copy.keys("no")) == ["notes"]
+    with pytest.raises(AmbiguousKeyError):  # it was written as table.csv, which no other key may replace
+        copy["table"] = 1
+
+
+def test_cp_of_single_keys(filled, place, shell):
+    """A key into a folder keeps its name; to a key it gets that one; several need a folder."""
+    shell("cp", place + "notes", place + "flights/tuesday", "here/")
+    assert sorted(AutoStore(shell.folder / "here").keys()) == ["notes", "tuesday"]
+    shell("cp", "here/notes", place + "a/b")
+    assert filled["a/b"] == filled["notes"]
+    shell("cp", place + "notes", place + "copied")
+    assert filled["copied"] == filled["notes"]
+    assert "slash" in shell("cp", place + "notes", place + "numbers", "here/x", code=2).err
+    assert "format" in shell("cp", place + "notes", "here/notes.csv", code=7).err
+
+
+def test_mv(filled, place, shell):
+    """What moved is there and not here any more, within a store and to another."""
+    before = contents(filled)
+    shell("mv", place + "flights/monday", place + "archive/")
+    assert "flights/monday" not in filled
+    assert filled["archive/monday"].height == 20
+    shell("mv", "-r", place, "there")
+    assert list(filled.keys()) == []
+    after = contents(AutoStore(shell.folder / "there"))
+    assert sorted(after.values()) == sorted(before.values())
+
+
+def test_rm(filled, place, shell):
+    """Only what was meant goes; a folder needs -r; a dry run removes nothing."""
+    assert "-r" in shell("rm", place + "flights/", code=3).err
+    shell("rm", "-n", "-r", place + "flights/")
+    assert len(filled) == 6
+    shell("rm", place + "flights/*day", place + "notes")
+    assert sorted(filled.keys()) == ["flights/deep/er", "numbers", "table"]
+    shell("rm", "-r", place + "flights")
+    assert sorted(filled.keys()) == ["numbers", "table"]
+    shell("rm", place + "numbers", place + "none", code=3)
+    assert "numbers" in filled  # nothing is removed where one of them is not there
+
+
+def test_sync_sends_what_changed_only(filled, place, shell):
+    """Twice sends nothing the second time; a change, a new format and, with --delete, a removal arrive."""
+    shell("sync", place, "laptop")
+    assert shell("sync", place, "laptop").out == ""
+    time.sleep(1.1)  # S3 counts whole seconds
+    filled["notes"] = "another text"
+    filled["flights/tuesday"] = [1, 2]
+    del filled["numbers"]
+    assert sorted(line.split("\t")[1] for line in shell("sync", place, "laptop").lines) == ["flights/tuesday", "notes"]
+    copy = AutoStore(shell.folder / "laptop")
+    assert (copy["flights/tuesday"], copy["notes"]) == ([1, 2], "another text")
+    assert "numbers" in copy
+    [row] = shell("sync", "--delete", "--dry-run", "--json", place, "laptop").json
+    assert (row["action"], row["key"]) == ("remove", "numbers")
+    assert "numbers" in copy
+    shell("sync", "--delete", place, "laptop")
+    assert contents(copy) == contents(filled)
+
+
+def test_sync_by_checksum_and_verified(tmp_path, shell):
+    """What has the same size and is older, and yet another, is found byte by byte; what is the same is let be."""
+    source, target = AutoStore(shell.folder / "a"), AutoStore(shell.folder / "b")
+    source.update({"x": "one", "y": "two"})
+    target.update({"x": "one", "y": "TWO"})
+    etag = target.get_metadata("x").etag
+    assert shell("sync", "a", "b").out == ""
+    assert shell("sync", "--checksum", "--verify", "a", "b").lines == ["copy\ty\t3"]
+    assert target["y"] == "two"
+    assert target.get_metadata("x").etag == etag
+
+
+def test_one_failure_does_not_stop_the_others(tmp_path, shell):
+    """What cannot be written is told, the rest is done, and the exit code says so."""
+    source, target = AutoStore(shell.folder / "a"), AutoStore(shell.folder / "b")
+    source.update({"x": {"a": 1}, "y": 2, "z": 3})
+    (shell.folder / "b").mkdir()
+    (shell.folder / "b" / "x.csv").write_text("a\n1\n")  # somebody's file answers to x
+    done = shell("sync", "a", "b", code=6)
+    assert "x.csv" in done.err
+    assert "1 of 3 failed" in done.err
+    assert (target["y"], target["z"]) == (2, 3)
+
+
+def test_marks_of_formats_that_replace_each_other(filled, place, shell):
+    """A key whose format changed at the source has one file at the target after the next sync."""
+    shell("sync", place, "laptop")
+    filled["numbers"] = {"no": "array"}
+    shell("sync", place, "laptop")
+    assert sorted(file.name for file in (shell.folder / "laptop").glob("numbers*")) == ["numbers.json"]
+
+
+def test_ctrl_c_leaves_whole_objects(tmp_path, shell):
+    """A copy that is stopped leaves no part of an object and no temporary file, and goes on where it was."""
+    source = AutoStore(shell.folder / "a")
+    for number in range(300):
+        source[f"k{number:03}"] = np.full(50_000, number)
+    with shell.start("sync", "a", "b", stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL) as run:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and len(list((shell.folder / "b").glob("*.npy"))) < 5:
+            time.sleep(0.005)
+        run.send_signal(signal.SIGINT)
+        _, err = run.communicate(timeout=60)
+    assert run.returncode == 130, err
+    assert b"Traceback" not in err
+    assert b"Stopped" in err
+    target = AutoStore(shell.folder / "b")
+    done = list(target.keys())
+    assert 5 <= len(done) < 300
+    for key in done:
+        assert (target[key] == source[key]).all()
+    scratch = shell.folder / "b" / ".autostore" / "tmp"
+    assert not scratch.exists() or not any(files for _, _, files in os.walk(scratch))
+    rest = shell("sync", "a", "b").lines
+    assert len(rest) == 300 - len(done)
+    assert contents(target) == contents(source)
+
+
+@pytest.mark.parametrize("answer", ["y\n", "n\n"])
+def test_a_person_is_asked_first(tmp_path, shell, answer):
+    """In a terminal what would be removed or replaced is asked for; only yes does it."""
+    store = AutoStore(shell.folder / "a")
+    store.update({"x": 1, "y": 2})
+    seen = shell.terminal("rm", "a/x", answer=answer)
+    assert "Remove 1 object" in seen
+    assert ("x" in store) == (answer == "n\n")
+    store["x"] = 3
+    assert "Replace 1 object" in shell.terminal("cp", "a/x", "a/y", answer=answer)
+    assert store["y"] == (3 if answer == "y\n" else 2)
+    assert "[y/N]" not in shell.terminal("cp", "a/x", "a/new")
+
+
+def test_between_stores_in_python(store, tmp_path):
+    """`copy_to` and `move_to` do the same in a program, on every place."""
+    other = AutoStore(tmp_path / "other")
+    store["a/t"] = pl.DataFrame({"x": [1]})
+    store["b.json"] = [1]
+    assert store.copy_to(other, "a/t").path == "a/t.parquet"
+    assert store.copy_to(other, "b.json", "c").path == "c.json"
+    assert other["c"] == [1]
+    with pytest.raises(RuntimeError):
+        store.copy_to(other, "a/t", if_absent=True)
+    assert store.checksum("a/t") == other.checksum("a/t")
+    assert other.move_to(store / "below", "c", "d").path == "d.json"
+    assert store["below/d"] == [1]
+    assert list(other.keys()) == ["a/t"]
+    other["a/t"] = 5  # it was written under a bare key, also here
+    assert list(other.list_files()) == ["a/t.json"]
+    assert (store / "a").move_to(store / "z", "t").path == "t.parquet"
+    assert list(store.keys("z")) == ["z/t"]
+    assert "a/t" not in store
