@@ -48,13 +48,12 @@ class LocalFileBackend(StorageBackend):
         super().__init__(ParsedUri("file", root), config)
         self._durable = cast("LocalFileConfig", config).durable
         if os.path.exists(root) and not os.path.isdir(root):
-            problem = "A file stands where the store's folder should be"
-            raise InvalidKeyError(compose(problem, uri=self.uri, remedy="Pass a folder."))
+            raise InvalidKeyError(compose("A file stands here", uri=self.uri, remedy="Pass a folder."))
         self._root = root
-        self._scratch = Scratch(os.path.join(root, RESERVED, "tmp"))
-        self._marks = LocalMarks(os.path.join(root, RESERVED, "marks"))
+        ours = os.path.join(root, RESERVED)
+        self._scratch, self._marks = Scratch(os.path.join(ours, "tmp")), LocalMarks(os.path.join(ours, "marks"))
         self._locks = FolderLocks(config.timeout)
-        self._times = Times(os.path.join(root, RESERVED), self._locks)
+        self._times = Times(ours, self._locks)
         self._names = FolderNames()
 
     def get_metadata(self, path: str) -> FileMetadata:
