@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from autostore import __version__
-from autostore.cli import checking, looking, moving
+from autostore.cli import branches, checking, looking, moving, past
 
 __all__ = ["app"]
 
@@ -40,4 +40,6 @@ def common(
 
 looking.add(app)
 moving.add(app)
+past.add(app)
+branches.add(app)
 checking.add(app)

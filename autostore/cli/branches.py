@@ -1,0 +1,70 @@
+"""Commands on a branch, a store over a base: diff, promote, discard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+
+from autostore import AutoStore
+from autostore.cli.places import Place
+from autostore.cli.session import Session, command
+from autostore.cli.words import DryRun, Where, Yes, completed
+from autostore.info import units
+from autostore.store.changes import Change
+
+__all__ = ["add"]
+
+Base = Annotated[
+    str,
+    typer.Option("--base", "-b", metavar="URI", help="The store that the branch reads through to.",
+                 autocompletion=completed, show_default=False),
+]  # fmt: skip
+
+
+def add(app: typer.Typer) -> None:
+    """Add the commands."""
+    for function in (diff, promote, discard):
+        command(app)(function)
+
+
+def diff(session: Session, where: Where = None, *, base: Base) -> None:
+    """What a branch added, changed and deleted; the base is not asked."""
+    place, branch = _branch(session, where, base)
+    _show(session, branch.diff(place.key))
+
+
+def promote(session: Session, where: Where = None, *, base: Base, dry_run: DryRun = False, yes: Yes = False) -> None:
+    """Put what a branch changed into its base, where that still has what the branch saw."""
+    place, branch = _branch(session, where, base)
+    if _agreed(session, branch.diff(place.key), "Change", "of the base", dry_run=dry_run, yes=yes):
+        _show(session, branch.promote(place.key))
+
+
+def discard(session: Session, where: Where = None, *, base: Base, dry_run: DryRun = False, yes: Yes = False) -> None:
+    """Forget what a branch changed, so that its keys read as in the base again."""
+    place, branch = _branch(session, where, base)
+    if _agreed(session, branch.diff(place.key), "Forget the changes of", "", dry_run=dry_run, yes=yes):
+        _show(session, branch.discard(place.key))
+
+
+def _branch(session: Session, where: str | None, base: str) -> tuple[Place, AutoStore]:
+    place = session.find(where)
+    return place, place.store.over(session.places.store(base))
+
+
+def _agreed(session: Session, found: list[Change], verb: str, whose: str, *, dry_run: bool, yes: bool) -> bool:
+    """Whether to go on."""
+    if dry_run:
+        _show(session, found)
+    question = f"{verb} {units.count(len(found), 'key')} {whose}".rstrip() + "?"
+    if dry_run or not found or not session.out.confirmed(question, yes=yes):
+        session.out.note("Nothing was done.")
+        return False
+    return True
+
+
+def _show(session: Session, found: Iterable[Change]) -> None:
+    rows = [{"kind": change.kind, "key": change.key} for change in found]
+    session.out.rows(rows, {"kind": str, "key": str}, piped=("kind", "key"))

@@ -1,0 +1,110 @@
+"""Commands on the past of keys: versions, restore, prune; and url, for other tools."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from autostore import AutoStore
+from autostore.cli.places import Place
+from autostore.cli.session import Session, command
+from autostore.cli.words import DryRun, OneKey, Where, Yes
+from autostore.info import units
+from autostore.store.version import Version
+
+__all__ = ["add"]
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="What `autostore versions` shows.", show_default=False)]
+Keep = Annotated[int | None, typer.Option("--keep", help="Values of a key that stay, the current one included.")]
+Days = Annotated[float | None, typer.Option("--days", help="How long a value stays after it was replaced.")]
+Expires = Annotated[float | None, typer.Option("--expires", help="Seconds for which anybody may read it (S3).")]
+
+
+def add(app: typer.Typer) -> None:
+    """Add the commands."""
+    for function in (versions, restore, prune, url):
+        command(app)(function)
+
+
+def versions(session: Session, key: OneKey) -> None:
+    """Every value that a key has and had, newest first."""
+    place = session.find(key)
+    found = place.store.versions(place.key)
+    _show(session, found)
+    if not found:
+        session.out.note("None: nothing was ever stored here, or nothing is kept (history = true).")
+
+
+def restore(session: Session, key: OneKey, version: Id, *, dry_run: DryRun = False, yes: Yes = False) -> None:
+    """Make a version the value again; the one that it replaces is kept as a version."""
+    place = session.find(key)
+    store = _keeping(place)
+    there = store.exists(place.key)
+    if dry_run:
+        session.out.line(f"restore\t{place.key}\t{version}")
+        session.out.note("Nothing was done.")
+    elif there and not session.out.confirmed(f"Replace {place.key!r}?", yes=yes):
+        session.out.note("Nothing was done.")
+    else:
+        session.out.line(f"restore\t{place.key}\t{store.restore(place.key, version).path}")
+
+
+def prune(
+    session: Session,
+    where: Where = None,
+    *,
+    keep: Keep = None,
+    days: Days = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> None:
+    """Remove old versions, never a value that is current; without options as the settings say."""
+    place = session.find(where)
+    planned = place.store.prune(place.key, keep=keep, days=days, dry_run=True)
+    if dry_run or not planned.removed:
+        _show(session, planned.removed)
+        session.out.note(f"Would free {units.size(planned.bytes)}; nothing was done.")
+        return
+    question = f"Remove {units.count(len(planned.removed), 'version')} ({units.size(planned.bytes)})?"
+    if not session.out.confirmed(question, yes=yes):
+        session.out.note("Nothing was done.")
+        return
+    pruned = place.store.prune(place.key, keep=keep, days=days)
+    _show(session, pruned.removed)
+    session.out.note(f"Freed {units.size(pruned.bytes)}.")
+
+
+def url(session: Session, key: OneKey, *, expires: Expires = None) -> None:
+    """The address of an object's own file, for other tools."""
+    place = session.find(key)
+    found = place.store.url(place.key, expires=expires)
+    if session.out.as_json:
+        session.out.value({"key": place.key, "url": found})
+    else:
+        session.out.line(found)
+
+
+def _keeping(place: Place) -> AutoStore:
+    """The store, which keeps what it replaces."""
+    config = place.store.config
+    return place.store if config.history else AutoStore(place.store.uri, dataclasses.replace(config, history=True))
+
+
+def _moment(told: str) -> str:
+    return units.moment(datetime.fromisoformat(told))
+
+
+def _show(session: Session, found: list[Version]) -> None:
+    rows = [
+        {"id": one.id, "time": one.time.isoformat(), "size": one.size, "current": one.current, "note": one.note,
+         "etag": one.etag, "path": one.path}
+        for one in found
+    ]  # fmt: skip
+    shown = {
+        "id": str, "time": _moment, "size": units.size, "current": lambda one: "now" if one else "",
+        "note": str,
+    }  # fmt: skip
+    session.out.rows(rows, shown, piped=("id", "time", "size", "note"))

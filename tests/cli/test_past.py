@@ -1,0 +1,80 @@
+"""versions, restore, prune, url; diff, promote, discard: the past of keys, and branches, from a shell."""
+
+import json
+
+import pytest
+
+from autostore import AutoStore
+
+
+@pytest.fixture
+def kept(shell):
+    """A shell that keeps history."""
+    shell.environment["AUTOSTORE_HISTORY"] = "true"
+    return shell
+
+
+def test_versions_and_restore(filled, place, kept):
+    """What was replaced by a command is listed, comes back by its id, and what that replaces is kept as well."""
+    kept("cp", "-y", place + "table.csv", place + "numbers.csv")
+    kept("cp", place + "notes", place + "log")
+    kept("cp", "-y", place + "flights/deep/er", place + "flights/tuesday")
+    assert filled["flights/tuesday"] == {"a": 1}
+    rows = kept("versions", "--json", place + "flights/tuesday").json
+    assert [row["current"] for row in rows] == [True, False]
+    assert kept("restore", "-n", place + "flights/tuesday", rows[1]["id"]).lines
+    assert filled["flights/tuesday"] == {"a": 1}
+    kept.environment.pop("AUTOSTORE_HISTORY")  # what restore replaces is kept all the same
+    kept("restore", place + "flights/tuesday", rows[1]["id"])
+    assert filled["flights/tuesday"]["y"].to_list() == ["b"]
+    assert len(kept("versions", place + "flights/tuesday").lines) == 3
+    assert "version" in kept("restore", place + "flights/tuesday", "1-none", code=3).err
+    assert "None" in kept("versions", place + "never").err
+
+
+def test_prune(filled, place, kept):
+    """Old versions go, as many as were said before; the values stay."""
+    for _ in range(3):
+        kept("cp", "-y", place + "flights/deep/er", place + "notes")
+    told = kept("prune", "--dry-run", "--keep", "1", place).lines
+    assert len(kept("versions", place + "notes").lines) == 4
+    assert len(told) == 3
+    assert kept("prune", "--keep", "1", place).lines == told
+    assert len(kept("versions", place + "notes").lines) == 1
+    assert filled["notes"] == {"a": 1}
+
+
+def test_url(filled, place, shell):
+    """The address of the file itself, which other tools open."""
+    assert shell("url", place + "notes").lines == [filled.url("notes")]
+    [told] = shell("url", "--json", place + "notes").json
+    assert told == {"key": "notes", "url": filled.url("notes")}
+
+
+def test_a_branch_is_compared_promoted_and_discarded(filled, place, shell):
+    """A branch's changes are listed, go into the base as a whole, or away; a base that changed refuses by name."""
+    branch = AutoStore(shell.folder / "branch").over(place)
+    branch["notes"] = "mine"
+    branch["new"] = 1
+    del branch["numbers"]
+    wanted = ["added\tnew", "changed\tnotes", "deleted\tnumbers"]
+    assert shell("diff", "branch", "--base", place).lines == wanted
+    assert shell("promote", "-n", "branch", "--base", place).lines == wanted
+    assert filled["notes"] != "mine"
+    assert shell("discard", "branch/new", "--base", place).lines == ["added\tnew"]
+    assert shell("promote", "branch", "--base", place).lines == wanted[1:]
+    assert (filled["notes"], "numbers" in filled, "new" in filled) == ("mine", False, False)
+    branch["notes"] = "mine again"
+    filled["notes"] = "theirs"
+    assert "'notes'" in shell("promote", "branch", "--base", place, code=6).err
+    assert filled["notes"] == "theirs"
+    assert shell("diff", "branch", code=2).err  # without a base there is nothing to compare
+
+
+def test_a_person_is_asked(filled, place, shell):
+    """At a terminal a promotion waits for a word, and no is an answer."""
+    AutoStore(shell.folder / "branch").over(place)["notes"] = "mine"
+    assert "Change 1 key of the base?" in shell.terminal("promote", "branch", "--base", place, answer="n\n")
+    assert filled["notes"] != "mine"
+    shell.terminal("promote", "branch", "--base", place, answer="y\n")
+    assert json.dumps(filled["notes"]) == '"mine"'
