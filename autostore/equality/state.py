@@ -15,11 +15,24 @@ __all__ = ["attributes", "hidden_slots", "keeps_more"]
 
 
 def attributes(value: Any) -> dict[str, Any] | None:
-    """Without the parameters with which a generic class was called, which say nothing of the value; None: has none."""
+    """Those that say something of the value; None: has none.
+
+    Left out are the parameters with which a generic class was called, and what a `cached_property` has computed,
+    which it does again.
+    """
     state = getattr(value, "__dict__", None)
-    if type(state) is dict and "__orig_class__" in state:
-        return {name: part for name, part in state.items() if name != "__orig_class__"}
-    return state
+    if type(state) is not dict:
+        return state
+    kind: Any = type(value)
+    silent = _silent(kind)
+    return state if silent.isdisjoint(state) else {name: part for name, part in state.items() if name not in silent}
+
+
+@functools.lru_cache(maxsize=256)
+def _silent(cls: Hashable) -> frozenset[str]:
+    assert isinstance(cls, type)
+    parts = ((name, part) for base in cls.__mro__ for name, part in vars(base).items())
+    return frozenset(["__orig_class__", *(name for name, part in parts if isinstance(part, functools.cached_property))])
 
 
 def hidden_slots(value: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 from autostore.equality import same
+from autostore.equality.state import attributes
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.foreign import let_pass
 from autostore.handlers.names import is_model
@@ -105,7 +106,7 @@ def _unset(value: Any, data: Any, at: str) -> Iterator[str]:
 def _parts(value: Any, data: Any) -> Iterator[tuple[Any, Any]]:
     """`(label in data, part)`; a label of None where the part is all of the data. Sets have no labels."""
     if is_model(type(value)):
-        fields = {**value.__dict__, **(value.__pydantic_extra__ or {})}
+        fields = {**(attributes(value) or {}), **(value.__pydantic_extra__ or {})}
         yield from [(None, value.root)] if type(value).__pydantic_root_model__ else fields.items()
     elif isinstance(value, dict) and type(data) is dict and len(value) == len(data):
         yield from zip(data, value.values(), strict=True)  # the keys' own spelling in JSON is Pydantic's

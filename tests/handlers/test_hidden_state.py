@@ -1,6 +1,7 @@
 """What a described class keeps beside its fields and attributes: in slots of a base, or in a base written in C."""
 
 import dataclasses
+import functools
 import random
 from pathlib import Path
 from typing import Any
@@ -107,3 +108,42 @@ def test_same_sees_what_is_hidden(cls: Any) -> None:
     other = Failure(1)
     other.args = (2,)
     assert not same(Failure(1), other)
+
+
+class Described(pydantic.BaseModel):
+    """A model that computes a part of itself once."""
+
+    x: int
+
+    @functools.cached_property
+    def squares(self) -> list[int]:
+        """Computed at the first use."""
+        return [n * n for n in range(self.x)]
+
+
+@dataclasses.dataclass
+class Computed:
+    """A dataclass that does."""
+
+    x: int
+
+    @functools.cached_property
+    def squares(self) -> list[int]:
+        """Computed at the first use."""
+        return [n * n for n in range(self.x)]
+
+
+@pytest.mark.parametrize("cls", [Described, Computed])
+def test_what_was_computed_once_is_computed_again(cls: Any, tmp_path: Path) -> None:
+    """A `cached_property` that was used makes no pickle: it says nothing that the fields do not."""
+    store = AutoStore(tmp_path, StorageConfig(allow_pickle=False))
+    value = cls(x=3)
+    assert value.squares == [0, 1, 4]
+    store["one"], store["many"] = value, [value]
+    for back in (store["one"], store["many"][0]):
+        assert same(back, value)
+        assert "squares" not in vars(back)
+        assert back.squares == [0, 1, 4]
+    other = cls(x=3)
+    vars(other)["y"] = 1
+    assert not same(other, value)

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autostore.equality import same
-from autostore.equality.state import hidden_slots
+from autostore.equality.state import attributes, hidden_slots
 from autostore.errors import CorruptDataError, UntrustedDataError
 from autostore.guard.foreign import let_pass
 from autostore.handlers.names import is_model, is_named_tuple, name_class
@@ -69,7 +69,7 @@ def fields_of(value: Any) -> tuple[dict[str, Any], list[str]]:
         if getattr(value, "__dict__", None) or len(value) != len(cls._fields):
             refuse("holds more or less than its fields")
     elif is_model(cls):
-        fields = {**value.__dict__, **(value.__pydantic_extra__ or {})}
+        fields = {**_attributes(value), **(value.__pydantic_extra__ or {})}
         unset = [_pointer(name) for name in fields if name not in value.__pydantic_fields_set__]
     else:
         fields = _of_dataclass(value)
@@ -107,8 +107,7 @@ def _of_dataclass(value: Any) -> dict[str, Any]:
 
 
 def _attributes(value: Any) -> dict[str, Any]:
-    """Without the parameters with which a generic class was called, which say nothing of the value."""
-    return {name: part for name, part in getattr(value, "__dict__", {}).items() if name != "__orig_class__"}
+    return attributes(value) or {}
 
 
 def _slot(value: Any, name: str) -> Any:
