@@ -1,7 +1,7 @@
 """What an error, Ctrl-C or a closed pipe becomes, and the exit code that scripts trust.
 
 0    done
-1    the answer is no: `verify` found something, `diff` a difference
+1    the answer is no: `verify` found something
 2    the command, a key, an address or a setting is not what can be
 3    nothing is stored there
 4    refused: credentials, permissions, a read-only store, code that is not allowed
@@ -33,7 +33,7 @@ _CODES: tuple[tuple[type[errors.StorageError] | tuple[type[errors.StorageError],
     (errors.StorageConnectionError, 5),
     ((errors.PreconditionFailedError, errors.AmbiguousKeyError), 6),
     ((errors.CorruptDataError, errors.TooLargeError, errors.UnknownTypeError, errors.UnsupportedFormatError), 7),
-    (errors.BrokenPluginError, 7),
+    ((errors.BrokenPluginError, errors.SchemaMismatchError), 7),
     ((errors.InvalidKeyError, errors.InvalidConfigError, errors.UnsupportedSchemeError), 2),
     (errors.MissingDependencyError, 2),
 )
