@@ -24,18 +24,34 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], width: int) 
             yield work(item)  # not by `map`, which would take work's own StopIteration for the end
         return
     waiting: deque[Future[Result]] = deque()
+    failures: list[Exception] = []
     with ThreadPoolExecutor(max_workers=width, thread_name_prefix="autostore") as pool:
         try:
-            for item in items:
+            for item in _until_one_fails(items, failures):
                 waiting.append(done_by(pool, functools.partial(work, item), wait=True))
-                del item  # it may be large, and who made it waits for room
+                del item  # it may be large, and who makes the next waits for room
                 if len(waiting) > width:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+            for failure in failures:
+                raise failure
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def _until_one_fails(items: Iterable[Item], failures: list[Exception]) -> Iterator[Item]:
+    """The items, as far as they could be made; what failed then is raised behind what was made before it."""
+    source = iter(items)
+    while True:
+        try:
+            yield next(source)
+        except StopIteration:
+            return
+        except Exception as error:
+            failures.append(error)
+            return
 
 
 def done_by(pool: ThreadPoolExecutor, work: Callable[[], Result], *, wait: bool) -> Future[Result]:

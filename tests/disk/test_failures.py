@@ -19,6 +19,7 @@ from autostore.config import StorageConfig
 from autostore.disk import failures
 from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.errors import StorageIOError
+from autostore.handlers import builtin_handlers
 from autostore.handlers.registry import HandlerRegistry
 
 FULL = Path("/dev/full")
@@ -48,7 +49,8 @@ def of_a_library(function: Any) -> Any:
 @pytest.mark.parametrize(("extension", "value"), VALUES, ids=[f"{e}-{type(v).__name__}" for e, v in VALUES])
 def test_a_full_disk_is_called_so(extension: str, value: Any) -> None:
     """Whatever the library that writes calls it, the error carries ENOSPC."""
-    (handler,) = [h for h in HandlerRegistry(StorageConfig())._by_extension[extension] if h.can_handle_data(value)]
+    able = (handler for handler in builtin_handlers(StorageConfig()) if extension in handler.extensions)
+    (handler,) = [handler for handler in able if handler.can_handle_data(value)]
     with pytest.raises(OSError, match=r".") as caught:
         handler.write_to_file(value, FULL, extension)
     assert caught.value.errno == errno.ENOSPC
