@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from autostore.errors import StorageError, from_machine_error
+from autostore.guard.behind import all_behind
 from autostore.guard.foreign import let_pass, users_own
 
 __all__ = ["disk_errors_are_typed", "failing_disk_is_an_os_error", "raise_exhaustion"]
@@ -62,11 +63,9 @@ def failing_disk_is_an_os_error(file: Path) -> Iterator[None]:
 def _number(error: BaseException, handled: BaseException | None, file: Path) -> int | None:
     """The `errno` behind an error; None where the disk is not to blame."""
     # PyTorch complains of its own position first, and keeps what the file said behind it.
-    behind: BaseException | None = error
-    while behind is not None and behind is not handled:
+    for behind in all_behind(error, handled):
         if isinstance(behind, OSError) and behind.errno is not None:
             return behind.errno
-        behind = behind.__cause__ or behind.__context__
     text = str(error)
     if found := _RUST.search(text):
         return int(found[1])

@@ -10,6 +10,7 @@ import sys
 from types import CodeType, TracebackType
 
 from autostore.errors import StorageError
+from autostore.guard.behind import all_behind
 
 __all__ = ["let_pass", "noted", "users_own"]
 
@@ -29,15 +30,11 @@ def users_own(error: BaseException, handled: BaseException | None = None) -> Bas
 
     `handled` is what the caller is handling already: it stands behind every error here, and caused none.
     """
-    seen: set[int] = set()
-    found: BaseException | None = error
-    while found is not None and found is not handled and id(found) not in seen:
+    for found in all_behind(error, handled):
         if _is_users(found):
             return _unwrapped(found)
         if isinstance(found, StorageError):
             return None  # one of us said what it means
-        seen.add(id(found))
-        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
     return None
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from autostore.guard.behind import all_behind
+
 __all__ = ["stack_ran_out"]
 
 NEEDED = 500
@@ -15,12 +17,8 @@ def stack_ran_out(error: BaseException, handled: BaseException | None) -> bool:
 
     `handled` is what the caller was handling already. With more levels left, the value or the file is too deep.
     """
-    behind: BaseException | None = error
-    while behind is not None and behind is not handled:
-        if isinstance(behind, RecursionError):
-            return _levels_left() < NEEDED
-        behind = behind.__cause__ or behind.__context__
-    return False
+    ran_out = any(isinstance(behind, RecursionError) for behind in all_behind(error, handled))
+    return ran_out and _levels_left() < NEEDED
 
 
 def _levels_left() -> int:
