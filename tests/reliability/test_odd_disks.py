@@ -370,11 +370,9 @@ def test_hostile_entries_of_a_bucket_are_left_out_and_named(tmp_path):
             for name, text in good.items():
                 server.objects[name] = text.encode(), {}
             for name in odd:
-                server.objects[name] = b"1", {}
-            server.objects["data/"] = server.objects["data/folder/"] = server.objects["data/.autostore/x.json"] = (
-                b"",
-                {},
-            )
+                server.objects[f"data/{name}"] = b"1", {}
+            for name in ("", "folder/", ".autostore/x.json"):
+                server.objects[f"data/{name}"] = b"", {}
             keys, said = listed(store)
             assert sorted(keys) == sorted(["a", "b/c", *(name[5:-5] for name in good)])
             assert said.isprintable()
