@@ -1,5 +1,6 @@
-"""The real command in a process of its own, in a pipe or in a terminal; and a store for it in a folder and on S3."""
+"""The real command in a process of its own, alone or in a terminal; and a store for it in a folder and on S3."""
 
+import contextlib
 import json
 import os
 import pty
@@ -7,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from dataclasses import dataclass
@@ -17,6 +19,8 @@ import polars as pl
 import pytest
 
 from autostore import AutoStore
+from tests.cli.child import run_command
+from tests.reliability.nursery import Nursery
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-W", "ignore", "-m", "autostore.cli"]
@@ -43,20 +47,25 @@ class Done:
 class Shell:
     """Runs `autostore` as a user does: in a folder, with an environment."""
 
-    def __init__(self, folder, environment):
+    def __init__(self, folder, environment, nursery):
         self.folder = folder
         self.environment = environment
+        self.nursery = nursery
 
     def start(self, *words, **streams):
         return subprocess.Popen([*COMMAND, *map(str, words)], cwd=self.folder, env=self.environment, **streams)
 
     def __call__(self, *words, code=0, text=True):
-        with self.start(*words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with tempfile.TemporaryDirectory() as streams:
+            order = list(map(str, words)), str(self.folder), self.environment, streams
+            child = self.nursery.start(run_command, *order)
             try:
-                out, err = process.communicate(timeout=SECONDS)
+                ended = child.hear(SECONDS)
             finally:
-                process.kill()
-        done = Done(process.returncode, out.decode() if text else out, err.decode())
+                with contextlib.suppress(ProcessLookupError):
+                    child.kill()
+            out, err = ((Path(streams) / number).read_bytes() for number in "12")
+        done = Done(ended, out.decode() if text else out, err.decode())
         assert done.code == code, (done.code, done.out, done.err)
         assert "Traceback" not in done.err
         return done
@@ -102,12 +111,19 @@ def environment(tmp_path):
     }  # fmt: skip
 
 
+@pytest.fixture(scope="package")
+def nursery():
+    """Commands are forked from it."""
+    with Nursery() as nursery:
+        yield nursery
+
+
 @pytest.fixture
-def shell(tmp_path, environment):
+def shell(tmp_path, environment, nursery):
     """The command, in an empty folder."""
     folder = tmp_path / "home"
     folder.mkdir()
-    return Shell(folder, environment)
+    return Shell(folder, environment, nursery)
 
 
 @pytest.fixture(params=["folder", "s3"])
