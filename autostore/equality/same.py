@@ -8,7 +8,6 @@ need only libraries that the values themselves have imported.
 from __future__ import annotations
 
 import collections
-import dataclasses
 import datetime as dt
 import decimal
 import enum
@@ -19,6 +18,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from autostore.equality.declared import declared_fields, is_declared
 from autostore.equality.families import Again, comparer
 from autostore.equality.images import are_images
 from autostore.equality.state import attributes, hidden_slots, keeps_more
@@ -65,8 +65,8 @@ def _compare(first: Any, second: Any, again: Again) -> bool:
     for kind, compare in _COMPARERS:
         if isinstance(first, kind):
             return compare(first, second, again)
-    if dataclasses.is_dataclass(first):
-        names = [field.name for field in dataclasses.fields(first)]
+    if is_declared(type(first)):
+        names = [field.name for field in declared_fields(type(first))]
         missing = object()
         pairs = ((getattr(first, name, missing), getattr(second, name, missing)) for name in names)
         return all(again(one, two) for one, two in pairs) and _same_state(first, second, again)

@@ -11,14 +11,19 @@ import types
 from collections.abc import Hashable
 from typing import Any
 
-__all__ = ["attributes", "hidden_slots", "keeps_more"]
+from autostore.equality.declared import declared_fields
+
+__all__ = ["CACHED_HASH", "attributes", "hidden_slots", "keeps_more"]
+
+CACHED_HASH = "_attrs_cached_hash"
+"""Where attrs keeps a hash that it computes once."""
 
 
 def attributes(value: Any) -> dict[str, Any] | None:
     """Those that say something of the value; None: has none.
 
-    Left out are the parameters with which a generic class was called, and what a `cached_property` has computed,
-    which it does again.
+    Left out are the parameters with which a generic class was called, and what a `cached_property` or a hash
+    has computed, which it does again.
     """
     state = getattr(value, "__dict__", None)
     if type(state) is not dict:
@@ -32,7 +37,9 @@ def attributes(value: Any) -> dict[str, Any] | None:
 def _silent(cls: Hashable) -> frozenset[str]:
     assert isinstance(cls, type)
     parts = ((name, part) for base in cls.__mro__ for name, part in vars(base).items())
-    return frozenset(["__orig_class__", *(name for name, part in parts if isinstance(part, functools.cached_property))])
+    return frozenset(
+        ["__orig_class__", CACHED_HASH, *(name for name, part in parts if isinstance(part, functools.cached_property))]
+    )
 
 
 def hidden_slots(value: Any) -> dict[str, Any]:
@@ -45,7 +52,7 @@ def hidden_slots(value: Any) -> dict[str, Any]:
 @functools.lru_cache(maxsize=256)
 def _slots(cls: Hashable) -> tuple[str, ...]:
     assert isinstance(cls, type)
-    fields = getattr(cls, "__dataclass_fields__", ())
+    fields = {field.name for field in declared_fields(cls)} | {CACHED_HASH}
     members = (name for base in cls.__mro__ for name, part in vars(base).items() if _is_slot(base, part))
     return tuple(dict.fromkeys(name for name in members if name not in fields))
 

@@ -8,7 +8,6 @@ is imported only where code in data is allowed; elsewhere it must have been impo
 from __future__ import annotations
 
 import collections
-import dataclasses
 import enum
 import importlib
 import operator
@@ -20,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from functools import reduce
 from typing import Any
 
+from autostore.equality.declared import is_declared
 from autostore.errors import (
     CorruptDataError,
     StorageError,
@@ -183,7 +183,7 @@ def is_described(cls: Any) -> bool:
     """Whether a file may name this class: it says itself what its instances are made of."""
     if not isinstance(cls, type):
         return False
-    return dataclasses.is_dataclass(cls) or issubclass(cls, enum.Enum) or is_model(cls) or is_named_tuple(cls)
+    return is_declared(cls) or issubclass(cls, enum.Enum) or is_model(cls) or is_named_tuple(cls)
 
 
 def _import(type_name: str, may_import: bool) -> type:

@@ -5,10 +5,10 @@ A format that knows its values calls the function of its family itself; the othe
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from autostore.equality.declared import is_declared
 from autostore.preview import Preview
 from autostore.previews import arrays, images, records, tables, tensors, text
 
@@ -35,7 +35,7 @@ _FAMILIES: Mapping[str, Callable[[Any], Preview]] = {
 
 def inherited(value: Any) -> Preview:
     """The fields of a dataclass; of others what the nearest known base shows, or nothing."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if is_declared(type(value)):
         return records.record(value)
     for base in type(value).__mro__:
         show = _FAMILIES.get(f"{base.__module__.partition('.')[0]}.{base.__name__}")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from autostore.equality.declared import declared_fields
 from autostore.preview import Cell, Fact, Markdown, Preview, Rows
 from autostore.previews.bounds import CELL, cell, clip, first_rows
 
@@ -21,8 +21,8 @@ def model(value: Any) -> Preview:
 
 
 def record(value: Any) -> Preview:
-    """The fields of a dataclass; those that its repr hides stay hidden."""
-    return _fields((field.name, getattr(value, field.name)) for field in dataclasses.fields(value) if field.repr)
+    """The fields of a dataclass or a class of attrs; those that its repr hides stay hidden."""
+    return _fields((field.name, getattr(value, field.name)) for field in declared_fields(type(value)) if field.shown)
 
 
 def mapping(value: Mapping[Any, Any]) -> Preview:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import attrs
 import dateutil.tz
 import numpy as np
 import pandas as pd
@@ -53,6 +54,15 @@ class Trial:
     score: float
     started: dt.datetime | None = None
     curve: Any = None
+
+
+@attrs.define
+class Run:
+    """A record of a class of attrs, with slots."""
+
+    name: str
+    _seed: int = 0
+    history: list[Any] = attrs.Factory(list)
 
 
 class Split(NamedTuple):
@@ -147,6 +157,8 @@ VALUES: dict[str, Callable[[], Any]] = {
     "batch": lambda: {"ids": torch.arange(4), "texts": ["a", "b"], "size": torch.Size([2, 2])},
     # Plain Python
     "trials": lambda: [Trial({"lr": 0.1}, 0.5, MOMENT), Trial({"lr": 0.2}, 0.7, curve=np.linspace(0, 1, 3))],
+    "attrs": lambda: [Run("a", 1, [{"at": MOMENT}]), Run("b", history=[np.arange(3)])],
+    "links": lambda: {"page": pydantic.HttpUrl("https://a.org/b?c=d"), "db": pydantic.PostgresDsn("postgres://db/x")},
     "settings": lambda: {"train": Training(name="a"), "eval": Training(name="b", layers=())},
     "orders": lambda: [Order(id=uuid.UUID(int=7), total=decimal.Decimal("1.10"), placed=MOMENT)],
     "api_answer": lambda: {"status": http.HTTPStatus.OK, "items": [{"id": 1, "tags": None}], "at": MOMENT, "took": 0.1},

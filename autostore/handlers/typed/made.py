@@ -92,6 +92,17 @@ def _categories(labels: Any, ordered: Any) -> Any:
     return require("pandas").CategoricalDtype(index_of(labels) if labels else None, ordered)
 
 
+def _url(kind: Any, text: Any) -> Any:
+    networks = require("pydantic.networks")
+    found: Any = getattr(networks, typed(kind, str), None)
+    need(isinstance(found, type) and issubclass(found, (networks._BaseUrl, networks._BaseMultiHostUrl)))  # noqa: SLF001
+    return found(typed(text, str))
+
+
+def _of_url(value: Any) -> Sequence[Any]:
+    return [type(value).__name__, str(value)]
+
+
 def _of(library: str, name: str) -> Any:
     return getattr(require(library), name)
 
@@ -136,13 +147,15 @@ MADE: dict[str, Made] = {
         lambda v: [v.freqstr],
         lambda name: _of("pandas.tseries.frequencies", "to_offset")(typed(name, str)),
     ),
+    "pydantic.url": Made("pydantic.networks", "_BaseUrl", _of_url, _url),
+    "pydantic.dsn": Made("pydantic.networks", "_BaseMultiHostUrl", _of_url, _url),
     "torch.Size": Made("torch", "Size", lambda v: [list(v)], partial(_call, "torch", "Size")),
     "torch.device": Made("torch", "device", lambda v: [str(v)], partial(_call, "torch", "device")),
     "torch.dtype": Made("torch", "dtype", lambda v: [str(v).removeprefix("torch.")], _torch_dtype),
 }
 """Name -> row; arrays stand here where NumPy's own format does not hold them."""
 
-_FAMILIES = frozenset(("numpy.dtype", "pandas.dtype", "pandas.offset"))
+_FAMILIES = frozenset(("numpy.dtype", "pandas.dtype", "pandas.offset", "pydantic.url", "pydantic.dsn"))
 """Those of which the library has a class for each kind."""
 
 _ARRAYS = {"O": "numpy.object", "T": "numpy.text"}

@@ -1,11 +1,10 @@
-"""Models, dataclasses, NamedTuples and enums, taken apart and put together by what they say of themselves.
+"""Models, dataclasses, classes of attrs, NamedTuples and enums: taken apart, and put together by what they declare.
 
 Of the classes' own code only a model's validators and default factories run, when a value is put together.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import functools
 import operator
@@ -14,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autostore.equality import same
-from autostore.equality.state import attributes, hidden_slots
+from autostore.equality.declared import declared_fields, is_declared
+from autostore.equality.state import CACHED_HASH, attributes, hidden_slots
 from autostore.errors import CorruptDataError, UntrustedDataError
 from autostore.guard.foreign import let_pass
 from autostore.handlers.names import is_model, is_named_tuple, name_class
@@ -72,7 +72,7 @@ def fields_of(value: Any) -> tuple[dict[str, Any], list[str]]:
         fields = {**_attributes(value), **(value.__pydantic_extra__ or {})}
         unset = [_pointer(name) for name in fields if name not in value.__pydantic_fields_set__]
     else:
-        fields = _of_dataclass(value)
+        fields = _of_declared(value)
     if not is_named_tuple(cls) and not _is_rebuilt(value, fields, unset):
         refuse(
             f"is a {cls.__qualname__} that its fields would not give back: "
@@ -94,8 +94,10 @@ def _is_rebuilt(value: Any, fields: dict[str, Any], unset: list[str]) -> bool:
     return same(back, value)
 
 
-def _of_dataclass(value: Any) -> dict[str, Any]:
-    names = [field.name for field in dataclasses.fields(value)]
+def _of_declared(value: Any) -> dict[str, Any]:
+    names = [field.name for field in declared_fields(type(value))]
+    if hasattr(value, CACHED_HASH):
+        refuse("keeps its hash, which attrs alone can make anew")
     state = _attributes(value)
     more = (set(state) - set(names)) | hidden_slots(value).keys()
     if more:
@@ -122,9 +124,9 @@ def rebuilt(cls: type, fields: Mapping[str, Any], unset: Sequence[str] = ()) -> 
         return _named_tuple(cls, fields)
     if is_model(cls):
         return _model(cls, fields, unset)
-    if dataclasses.is_dataclass(cls) and not issubclass(cls, enum.Enum):
-        return _dataclass(cls, fields)
-    raise UntrustedDataError(f"{cls.__qualname__} is no model, dataclass or NamedTuple.")
+    if is_declared(cls) and not issubclass(cls, enum.Enum):
+        return _declared(cls, fields)
+    raise UntrustedDataError(f"{cls.__qualname__} is no model, dataclass, class of attrs or NamedTuple.")
 
 
 def _named_tuple(cls: Any, fields: Mapping[str, Any]) -> Any:
@@ -136,19 +138,17 @@ def _named_tuple(cls: Any, fields: Mapping[str, Any]) -> Any:
     return tuple.__new__(cls, [fields[name] if name in fields else defaults[name] for name in cls._fields])
 
 
-def _dataclass(cls: Any, fields: Mapping[str, Any]) -> Any:
-    known = {field.name: field for field in dataclasses.fields(cls)}
+def _declared(cls: type, fields: Mapping[str, Any]) -> Any:
+    known = {field.name: field for field in declared_fields(cls)}
     _check_known(cls, fields, known)
-    value = object.__new__(cls)
+    value: Any = object.__new__(cls)
     missing = [field for name, field in known.items() if name not in fields]
     for name, part in fields.items():
         object.__setattr__(value, name, part)
     for field in missing:
-        if field.default is not dataclasses.MISSING:
-            object.__setattr__(value, field.name, field.default)
-        elif field.default_factory is not dataclasses.MISSING:
-            object.__setattr__(value, field.name, field.default_factory())
-        elif field.init:
+        if field.default is not None:
+            object.__setattr__(value, field.name, field.default())
+        elif field.needed:
             raise _needs(cls, field.name)
     return value
 
