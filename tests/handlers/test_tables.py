@@ -219,7 +219,7 @@ KINDS = (pl.DataFrame, pl.LazyFrame, pd.DataFrame, pa.Table, pl.Series, pd.Serie
 
 def row_count(table: Any) -> int:
     """A schema is a table without rows."""
-    if type(table) is pl.Schema:
+    if isinstance(table, pl.Schema | pa.Schema):
         return 0
     return len(table.collect()) if type(table) is pl.LazyFrame else len(table)
 
