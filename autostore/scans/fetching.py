@@ -105,7 +105,8 @@ class Opener:
                 try:
                     stream = open(file, "rb")  # noqa: SIM115 - handed on
                 except FileNotFoundError:
-                    continue  # replaced by another format, or removed: the next look tells
+                    self.backend.get_metadata(path)  # says whether it was removed, or is replaced just now
+                    continue
             etag = found.etag if found is not None else self.backend.get_metadata(path).etag
             if found is not None or etag == before:
                 return FileRanges(stream, etag, stale)
