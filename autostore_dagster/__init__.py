@@ -5,6 +5,7 @@ from autostore_dagster.checks import build_stored_checks
 from autostore_dagster.config import LocalStorageConfig, S3StorageConfig, StorageBase
 from autostore_dagster.definitions import stamp
 from autostore_dagster.io_manager import AutoStoreIOManager
+from autostore_dagster.promoting import Promoted, build_promote_job, promote
 from autostore_dagster.pruning import Pruned, build_prune_job, prune
 from autostore_dagster.resource import AutoStoreResource
 from autostore_dagster.streams import Partitions
@@ -15,14 +16,17 @@ __all__ = [
     "AutoStoreResource",
     "LocalStorageConfig",
     "Partitions",
+    "Promoted",
     "Pruned",
     "S3StorageConfig",
     "StorageBase",
     "asset_key",
     "asset_uri",
+    "build_promote_job",
     "build_prune_job",
     "build_stored_checks",
     "parse_key",
+    "promote",
     "prune",
     "stamp",
 ]

@@ -3,7 +3,7 @@
 Dagster's contexts raise where they were not told something; here each question has an answer, or None.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -12,13 +12,16 @@ from autostore import UnsupportedFormatError
 
 __all__ = [
     "Context",
+    "add_input_metadata",
     "annotation",
     "asked_partitions",
     "asset",
     "definition",
     "every_partition",
     "is_for_one",
+    "is_of_this_run",
     "returns_nothing",
+    "run_tags",
     "step",
 ]
 
@@ -89,6 +92,30 @@ def instance(context: Context) -> dg.DagsterInstance | None:
 def is_for_one(context: dg.InputContext) -> bool:
     """Whether one partition was named: by the run, by `load_asset_value`, or by hand; not by a range of one."""
     return _told(context).has_partition_key
+
+
+def add_input_metadata(context: dg.InputContext, metadata: Mapping[str, Any]) -> None:
+    """Add to the event that the input was loaded; of one asset or partition also an observation, as Dagster does."""
+    if not context.has_asset_partitions or len(context.asset_partition_keys) == 1:
+        context.add_input_metadata(metadata)
+        return
+    # Dagster's own method asks for the one partition, and has no other way to this event.
+    texts = {name: dg.MetadataValue.text(text) for name, text in metadata.items()}
+    context._user_generated_metadata = {**context._user_generated_metadata, **texts}  # noqa: SLF001
+
+
+def is_of_this_run(context: dg.InputContext) -> bool:
+    """Whether the run computes what is read: an op's output, or an asset that is materialized as well."""
+    running, read = step(context), asset(context)
+    if running is None:
+        return False
+    return read is None or read in running.job_def.asset_layer.selected_asset_keys
+
+
+def run_tags(context: dg.InputContext) -> Mapping[str, str]:
+    """The tags of the run; none outside of one."""
+    running = step(context)
+    return {} if running is None else running.dagster_run.tags
 
 
 def returns_nothing(context: dg.InputContext) -> bool:

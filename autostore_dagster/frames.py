@@ -1,6 +1,6 @@
 """Tables over many partitions: one polars frame from explicit lists of stored files, with the partition as columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from autostore import AutoStore, UnsupportedFormatError
@@ -63,10 +63,10 @@ def _collected(tables: list["pl.LazyFrame"], columns: list[str] | None) -> "pl.D
     return pl.concat(frames, rechunk=True)
 
 
-def read_columns(store: AutoStore, key: str, annotation: Any, columns: list[str]) -> Any:
-    """Only these columns of a stored table; of a Parquet file nothing else is fetched."""
+def read_columns(read: Callable[..., Any], key: str, annotation: Any, columns: list[str]) -> Any:
+    """Only these columns of a stored table, by a store's `read`; of a Parquet file nothing else is fetched."""
     try:
-        return store.read(key, as_type=read_type(annotation), columns=columns)
+        return read(key, as_type=read_type(annotation), columns=columns)
     except UnsupportedFormatError as error:
         raise UnsupportedFormatError(
             f'The input metadata "columns" of {key!r} is for tables: {error} Take the metadata away if it is none.'

@@ -14,8 +14,10 @@ from pydantic import Field, PrivateAttr
 from autostore import AutoStore
 from autostore_dagster import loading, retrying, writing
 from autostore_dagster.config import StorageBase
+from autostore_dagster.opening import close_all, open_store
 from autostore_dagster.previous import Previous
-from autostore_dagster.resource import AutoStoreResource
+from autostore_dagster.replaying import parse_moment
+from autostore_dagster.resource import AutoStoreResource, Base, over
 from autostore_dagster.settings import Strict
 
 __all__ = ["AutoStoreIOManager"]
@@ -26,12 +28,21 @@ class AutoStoreIOManager(Strict, dg.ConfigurableIOManager):
 
     An asset chooses by its metadata: `{"autostore/format": "csv"}`, `"autostore/previews"`,
     `"autostore/data_version"`; an input by `AssetIn(metadata=...)`: `"columns"`,
-    `"allow_missing_partitions"`.
+    `"allow_missing_partitions"`, `"version"`, `"as_of"`.
     """
 
     uri: str = Field(description="Where the store begins: a folder, `s3://bucket/prefix/`, ...")
     storage: Optional[StorageBase] = Field(  # noqa: UP045  # Dagster does not read `X | None` of resources
         default=None, description="A LocalStorageConfig or S3StorageConfig; None: the defaults."
+    )
+    base: Base = Field(
+        default=None,
+        description="A URI, resource or manager: what is not stored here is read there, and nothing is written there.",
+    )
+    as_of: Optional[str] = Field(  # noqa: UP045
+        default=None,
+        description="A moment in ISO 8601 with its offset: what a run does not compute itself is read as it was then, "
+        "as far as the store keeps history.",
     )
     previous: Optional[AutoStoreResource] = Field(  # noqa: UP045
         default=None,
@@ -53,6 +64,13 @@ class AutoStoreIOManager(Strict, dg.ConfigurableIOManager):
     _previous: Previous | None = PrivateAttr(default=None)
     _resolved: Optional["AutoStoreIOManager"] = PrivateAttr(default=None)
 
+    @classmethod
+    def _prepared(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        as_of = settings.get("as_of")
+        if isinstance(as_of, str) and not isinstance(as_of, dg.EnvVar):
+            parse_moment(as_of)
+        return over(settings)
+
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Open the store that the steps of this process share."""
         self._store = self._open()
@@ -64,7 +82,7 @@ class AutoStoreIOManager(Strict, dg.ConfigurableIOManager):
             self._resolved.teardown_after_execution(context)
             self._resolved = None
         if self._store is not None:
-            self._store.close()
+            close_all(self._store)
             self._store = None
         if self._previous is not None:
             self._previous.store.close()
@@ -84,7 +102,8 @@ class AutoStoreIOManager(Strict, dg.ConfigurableIOManager):
         if self._store is None:
             return self._set_up().load_input(context)
         retry = self._retrying(context)
-        return loading.load(self._store, context, concurrency=self.concurrency, retrying=retry, previous=self._previous)
+        options = loading.Options(self.concurrency, retry, self._previous, self.as_of)
+        return loading.load(self._store, context, options)
 
     @contextlib.contextmanager
     def open(self) -> Iterator[AutoStore]:
@@ -92,7 +111,9 @@ class AutoStoreIOManager(Strict, dg.ConfigurableIOManager):
         if self._store is not None:
             yield self._store
             return
-        with self.process_config_and_initialize_cm() as manager, manager._open() as store:  # noqa: SLF001  # the same class
+        with self.process_config_and_initialize_cm() as manager, contextlib.ExitStack() as stack:
+            store = manager._open()  # noqa: SLF001  # the same class
+            stack.callback(close_all, store)
             yield store
 
     def _set_up(self) -> "AutoStoreIOManager":
@@ -106,7 +127,7 @@ class AutoStoreIOManager(Strict, dg.ConfigurableIOManager):
         return self._resolved
 
     def _open(self) -> AutoStore:
-        return AutoStore(self.uri, self.storage.to_core() if self.storage else None)
+        return open_store(self.uri, self.storage, self.base)
 
     def _open_previous(self) -> Previous | None:
         if self.previous is None:

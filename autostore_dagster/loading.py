@@ -19,6 +19,7 @@ from autostore_dagster import annotations, contexts, frames
 from autostore_dagster.absences import missing, name_of, tell_absent
 from autostore_dagster.empty import of_nothing
 from autostore_dagster.locating import locate
+from autostore_dagster.origins import tell_origin
 from autostore_dagster.partitions import (
     dimension_names,
     dimensions,
@@ -29,29 +30,38 @@ from autostore_dagster.partitions import (
 )
 from autostore_dagster.previous import Previous
 from autostore_dagster.reading import Request
+from autostore_dagster.replaying import of_input
 from autostore_dagster.retrying import Retry
 from autostore_dagster.scanning import scanned
 from autostore_dagster.streams import Partitions, in_flight
 
-__all__ = ["load"]
+__all__ = ["Options", "load"]
 
 AHEAD = 8
 """Partitions that an input of `Partitions` holds at most, beside the one in use."""
 
 
-def load(
-    store: AutoStore,
-    context: dg.InputContext,
-    *,
-    concurrency: int,
-    retrying: Retry,
-    previous: Previous | None = None,
-) -> Any:
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What the manager says of every input."""
+
+    concurrency: int
+    retrying: Retry
+    previous: Previous | None = None
+    as_of: str | None = None
+
+
+def load(store: AutoStore, context: dg.InputContext, options: Options) -> Any:
     """The value of an input: one object, a dict by partition, or one frame over all partitions."""
-    request = _request(store, context, concurrency, retrying, previous)
+    request = _request(store, context, options)
     keys = keys_by_partition(context)
-    if keys is not None:
-        return _load_partitions(request, keys)
+    value = _load_one(request) if keys is None else _load_partitions(request, keys)
+    tell_origin(request, keys)
+    return value
+
+
+def _load_one(request: Request) -> Any:
+    context = request.context
     key = single_key(context)
     try:
         return request.read(key, request.annotation)
@@ -62,9 +72,7 @@ def load(
         return request.read(partition, request.annotation)
 
 
-def _request(
-    store: AutoStore, context: dg.InputContext, concurrency: int, retrying: Retry, previous: Previous | None
-) -> Request:
+def _request(store: AutoStore, context: dg.InputContext, options: Options) -> Request:
     metadata = context.definition_metadata or {}
     _refuse_unknown(metadata)
     annotation = contexts.annotation(context)
@@ -75,9 +83,10 @@ def _request(
         allows_none=annotations.fits(None, annotation),
         columns=_columns(metadata),
         allow_missing=bool(metadata.get("allow_missing_partitions", False)),
-        concurrency=concurrency,
-        retrying=retrying,
-        previous=previous,
+        concurrency=options.concurrency,
+        retrying=options.retrying,
+        previous=options.previous,
+        when=of_input(context, metadata, options.as_of),
     )
 
 
@@ -113,7 +122,7 @@ def _load_each(request: Request, keys: Mapping[str, str], annotation: Any) -> di
     if not keys:
         return {}
     absent: set[str] = set()
-    files = request.retrying(lambda: locate(request.store, keys.values()))
+    files = {} if request.when else request.retrying(lambda: locate(request.store, keys.values()))
 
     def read(partition: str) -> Any:
         key = keys[partition]
@@ -197,8 +206,8 @@ def _refuse_unknown(metadata: Mapping[str, Any]) -> None:
     for name in metadata:
         if name.startswith("autostore/"):
             raise UnsupportedFormatError(
-                f'The input metadata {name!r} is not understood. An input has "columns" and '
-                '"allow_missing_partitions"; "autostore/format", "autostore/previews" and "autostore/data_version" '
+                f'The input metadata {name!r} is not understood. An input has "columns", "allow_missing_partitions", '
+                '"version" and "as_of"; "autostore/format", "autostore/previews" and "autostore/data_version" '
                 "belong to the asset."
             )
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from autostore import AutoStore
 
-__all__ = ["locate"]
+__all__ = ["beginning_of", "locate"]
 
 # Below this, asking for each key costs less than a listing might.
 FEWEST = 8
@@ -33,6 +33,12 @@ def locate(store: AutoStore, keys: Collection[str]) -> dict[str, str]:
         if key in wanted and key != path:
             found.setdefault(key, []).append(path)
     return _certain(found)
+
+
+def beginning_of(keys: Collection[str]) -> str:
+    """The folder that all of these keys lie in, as a prefix."""
+    common = os.path.commonprefix(list(keys))  # noqa: RUF071  # of characters, as a prefix is
+    return common[: common.rfind("/") + 1]
 
 
 def _certain(found: Mapping[str, list[str]]) -> dict[str, str]:

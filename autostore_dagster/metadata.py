@@ -28,13 +28,14 @@ _SPECIAL = {"row_count": (int, "dagster/row_count"), "column_schema": (Columns, 
 
 @dataclass(frozen=True)
 class Stored:
-    """One value as it was written: its key, the asked format, the store's URI, its file and how long it took (s)."""
+    """One value as it was written: key, place, file, seconds it took, the asked format, its version if one is kept."""
 
     key: str
     store_uri: str
     file: FileMetadata
     seconds: float
     format: str | None = None
+    version: str | None = None
 
 
 def describe(
@@ -72,6 +73,8 @@ def _facts(value: Any, stored: Stored) -> dict[str, dg.MetadataValue]:
         "dagster/size_bytes": dg.MetadataValue.int(file.size),
         "write_seconds": dg.MetadataValue.float(round(stored.seconds, 4)),
     }
+    if stored.version is not None:
+        facts["version"] = dg.MetadataValue.text(stored.version)
     if stored.seconds > 0:
         facts["write_mb_per_second"] = dg.MetadataValue.float(round(file.size / 1e6 / stored.seconds, 3))
     return facts

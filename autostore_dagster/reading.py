@@ -1,6 +1,7 @@
 """How one stored value is read under its consumer's annotation: from the own place, else from the previous one."""
 
 import dataclasses
+from functools import partial
 from typing import Any, get_args
 
 import dagster as dg
@@ -16,6 +17,7 @@ from autostore import (
 )
 from autostore_dagster import annotations, frames
 from autostore_dagster.previous import Previous
+from autostore_dagster.replaying import NOW, When
 from autostore_dagster.retrying import Retry
 
 __all__ = ["Request"]
@@ -34,6 +36,7 @@ class Request:
     concurrency: int
     retrying: Retry
     previous: Previous | None
+    when: When = NOW
 
     def read(self, key: str, annotation: Any) -> Any:
         """One value; a stored None is given as such, and its consumer's annotation judges it."""
@@ -58,23 +61,23 @@ class Request:
         wanted = annotations.read_type(annotation)
         try:
             if self.columns is not None:
-                return frames.read_columns(store, key, annotation, self.columns)
+                return frames.read_columns(partial(self._from, store), key, annotation, self.columns)
             if annotations.is_table(wanted):  # no table is read as one kind to become another
-                return store.read(key, as_type=wanted)
-            recorded = store.read(key)
+                return self._from(store, key, as_type=wanted)
+            recorded = self._from(store, key)
         except (UnsupportedFormatError, UntrustedDataError, UnknownTypeError, CorruptDataError) as error:
             return self._read_otherwise(key, annotation, store, error)
         if recorded is None or annotations.fits(recorded, wanted or Any):
             return self._with_parts(key, annotation, store, recorded)
         # The parts of a fan-in come one by one, under the annotation of their list.
-        return recorded if wanted is list else store.read(key, as_type=wanted)
+        return recorded if wanted is list else self._from(store, key, as_type=wanted)
 
     def _with_parts(self, key: str, annotation: Any, store: AutoStore, recorded: Any) -> Any:
         """A collection of records of another class: as annotated, where it can be; else Dagster judges it."""
         if recorded is None or not annotations.holds_records(annotation) or annotations.fits(recorded, annotation):
             return recorded
         try:
-            return store.read(key, as_type=annotation)
+            return self._from(store, key, as_type=annotation)
         except StorageError:
             return recorded
 
@@ -83,7 +86,7 @@ class Request:
         wanted = annotations.read_type(annotation)
         if self.columns is None and wanted is not None and not annotations.is_table(wanted):
             return self._of_class(key, annotation, store)
-        recorded = store.read(key)
+        recorded = self._from(store, key)
         if recorded is None or wanted is list:
             return recorded
         raise error
@@ -91,8 +94,12 @@ class Request:
     def _of_class(self, key: str, annotation: Any, store: AutoStore) -> Any:
         parts = get_args(annotation) if annotations.read_type(annotation) is list else ()
         try:
-            return store.read(key, as_type=annotation)
+            return self._from(store, key, as_type=annotation)
         except StorageError:
             if not parts:
                 raise
-            return store.read(key, as_type=parts[0])
+            return self._from(store, key, as_type=parts[0])
+
+    def _from(self, store: AutoStore, key: str, **how: Any) -> Any:
+        """The previous place has no past that is told here."""
+        return self.when.read(store, key, **how) if store is self.store else store.read(key, **how)

@@ -6,16 +6,34 @@ Inside a run all steps of a process share one store, closed when they are done; 
 
 import contextlib
 from collections.abc import Iterator
-from typing import Optional
+from typing import TYPE_CHECKING, Any, Optional, TypeAlias
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from autostore import AutoStore
 from autostore_dagster.config import StorageBase
+from autostore_dagster.opening import close_all, open_store
 from autostore_dagster.settings import Strict
 
-__all__ = ["AutoStoreResource"]
+__all__ = ["AutoStoreResource", "Base", "over"]
+
+if TYPE_CHECKING:
+    from autostore_dagster.io_manager import AutoStoreIOManager
+
+    Base: TypeAlias = "AutoStoreResource | AutoStoreIOManager | str | None"
+else:
+    Base = Optional["AutoStoreResource"]  # a URI or a manager is made one: Dagster's configuration has no such union
+
+
+def over(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings whose `base` is a resource: a URI has the settings of what lies over it, a manager its own."""
+    base = settings.get("base")
+    if isinstance(base, str):  # an `EnvVar` too
+        return {**settings, "base": AutoStoreResource(uri=base, storage=settings.get("storage"))}
+    if base is None or isinstance(base, AutoStoreResource) or not hasattr(base, "storage"):
+        return settings
+    return {**settings, "base": AutoStoreResource(uri=base.uri, storage=base.storage, base=base.base)}
 
 
 class AutoStoreResource(Strict, dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster's own base is untyped
@@ -25,17 +43,25 @@ class AutoStoreResource(Strict, dg.ConfigurableResource):  # type: ignore[type-a
     storage: Optional[StorageBase] = Field(  # noqa: UP045  # Dagster does not read `X | None` of resources
         default=None, description="A LocalStorageConfig or S3StorageConfig; None: the defaults."
     )
+    base: Base = Field(
+        default=None,
+        description="A URI, resource or manager: what is not stored here is read there, and nothing is written there.",
+    )
 
     _store: AutoStore | None = PrivateAttr(default=None)
 
+    @classmethod
+    def _prepared(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        return over(settings)
+
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Open the store that the steps of this process share."""
-        self._store = AutoStore(self.uri, self.storage.to_core() if self.storage else None)
+        self._store = open_store(self.uri, self.storage, self.base)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Release connections and temporary files, also after a failed run."""
         if self._store is not None:
-            self._store.close()
+            close_all(self._store)
             self._store = None
 
     @contextlib.contextmanager

@@ -18,7 +18,8 @@ PARQUET = ".parquet"
 
 def scanned(request: Request, keys: Mapping[str, str]) -> tuple[bool, Any]:
     """Whether all partitions could be scanned, and the frame of them; what cannot is to be read one by one."""
-    if request.previous is not None:  # a partition may lie there, and no scan is of two places
+    # No scan is of two places, nor of the past.
+    if request.previous is not None or request.when:
         return False, None
     files = request.retrying(lambda: locate(request.store, keys.values()))
     keys = _present(request, keys, files)

@@ -27,7 +27,12 @@ class Strict:
             # Not a validator: Pydantic would wrap the error, and forget which it was.
             _refuse_unknown(type(self), settings)
             _refuse_credentials(settings)
-            super().__init__(**settings)
+            super().__init__(**self._prepared(settings))
+
+    @classmethod
+    def _prepared(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        """The settings as Dagster takes them."""
+        return settings
 
 
 def _refuse_unknown(kind: Any, settings: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from autostore import AutoStore, UnsupportedFormatError
+from autostore import AutoStore, FileMetadata, UnsupportedFormatError
 from autostore_dagster import annotations, contexts
 from autostore_dagster.metadata import PREVIEW_ERROR, Stored, describe
 from autostore_dagster.partitions import keys_by_partition, single_key
@@ -86,11 +86,18 @@ def _write_one(
     began = time.perf_counter()
     chosen = options.format if value is not None else None  # a None has a format of its own
     file = retrying(partial(store.write, key, value, format=chosen))
-    stored = Stored(key, store.uri, file, seconds=time.perf_counter() - began, format=chosen)
+    seconds = time.perf_counter() - began
+    version = retrying(partial(_version, store, key, file)) if store.config.history else None
+    stored = Stored(key, store.uri, file, seconds=seconds, format=chosen, version=version)
     metadata = describe(store, value, stored, partitioned=partition is not None, previews=options.previews)
     if PREVIEW_ERROR in metadata:
         context.log.warning("No preview of %s: %s", key, metadata[PREVIEW_ERROR].value)
     return key, partition, metadata
+
+
+def _version(store: AutoStore, key: str, file: FileMetadata) -> str | None:
+    """The version that was just written; None where another writer, or a pruner, was faster."""
+    return next((version.id for version in store.versions(key) if version.etag == file.etag), None)
 
 
 def _entries(

@@ -118,7 +118,7 @@ def test_at_each_line_through_the_cache(moto_s3, tmp_path, call):
     """The cache has no lock, no descriptor and no file too many, and goes on serving."""
     settings = {"cache_enabled": True, "cache_dir": tmp_path / "cache", "temp_dir": tmp_path / "tmp", "timeout": 5}
     store = AutoStore(f"s3://{moto_s3.make_bucket()}/", moto_s3.config(**settings))
-    step = scaled(41, 1)
+    step = scaled(97, 1)
     with measured(f"interrupt at each line, S3 through the cache: {call}") as facts:
         for number in itertools.count(random.Random(call).randint(1, step), step):
             store["a/k"] = number % 2

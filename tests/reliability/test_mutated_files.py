@@ -23,7 +23,7 @@ from tests.reliability.mutated_reader import KEY
 from tests.reliability.scale import measured, scaled
 from tests.store.values import Run, Settings
 
-CASES = scaled(2_000, 100_000)
+CASES = scaled(1_000, 100_000)
 PATIENCE = 20.0
 """Seconds that one file may take before it counts as a hang."""
 

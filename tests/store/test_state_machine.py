@@ -10,7 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.store.machine import StoreMachine, fresh_name
 
-EXAMPLES = int(os.environ.get("AUTOSTORE_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("AUTOSTORE_EXAMPLES", "200"))
 STEPS = 30
 # A server answers in milliseconds what memory answers in microseconds; `make soak` has more of both.
 REMOTE_SHARE, REMOTE_STEPS = 3, 10
