@@ -58,7 +58,7 @@ def test_sigkill_loses_no_version(place, nursery, request):
     uri, config = place
     config = dataclasses.replace(config, history=True)
     name = request.node.callspec.params["place"]
-    kills = scaled(6, 1_000 if name == "local" else 300)
+    kills = scaled(6, 1_000)
     dice, kept = random.Random(name), 0
     with measured(f"history, SIGKILL of writers, {name}") as facts, AutoStore(uri, config) as reader:
         for turn in range(-(-kills // 3)):
