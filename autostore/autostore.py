@@ -38,7 +38,7 @@ from autostore.store.describing import Describer
 from autostore.store.layers import check_bases, stricter
 from autostore.store.looking import LookingInterface
 from autostore.store.mapping import DictInterface
-from autostore.store.pruning import Pruned, Pruner
+from autostore.store.pruning import Pruned
 from autostore.store.scanning import Scanner
 from autostore.store.sending import SendingInterface
 from autostore.store.tables import Tables, asks_for_scan, selected
@@ -87,7 +87,7 @@ class AutoStore(DictInterface, LookingInterface, SendingInterface, BranchInterfa
         self._scanner = Scanner(parts.opener, self._registry, self._resolver, self._loader)
         self._tables = Tables(self.uri, self._scanner, self._loader, self.config.max_read_bytes)
         self._changer = Changer(self._backend, self._registry, self._resolver, self._publisher, self._loader)
-        self._pruner = Pruner(self._place, self._registry)
+        self._pruner = parts.pruner
         self._describer = Describer(parts.opener, self._registry, self._resolver)
 
     def _opened_base(self, base: AutoStore | str | os.PathLike[str] | None) -> AutoStore | None:
@@ -182,7 +182,7 @@ class AutoStore(DictInterface, LookingInterface, SendingInterface, BranchInterfa
             PreconditionFailedError: `if_etag` or `if_absent` did not hold.
         """
         if note is not None:
-            check_note(note, self.config.history)
+            check_note(note, history=bool(self.config.history))
         written = self._changer.write(self._writable(key), data, format=format, if_etag=if_etag, if_absent=if_absent)
         if note:
             self._history.note(written, note)

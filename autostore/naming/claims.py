@@ -27,10 +27,12 @@ from autostore.errors import (
 )
 from autostore.keys import RESERVED
 
-__all__ = ["Held", "check_claims", "claim", "sole_remover"]
+__all__ = ["HISTORY", "WITHOUT", "Held", "check_claims", "claim", "sole_remover"]
 
 LEASE = 60.0
 """Seconds after which an unchanged claim is a crashed writer's; longer than any small request."""
+
+HISTORY, WITHOUT = "so it cannot keep history", "Open the store with history=False."
 
 Held = Callable[[], bool]
 """Whether the claim is still ours, so that nobody else removes files of the key."""
@@ -56,7 +58,7 @@ def claim(backend: StorageBackend, key: str) -> Iterator[Held]:
         held.release()
 
 
-def check_claims(backend: StorageBackend, path: str) -> None:
+def check_claims(backend: StorageBackend, path: str, *, needs: str = HISTORY, remedy: str = WITHOUT) -> None:
     """Refuse, before anything is changed, a place where two could hold one claim."""
     place = backend.unchecked()  # a look before each upload would hide that the place forgets conditions
     probe, created = f"{RESERVED}/probe/{uuid.uuid4().hex}", 0
@@ -68,8 +70,7 @@ def check_claims(backend: StorageBackend, path: str) -> None:
     if created:
         place.delete(probe)
     if created != 1:
-        problem = "This place does not check conditions on what is written, so it cannot keep history"
-        remedy = "Open the store with history=False."
+        problem = f"This place does not check conditions on what is written, {needs}"
         raise InvalidConfigError(compose(problem, key=path, uri=backend.uri, remedy=remedy))
 
 

@@ -21,6 +21,7 @@ from autostore.backend import FileMetadata, StorageBackend, changed
 from autostore.errors import PreconditionFailedError, StorageFileNotFoundError
 from autostore.mark import Mark
 from autostore.naming.claiming import ClaimingBackend, Split
+from autostore.naming.claims import HISTORY, WITHOUT
 from autostore.naming.rivals import Rivals
 from autostore.naming.versions import marker_path, version_id, version_path
 
@@ -32,6 +33,8 @@ Replace = Callable[[str | None], FileMetadata]
 
 class KeepingBackend(ClaimingBackend):
     """A place that keeps what is replaced and what is deleted; `alone`: under claims even where none are needed."""
+
+    needs, remedy = HISTORY, WITHOUT
 
     def __init__(self, inner: StorageBackend, split: Split, *, alone: bool = False) -> None:
         super().__init__(inner, split)

@@ -35,7 +35,7 @@ class Version:
     path: str
 
 
-def check_note(note: object, history: bool) -> None:
+def check_note(note: object, *, history: bool) -> None:
     """Refuse, before anything is written, what cannot be noted."""
     if not isinstance(note, str) or len(note) > LONGEST_NOTE:
         raise InvalidConfigError(f"A note is a text of at most {LONGEST_NOTE:,} characters. Pass a shorter str.")
