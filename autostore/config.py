@@ -90,7 +90,7 @@ class StorageConfig:
             was read, and whoever shortens it kills the process that reads on. False: read into memory, once.
         history: keep what is replaced or deleted, as versions that `versions`, `read`, `restore` and `prune` know.
             Everybody who writes to the store sets it: what a writer without it replaces is not kept. "native": as
-            the bucket keeps them by itself, where its versioning is enabled; nothing is kept beside.
+            the bucket keeps them itself.
         history_keep: how many values of a key `prune` keeps, the current one included; None: no number.
         history_days: for how many days after it was replaced `prune` keeps a value; None: no time.
     """
@@ -114,23 +114,15 @@ class StorageConfig:
     def __post_init__(self) -> None:
         self._check_types()
         self._at_least("timeout", 0, exclusive=True)
-        self._at_least("max_retries", 0)
-        self._at_least("cache_expiry_hours", 0)
-        if self.cache_max_bytes is not None:
-            self._at_least("cache_max_bytes", 0)
+        for name in ("max_retries", "cache_expiry_hours", "cache_max_bytes", "history_keep", "history_days"):
+            if getattr(self, name) is not None:
+                self._at_least(name, 0)
         if self.max_read_bytes is not None:
             self._at_least("max_read_bytes", 1)
-        self._check_history()
-        if self.pickle_key is not None and not self.pickle_key:
-            raise InvalidConfigError("pickle_key is empty. Pass a long random secret, or None to sign nothing.")
-
-    def _check_history(self) -> None:
         if self.history not in (False, True, NATIVE):
             raise InvalidConfigError(f"history={self.history!r:.100} is unknown. Pass True, False or 'native'.")
-        if self.history_keep is not None:
-            self._at_least("history_keep", 0)
-        if self.history_days is not None:
-            self._at_least("history_days", 0)
+        if self.pickle_key is not None and not self.pickle_key:
+            raise InvalidConfigError("pickle_key is empty. Pass a long random secret, or None to sign nothing.")
 
     def _check_types(self) -> None:
         """Refuse what only looks like a setting: `allow_pickle="false"` would be true. No value is shown."""
