@@ -19,10 +19,13 @@ from autostore.naming.resolution import newest_marked
 from autostore.parallel import in_order
 from autostore.store.changes import Change
 
-__all__ = ["Promoter"]
+__all__ = ["Progress", "Promoter", "unheard"]
 
 MOST_LOCKED = 100
 """Folders of a local base that are locked at once, so that nobody comes between the check and the change."""
+
+Progress = Callable[[int, int], object]
+"""Told after each key: how many are done, of how many."""
 
 Renew = Callable[[Path, str], None]
 """Signs a file anew, for the base's readers."""
@@ -36,7 +39,7 @@ class Promoter:
         self._target = target
         self._renew = renew
 
-    def promote(self, changes: list[Change]) -> None:
+    def promote(self, changes: list[Change], progress: Progress) -> None:
         """All of them, or none where one of the base's values is not the one that was seen."""
         with self._alone(changes) as width:
             conflicts = [
@@ -50,6 +53,7 @@ class Promoter:
             late: list[str] = []
             for change, done in zip(changes, in_order(self._promoted, changes, width), strict=True):
                 (promoted if done else late).append(change.key)
+                progress(len(promoted) + len(late), len(changes))
         if late:
             raise self._conflict(late, promoted, late)
 
@@ -170,3 +174,8 @@ class Promoter:
         error = PreconditionFailedError(compose(problem, uri=self._target.uri, remedy=remedy))
         error.conflicts, error.promoted, error.left = keys, promoted, left  # type: ignore[attr-defined]
         return error
+
+
+def unheard(done: int, total: int) -> None:
+    """Nobody asked for progress."""
+    del done, total

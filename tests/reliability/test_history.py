@@ -8,10 +8,11 @@ from collections import Counter
 
 import pytest
 
-from autostore import AutoStore, StorageError, StorageFileNotFoundError
+from autostore import AutoStore, LocalFileConfig, StorageError, StorageFileNotFoundError
 from autostore.naming import claims
-from tests.reliability.interrupts import At, Interrupt
+from tests.reliability.interrupts import At, Between, Interrupt
 from tests.reliability.scale import SOAK, measured, scaled
+from tests.reliability.test_wiper import Rig, expect_no_lie
 from tests.reliability.values import make, number_in
 
 KINDS = [("json",), ("text", "json"), ("array", "bytes", "json")]
@@ -176,3 +177,57 @@ def test_an_interrupted_branch(tmp_path, change):
         interrupted += 1
         number += step
     assert interrupted > 5
+
+
+WIPED = {
+    "write": (lambda store: store.write("k", [3]), ([2], [3])),
+    "format": (lambda store: store.write("k", "three"), ([2], "three")),
+    "delete": (lambda store: store.pop("k"), ([2], None)),
+    "move": (lambda store: store.move("k", "l"), ([2], None)),
+    "restore": (lambda store: store.restore("k", store.versions("k")[-1].id), ([1], [2])),
+    "prune": (lambda store: store.prune(keep=1), ([2],)),
+    "versions": (lambda store: store.versions("k"), ([2],)),
+    "promote": (lambda store: store.promote(), ([2],)),
+    "discard": (lambda store: store.discard("m"), ([2],)),
+}
+"""What is done, and what the key may hold after it."""
+
+
+@pytest.mark.parametrize("over", [False, True], ids=["alone", "over a base"])
+@pytest.mark.parametrize("change", WIPED)
+@pytest.mark.timeout(scaled(300, 3600))
+def test_wiped_at_any_line(tmp_path, change, over):
+    """Whatever of ours is removed in the middle, the value is the old or the new, and so is the base; errors are true."""
+    call, allowed = WIPED[change]
+    if change in ("promote", "discard") and not over:
+        pytest.skip("only a branch does so")
+    dice, number, wiped, errors = random.Random(change), 1, 0, 0
+    with measured(f"history wiped at each line, {change}, {'over a base' if over else 'alone'}") as facts:
+        while True:
+            folder = tmp_path / f"{number}"
+            base = AutoStore(folder / "base") if over else None
+            if base is not None:
+                base["m"], base["other"] = "m", "o"
+            store = AutoStore(folder / "store", LocalFileConfig(history=True), base=base)
+            store["k"], store["k"], store["m"] = [1], [2], ["changed"]
+            strike = Rig(store, folder / "store/.autostore").strike(dice)
+            at = Between(number, strike)
+            error = at.run(lambda store=store: call(store))
+            if change != "restore":  # the version that it asks for may be what is gone
+                expect_no_lie(error, at.where)
+            value = store.get("k", store.get("l") if error is not None else None)
+            assert value in allowed, (at.where, value, error)
+            assert store["m"] in ((["changed"], "m") if change in ("promote", "discard") else (["changed"],)), at.where
+            if base is not None and change != "promote":
+                assert dict(base.items()) == {"m": "m", "other": "o"}, at.where
+            assert not over or store["other"] == "o"
+            store["k"] = "next"
+            assert store["k"] == "next"
+            store.close()
+            if not at.where:
+                break
+            wiped += 1
+            errors += error is not None
+            number += dice.randrange(1, 2 * scaled(60, 1))
+        facts.update(wiped=wiped, errors=errors, lost=0)
+    assert wiped
