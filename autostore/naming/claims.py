@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 from autostore.backend import StorageBackend
-from autostore.disk.failures import disk_errors_are_typed
+from autostore.disk.small import put_text
 from autostore.errors import (
     InvalidConfigError,
     PreconditionFailedError,
@@ -64,7 +64,7 @@ def check_claims(backend: StorageBackend, path: str, *, needs: str = HISTORY, re
     probe, created = f"{RESERVED}/probe/{uuid.uuid4().hex}", 0
     for _ in range(2):
         with place.scratch_file() as file, contextlib.suppress(PreconditionFailedError):
-            file.write_bytes(b"")
+            put_text(file, "", f"a probe in {backend.uri}")
             place.upload(file, probe, if_absent=True)
             created += 1
     if created:
@@ -117,8 +117,7 @@ class _Claim:
     def _put(self, if_etag: str | None) -> None:
         started = time.monotonic()
         with self._backend.scratch_file() as file:
-            with disk_errors_are_typed(f"key {self._key!r} in {self._backend.uri}"):
-                file.write_text(uuid.uuid4().hex)
+            put_text(file, uuid.uuid4().hex, f"key {self._key!r} in {self._backend.uri}")
             self._etag = self._backend.upload(file, self._path, if_etag=if_etag, if_absent=if_etag is None).etag
         self._taken = started
 

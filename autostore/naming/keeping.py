@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from autostore.backend import FileMetadata, StorageBackend, changed
+from autostore.disk import small
 from autostore.errors import PreconditionFailedError, StorageFileNotFoundError
 from autostore.mark import Mark
 from autostore.naming.claiming import ClaimingBackend, Split
@@ -197,5 +198,5 @@ class _Mine(threading.local):
 def put_text(backend: StorageBackend, path: str, text: str) -> None:
     """Lay a small file of ours."""
     with backend.scratch_file() as file:
-        file.write_text(text, encoding="utf-8")
+        small.put_text(file, text, f"key {path!r} in {backend.uri}")
         backend.upload(file, path)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from autostore.backend import FileMetadata, StorageBackend
+from autostore.disk.small import put_text, text_of
 from autostore.errors import (
     InvalidConfigError,
     PreconditionFailedError,
@@ -127,7 +128,7 @@ class History:
         path = self._past.note_path(written)
         if path is not None:
             with self._place.scratch_file() as file:
-                file.write_text(note, encoding="utf-8", errors="surrogatepass")
+                put_text(file, note, f"key {path!r} in {self._place.uri}")
                 self._place.upload(file, path)
 
     def _load(self, key: Key, name: object, as_type: Any) -> Any:
@@ -162,6 +163,6 @@ class History:
         try:
             with self._place.scratch_file() as file:
                 self._place.download(path, file)
-                return file.read_text(encoding="utf-8", errors="surrogatepass")
+                return text_of(file, f"key {path!r} in {self._place.uri}")
         except StorageFileNotFoundError:
             return ""  # pruned meanwhile

@@ -12,7 +12,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from autostore.backend import FileMetadata, StorageBackend
+from autostore.disk.small import bytes_of
 from autostore.errors import PreconditionFailedError, compose
+from autostore.keys import where
 from autostore.mark import Mark
 from autostore.naming.layering import HIDES, LayeredBackend, look
 from autostore.naming.resolution import newest_marked
@@ -104,7 +106,8 @@ class Promoter:
             if self._renew is not None:
                 self._renew(mine, path)
             self._target.download(path, theirs)
-            return mine.read_bytes() == theirs.read_bytes()
+            at = where(path, self._target.uri)
+            return bytes_of(mine, at) == bytes_of(theirs, at)
 
     def _promoted(self, change: Change) -> bool:
         """Put and remove, then forget; False where somebody else wrote to the base meanwhile."""
