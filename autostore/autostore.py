@@ -38,12 +38,12 @@ from autostore.store.describing import Describer
 from autostore.store.layers import check_bases, stricter
 from autostore.store.looking import LookingInterface
 from autostore.store.mapping import DictInterface
-from autostore.store.pruning import Pruned, Pruner
+from autostore.store.pruning import Pruned
 from autostore.store.scanning import Scanner
 from autostore.store.sending import SendingInterface
 from autostore.store.tables import Tables, asks_for_scan, selected
 from autostore.store.transferring import Side
-from autostore.store.version import Version, check_note
+from autostore.store.version import Version, check_note, name_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -87,7 +87,7 @@ class AutoStore(DictInterface, LookingInterface, SendingInterface, BranchInterfa
         self._scanner = Scanner(parts.opener, self._registry, self._resolver, self._loader)
         self._tables = Tables(self.uri, self._scanner, self._loader, self.config.max_read_bytes)
         self._changer = Changer(self._backend, self._registry, self._resolver, self._publisher, self._loader)
-        self._pruner = Pruner(self._place, self._registry)
+        self._pruner = parts.pruner
         self._describer = Describer(parts.opener, self._registry, self._resolver)
 
     def _opened_base(self, base: AutoStore | str | os.PathLike[str] | None) -> AutoStore | None:
@@ -182,7 +182,7 @@ class AutoStore(DictInterface, LookingInterface, SendingInterface, BranchInterfa
             PreconditionFailedError: `if_etag` or `if_absent` did not hold.
         """
         if note is not None:
-            check_note(note, self.config.history)
+            check_note(note, history=bool(self.config.history))
         written = self._changer.write(self._writable(key), data, format=format, if_etag=if_etag, if_absent=if_absent)
         if note:
             self._history.note(written, note)
@@ -195,7 +195,7 @@ class AutoStore(DictInterface, LookingInterface, SendingInterface, BranchInterfa
         *,
         as_type: type[Object],
         columns: Sequence[str] | None = None,
-        version: str | None = None,
+        version: str | Version | None = None,
         at: datetime | None = None,
     ) -> Object: ...
     @overload
@@ -205,7 +205,7 @@ class AutoStore(DictInterface, LookingInterface, SendingInterface, BranchInterfa
         *,
         as_type: None = None,
         columns: Sequence[str] | None = None,
-        version: str | None = None,
+        version: str | Version | None = None,
         at: datetime | None = None,
     ) -> Any: ...
     def read(
@@ -214,7 +214,7 @@ class AutoStore(DictInterface, LookingInterface, SendingInterface, BranchInterfa
         *,
         as_type: Any = None,
         columns: Sequence[str] | None = None,
-        version: str | None = None,
+        version: str | Version | None = None,
         at: datetime | None = None,
     ) -> Any:
         """The object under `key`.
@@ -229,7 +229,7 @@ class AutoStore(DictInterface, LookingInterface, SendingInterface, BranchInterfa
                 into (`pl.LazyFrame`, another model, `dict` for a model's fields); `bytes`
                 for the raw file.
             columns: of a table only these, in this order; a frame of pandas keeps its index.
-            version: the `id` of one of its `versions`; 1 request more.
+            version: one of its `versions`, or the `id` of one; 1 request more.
             at: an aware moment: what was stored then, as far as history was kept; costs as `versions` and a read.
 
         Raises:
@@ -239,7 +239,7 @@ class AutoStore(DictInterface, LookingInterface, SendingInterface, BranchInterfa
             UntrustedDataError: reading would run code that this store does not allow.
         """
         if version is not None or at is not None:
-            value = self._history.load(self._key(key), version, at, as_type)
+            value = self._history.load(self._key(key), name_of(version), at, as_type)
             return value if columns is None else self._tables.cut(value, columns, key)
         in_place = as_type is not None and (asks_for_scan(as_type) or (isinstance(key, str) and key.endswith("/")))
         if columns is None and not in_place:
@@ -367,9 +367,9 @@ class AutoStore(DictInterface, LookingInterface, SendingInterface, BranchInterfa
         found = self._history.versions(self._key(key))
         return found if not self._root else [self._own(version) for version in found]
 
-    def restore(self, key: str, version: str) -> FileMetadata:
+    def restore(self, key: str, version: str | Version) -> FileMetadata:
         """Make a version the value again: a write like any other, which keeps what it replaces. Costs as `copy`."""
-        return self._own(self._history.restore(self._writable(key), version))
+        return self._own(self._history.restore(self._writable(key), name_of(version)))
 
     def prune(
         self, prefix: str = "", *, keep: int | None = None, days: float | None = None, dry_run: bool = False

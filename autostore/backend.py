@@ -27,6 +27,7 @@ from autostore.errors import (
 from autostore.keys import ParsedUri, parse_uri
 from autostore.mark import Mark
 from autostore.ranges import REACH, Ranges, Tail
+from autostore.versioning import Versioning
 
 __all__ = ["FileMetadata", "StorageBackend", "changed", "exists_already", "not_found"]
 
@@ -179,6 +180,11 @@ class StorageBackend(ABC):
     def drop_own(self, path: str) -> None:
         """Remove one of the library's own files; an absent one is not an error."""
         self.delete(path)
+
+    def versioning(self) -> Versioning:
+        """What the place keeps of its files by itself; `InvalidConfigError` where it does not."""
+        problem = 'This place keeps no versions by itself, as history="native" needs'
+        raise InvalidConfigError(compose(problem, uri=self.uri, remedy="Open the store with history=True."))
 
     def local_file(self, path: str) -> Path | None:
         """The file itself where it lies on this machine, so that reading needs no copy; else None."""

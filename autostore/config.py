@@ -17,8 +17,9 @@ from typing import Any, NamedTuple, Self
 
 from autostore.errors import InvalidConfigError
 
-__all__ = ["LocalFileConfig", "S3StorageConfig", "StorageConfig", "misplaced_credentials"]
+__all__ = ["NATIVE", "LocalFileConfig", "S3StorageConfig", "StorageConfig", "misplaced_credentials"]
 
+NATIVE = "native"
 MIB = 1024 * 1024
 # S3 refuses parts under 5 MiB and objects of more than 10,000 parts:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
@@ -37,6 +38,7 @@ class _Kind(NamedTuple):  # what a setting may be, and in words
 _KINDS: Mapping[str, _Kind] = {
     "bool": _Kind((bool,), "True or False"),
     "bool | None": _Kind((bool, NoneType), "True, False or None"),
+    "bool | str": _Kind((bool, str), "True, False or 'native'"),
     "bool | str | None": _Kind((bool, str, os.PathLike, NoneType), "True, False, or the path of a file"),
     "int": _Kind((int,), "a whole number"),
     "int | None": _Kind((int, NoneType), "a whole number or None"),
@@ -87,7 +89,8 @@ class StorageConfig:
             used. Whoever overwrites such a file in place (this library and most others replace it) changes what
             was read, and whoever shortens it kills the process that reads on. False: read into memory, once.
         history: keep what is replaced or deleted, as versions that `versions`, `read`, `restore` and `prune` know.
-            Everybody who writes to the store sets it: what a writer without it replaces is not kept.
+            Everybody who writes to the store sets it: what a writer without it replaces is not kept. "native": as
+            the bucket keeps them itself.
         history_keep: how many values of a key `prune` keeps, the current one included; None: no number.
         history_days: for how many days after it was replaced `prune` keeps a value; None: no time.
     """
@@ -104,28 +107,22 @@ class StorageConfig:
     pickle_key: str | bytes | None = field(default=None, repr=False)
     max_read_bytes: int | None = None
     mmap: bool = True
-    history: bool = False
+    history: bool | str = False
     history_keep: int | None = None
     history_days: float | None = None
 
     def __post_init__(self) -> None:
         self._check_types()
         self._at_least("timeout", 0, exclusive=True)
-        self._at_least("max_retries", 0)
-        self._at_least("cache_expiry_hours", 0)
-        if self.cache_max_bytes is not None:
-            self._at_least("cache_max_bytes", 0)
+        for name in ("max_retries", "cache_expiry_hours", "cache_max_bytes", "history_keep", "history_days"):
+            if getattr(self, name) is not None:
+                self._at_least(name, 0)
         if self.max_read_bytes is not None:
             self._at_least("max_read_bytes", 1)
-        self._check_history()
+        if self.history not in (False, True, NATIVE):
+            raise InvalidConfigError(f"history={self.history!r:.100} is unknown. Pass True, False or 'native'.")
         if self.pickle_key is not None and not self.pickle_key:
             raise InvalidConfigError("pickle_key is empty. Pass a long random secret, or None to sign nothing.")
-
-    def _check_history(self) -> None:
-        if self.history_keep is not None:
-            self._at_least("history_keep", 0)
-        if self.history_days is not None:
-            self._at_least("history_days", 0)
 
     def _check_types(self) -> None:
         """Refuse what only looks like a setting: `allow_pickle="false"` would be true. No value is shown."""

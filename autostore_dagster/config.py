@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 else:
     SwitchOrText = str | None  # Dagster's configuration has no such union; the class makes a text of a switch
 
+SWITCHES = frozenset(("history", "verify"))
+"""What may be a switch or a text."""
+
 # `name, name: text`, and the deeper lines that continue it.
 _ATTRIBUTE = re.compile(r"^    (\w[\w, ]*): (.*(?:\n {5,}.*)*)", re.MULTILINE)
 
@@ -70,7 +73,10 @@ class StorageBase(Strict, dg.ConfigurableResource):  # type: ignore[type-arg]  #
     pickle_key: SecretText = None
     max_read_bytes: int | None = None
     mmap: bool = True
-    history: bool = False
+    history: SwitchOrText = Field(
+        default=None,
+        description='A run\'s configuration gives it as a text: "true", "false" or "native".',
+    )
     history_keep: int | None = None
     history_days: float | None = None
 
@@ -78,9 +84,18 @@ class StorageBase(Strict, dg.ConfigurableResource):  # type: ignore[type-arg]  #
         """The same settings as the core's dataclass, which checks them."""
         return self.core_class(**self._settings())
 
+    @field_validator("history", "verify", mode="before", check_fields=False)
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, bool) else value
+
     def _settings(self) -> dict[str, Any]:
         names = [field.name for field in dataclasses.fields(self.core_class)]
-        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+        settings = {name: getattr(self, name) for name in names if hasattr(self, name)}
+        for name in SWITCHES & settings.keys():
+            text = str(settings[name]).lower()
+            settings[name] = {"true": True, "false": False}.get(text, settings[name])
+        return settings | {"history": settings["history"] or False}
 
 
 @_described
@@ -125,15 +140,3 @@ class S3StorageConfig(StorageBase):
     def to_core(self) -> autostore.S3StorageConfig:
         """The same settings as the core's dataclass, which checks them."""
         return autostore.S3StorageConfig(**self._settings())
-
-    @field_validator("verify", mode="before")
-    @classmethod
-    def _as_text(cls, value: Any) -> Any:
-        return str(value) if isinstance(value, bool) else value
-
-    def _settings(self) -> dict[str, Any]:
-        settings = super()._settings()
-        verify = settings["verify"]
-        if isinstance(verify, str) and verify.lower() in ("true", "false"):
-            settings["verify"] = verify.lower() == "true"
-        return settings

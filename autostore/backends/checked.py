@@ -1,6 +1,7 @@
 """What somebody else's place answers, looked at before it is believed: a wrong answer is an error that names the place.
 
-It costs no request but one before a conditional change, as a place that forgets conditions would overwrite.
+It is long because each call of the contract is looked at. It costs no request but one before a conditional change, as
+a place that forgets conditions would overwrite.
 This library's own places are held by their tests, and handed out as they are.
 """
 
@@ -20,6 +21,7 @@ from autostore.errors import BrokenPluginError, StorageFileNotFoundError, compos
 from autostore.keys import can_be_key, is_ours
 from autostore.mark import Mark
 from autostore.ranges import REACH, Ranges, Tail
+from autostore.versioning import Versioning
 
 __all__ = ["CheckedBackend", "checked"]
 
@@ -144,6 +146,10 @@ class CheckedBackend(StorageBackend):
     def drop_own(self, path: str) -> None:
         """As the place."""
         self._place.drop_own(path)
+
+    def versioning(self) -> Versioning:
+        """As the place."""
+        return self._is_a(Versioning, "versioning", self._place.versioning())  # type: ignore[type-abstract]
 
     def local_file(self, path: str) -> Path | None:
         """As the place."""

@@ -12,6 +12,7 @@ from autostore.disk.scratch import ScratchFiles
 from autostore.keys import RESERVED
 from autostore.mark import Mark
 from autostore.ranges import REACH, Ranges, Tail
+from autostore.versioning import Versioning
 
 __all__ = ["PassingBackend"]
 
@@ -70,6 +71,10 @@ class PassingBackend(StorageBackend):
     def write_of(self, found: FileMetadata) -> str:
         """Of the inner place."""
         return self.inner.write_of(found)
+
+    def versioning(self) -> Versioning:
+        """Of the inner place."""
+        return self.inner.versioning()
 
     def local_file(self, path: str) -> Path | None:
         """Of the inner place."""

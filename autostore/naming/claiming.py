@@ -23,7 +23,13 @@ Split = Callable[[str], tuple[str, str]]
 
 
 class ClaimingBackend(PassingBackend):
-    """A place whose `lock` excludes every other writer that uses it so."""
+    """A place whose `lock` excludes every other writer that uses it so.
+
+    Attributes:
+        needs, remedy: what for, and what to do without it, for the error of a place that cannot.
+    """
+
+    needs, remedy = "so it cannot be a branch", "Take a folder, or a bucket of another kind, for the branch."
 
     def __init__(self, inner: StorageBackend, split: Split) -> None:
         super().__init__(inner)
@@ -36,7 +42,7 @@ class ClaimingBackend(PassingBackend):
         if self._claims is None:
             claims = self._needs_claims()
             if claims:
-                check_claims(self.inner, paths[0])
+                check_claims(self.inner, paths[0], needs=self.needs, remedy=self.remedy)
             self.locks_exclude = claims or self.inner.locks_exclude
             self._claims = claims
         return self._claimed(paths) if self._claims else self.inner.lock(*paths, make=make)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 from autostore.backend import StorageBackend
-from autostore.disk.failures import disk_errors_are_typed
+from autostore.disk.small import put_text
 from autostore.errors import (
     InvalidConfigError,
     PreconditionFailedError,
@@ -27,10 +27,12 @@ from autostore.errors import (
 )
 from autostore.keys import RESERVED
 
-__all__ = ["Held", "check_claims", "claim", "sole_remover"]
+__all__ = ["HISTORY", "WITHOUT", "Held", "check_claims", "claim", "sole_remover"]
 
 LEASE = 60.0
 """Seconds after which an unchanged claim is a crashed writer's; longer than any small request."""
+
+HISTORY, WITHOUT = "so it cannot keep history", "Open the store with history=False."
 
 Held = Callable[[], bool]
 """Whether the claim is still ours, so that nobody else removes files of the key."""
@@ -56,20 +58,19 @@ def claim(backend: StorageBackend, key: str) -> Iterator[Held]:
         held.release()
 
 
-def check_claims(backend: StorageBackend, path: str) -> None:
+def check_claims(backend: StorageBackend, path: str, *, needs: str = HISTORY, remedy: str = WITHOUT) -> None:
     """Refuse, before anything is changed, a place where two could hold one claim."""
     place = backend.unchecked()  # a look before each upload would hide that the place forgets conditions
     probe, created = f"{RESERVED}/probe/{uuid.uuid4().hex}", 0
     for _ in range(2):
         with place.scratch_file() as file, contextlib.suppress(PreconditionFailedError):
-            file.write_bytes(b"")
+            put_text(file, "", f"a probe in {backend.uri}")
             place.upload(file, probe, if_absent=True)
             created += 1
     if created:
         place.delete(probe)
     if created != 1:
-        problem = "This place does not check conditions on what is written, so it cannot keep history"
-        remedy = "Open the store with history=False."
+        problem = f"This place does not check conditions on what is written, {needs}"
         raise InvalidConfigError(compose(problem, key=path, uri=backend.uri, remedy=remedy))
 
 
@@ -116,8 +117,7 @@ class _Claim:
     def _put(self, if_etag: str | None) -> None:
         started = time.monotonic()
         with self._backend.scratch_file() as file:
-            with disk_errors_are_typed(f"key {self._key!r} in {self._backend.uri}"):
-                file.write_text(uuid.uuid4().hex)
+            put_text(file, uuid.uuid4().hex, f"key {self._key!r} in {self._backend.uri}")
             self._etag = self._backend.upload(file, self._path, if_etag=if_etag, if_absent=if_etag is None).etag
         self._taken = started
 

@@ -18,9 +18,11 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from autostore.backend import FileMetadata, StorageBackend, changed
+from autostore.disk import small
 from autostore.errors import PreconditionFailedError, StorageFileNotFoundError
 from autostore.mark import Mark
 from autostore.naming.claiming import ClaimingBackend, Split
+from autostore.naming.claims import HISTORY, WITHOUT
 from autostore.naming.rivals import Rivals
 from autostore.naming.versions import marker_path, version_id, version_path
 
@@ -32,6 +34,8 @@ Replace = Callable[[str | None], FileMetadata]
 
 class KeepingBackend(ClaimingBackend):
     """A place that keeps what is replaced and what is deleted; `alone`: under claims even where none are needed."""
+
+    needs, remedy = HISTORY, WITHOUT
 
     def __init__(self, inner: StorageBackend, split: Split, *, alone: bool = False) -> None:
         super().__init__(inner, split)
@@ -194,5 +198,5 @@ class _Mine(threading.local):
 def put_text(backend: StorageBackend, path: str, text: str) -> None:
     """Lay a small file of ours."""
     with backend.scratch_file() as file:
-        file.write_text(text, encoding="utf-8")
+        small.put_text(file, text, f"key {path!r} in {backend.uri}")
         backend.upload(file, path)

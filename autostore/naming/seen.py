@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterable
 
 from autostore.backend import StorageBackend
+from autostore.disk.small import put_text, text_of
 from autostore.errors import CorruptDataError, StorageFileNotFoundError, compose
 from autostore.keys import RESERVED
 
@@ -55,7 +56,7 @@ class SeenFiles:
     def put(self, path: str, kind: str, saw: str) -> None:
         """Remember."""
         with self._place.scratch_file() as file:
-            file.write_text(json.dumps({"v": 1, "saw": saw}), encoding="utf-8")
+            put_text(file, json.dumps({"v": 1, "saw": saw}), f"key {path!r} in {self._place.uri}")
             self._place.upload(file, f"{FOLDER}{path}/{RESERVED}/{kind}")
 
     def drop(self, path: str, kinds: Iterable[str]) -> None:
@@ -67,7 +68,7 @@ class SeenFiles:
         with self._place.scratch_file() as file:
             self._place.download(path, file)
             try:
-                saw = json.loads(file.read_text(encoding="utf-8"))["saw"]
+                saw = json.loads(text_of(file, f"key {path!r} in {self._place.uri}"))["saw"]
             except (ValueError, KeyError, TypeError) as error:
                 problem, remedy = "What the branch saw of its base cannot be read", "Look at it, and keep it."
                 raise CorruptDataError(compose(problem, key=path, uri=self._place.uri, remedy=remedy)) from error

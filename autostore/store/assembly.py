@@ -7,11 +7,12 @@ from typing import NamedTuple
 from autostore.backend import StorageBackend
 from autostore.backends.reading import ReadingBackend
 from autostore.cache.copies import Copies
-from autostore.config import StorageConfig
+from autostore.config import NATIVE, StorageConfig
 from autostore.handlers.registry import HandlerRegistry
 from autostore.naming.claiming import ClaimingBackend
 from autostore.naming.keeping import KeepingBackend
 from autostore.naming.layering import LayeredBackend
+from autostore.naming.native import NativeBackend
 from autostore.naming.publishing import Publisher
 from autostore.naming.resolution import Resolver
 from autostore.scans.fetching import Opener
@@ -19,6 +20,10 @@ from autostore.store.history import History
 from autostore.store.layered_history import LayeredHistory
 from autostore.store.layers import LayeredLoader, LayeredOpener
 from autostore.store.loading import Loader
+from autostore.store.native_past import NativePast
+from autostore.store.native_pruning import NativePruner
+from autostore.store.past import Past
+from autostore.store.pruning import Pruner
 
 __all__ = ["Parts", "assembled", "layered"]
 
@@ -35,11 +40,13 @@ class Parts(NamedTuple):
     copies: Copies
     opener: Opener
     history: History | LayeredHistory
+    pruner: Pruner | NativePruner
 
 
 def assembled(place: StorageBackend, registry: HandlerRegistry, config: StorageConfig) -> Parts:
     """The parts of a store on `place`."""
-    backend = KeepingBackend(place, registry.split) if config.history else place
+    place = NativeBackend(place) if config.history == NATIVE else place
+    backend = KeepingBackend(place, registry.split) if config.history is True else place
     return _parts(place, backend, backend, registry, config)
 
 
@@ -47,7 +54,8 @@ def layered(
     place: StorageBackend, registry: HandlerRegistry, config: StorageConfig, base: Parts, reader: Parts
 ) -> Parts:
     """The parts of a branch on `place`; `reader` is the base as this store may read it."""
-    if config.history:
+    place = NativeBackend(place) if config.history == NATIVE else place
+    if config.history is True:
         top: ClaimingBackend = KeepingBackend(place, registry.split, alone=True)
     else:
         top = ClaimingBackend(place, registry.split)
@@ -72,6 +80,10 @@ def _parts(
     copies = Copies(own, config)
     loader = Loader(own, registry, resolver, copies)
     of_own = resolver if own is backend else Resolver(own, registry)
-    history = History(place, backend, registry=registry, resolver=of_own, publisher=publisher, loader=loader)
+    past: Past = Past(place, registry, of_own)
+    pruner: Pruner | NativePruner = Pruner(place, registry)
+    if isinstance(place, NativeBackend):
+        past, pruner = NativePast(place, registry, of_own), NativePruner(place, registry)
+    history = History(place, backend, registry=registry, past=past, publisher=publisher, loader=loader)
     opener = Opener(own, copies, config)
-    return Parts(registry, config, backend, resolver, publisher, loader, copies, opener, history)
+    return Parts(registry, config, backend, resolver, publisher, loader, copies, opener, history, pruner)

@@ -15,7 +15,7 @@ from autostore.parallel import in_order
 from autostore.store.assembly import Parts
 from autostore.store.changes import Change, changes
 from autostore.store.layers import renewing
-from autostore.store.promoting import Promoter
+from autostore.store.promoting import Progress, Promoter, unheard
 
 __all__ = ["BranchInterface"]
 
@@ -46,7 +46,7 @@ class BranchInterface(ABC):
         """
         return [self._told(change) for change in self._changes(prefix)]
 
-    def promote(self, prefix: str = "") -> list[Change]:
+    def promote(self, prefix: str = "", *, progress: Progress | None = None) -> list[Change]:
         """Put what the branch changed into its base, where that still has what the branch saw; what was promoted.
 
         All is checked first: where the base changed since, `PreconditionFailedError` names every such key
@@ -54,7 +54,9 @@ class BranchInterface(ABC):
         its key alone: the error tells what was promoted and what is `.left`, and promoting again goes on, as it does
         after a crash. What it replaces in a base with history is kept there. After it the keys read through again.
 
-        Costs 2 listings, and per key 2 looks at the base, a read, a write there and a few requests in the branch.
+        On S3 several keys at once; `progress(done, total)` is called after each, in this thread, and what it raises
+        stops the rest, as a crash would. Costs 2 listings, and per key 2 looks at the base, a read, a write there and
+        a few requests in the branch.
         """
         backend, base = self._layered(), self._base_parts()
         assert base is not None
@@ -66,7 +68,7 @@ class BranchInterface(ABC):
         mine = self._parts
         renew = renewing(mine.registry, base.registry, mine.config, base.config, backend)
         try:
-            Promoter(backend, base.backend, renew).promote(found)
+            Promoter(backend, base.backend, renew).promote(found, progress or unheard)
         finally:
             base.resolver.forget_all()
             mine.resolver.forget_all()

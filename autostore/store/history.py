@@ -6,11 +6,13 @@ in one place or the other.
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from autostore.backend import FileMetadata, StorageBackend
+from autostore.disk.small import put_text, text_of
 from autostore.errors import (
     InvalidConfigError,
     PreconditionFailedError,
@@ -22,17 +24,10 @@ from autostore.handlers.verdicts import FileGone
 from autostore.keys import Key
 from autostore.mark import Mark
 from autostore.naming.publishing import Publisher
-from autostore.naming.resolution import Resolver
-from autostore.naming.versions import (
-    Kept,
-    in_nanoseconds,
-    moment,
-    note_path,
-    version_id,
-)
+from autostore.naming.versions import Kept, in_nanoseconds
 from autostore.parallel import in_order
 from autostore.store.loading import Loader
-from autostore.store.past import ATTEMPTS, Past, written_at
+from autostore.store.past import ATTEMPTS, Past
 from autostore.store.version import Version
 
 __all__ = ["Fetches", "History"]
@@ -54,30 +49,22 @@ class History:
         backend: StorageBackend,
         *,
         registry: HandlerRegistry,
-        resolver: Resolver,
+        past: Past,
         publisher: Publisher,
         loader: Loader,
     ) -> None:
         self._place = place
         self._backend = backend
         self._registry = registry
-        self._past = Past(place, registry, resolver)
+        self._past = past
         self._publisher = publisher
         self._loader = loader
 
     def versions(self, key: Key) -> list[Version]:
         """Every value of the key, newest first, the one that it has now before all others."""
-        past = self._past.past(key)
-        noted = [kept for kept in past.kept if not kept.is_version and kept.deleted is None]
-        texts = in_order(lambda kept: self._note(kept.file.path), noted, self._place.concurrency)
-        notes = dict(zip((kept.id for kept in noted), texts, strict=True))
-        found = [(name, file, number == 0) for number, (name, file) in enumerate(past.now)]
-        found += [(kept.id, kept.file, False) for kept in past.versions()]
-        found.sort(key=lambda entry: (entry[2], written_at(entry[0]), entry[0]), reverse=True)
-        return [
-            Version(name, moment(written_at(name)), file.size, file.etag, notes.get(name, ""), current, file.path)
-            for name, file, current in found
-        ]
+        found, notes = self._past.versions(key)
+        texts = dict(zip(notes, in_order(self._note, notes.values(), self._place.concurrency), strict=True))
+        return [dataclasses.replace(one, note=texts[one.id]) if one.id in texts else one for one in found]
 
     def load(self, key: Key, name: str | None, at: datetime | None, as_type: Any) -> Any:
         """The value of a version, or what the key had at a moment."""
@@ -99,7 +86,7 @@ class History:
 
     def restore(self, key: Key, name: str) -> FileMetadata:
         """Make a version the value again, by a copy of its bytes; of the value itself nothing is written."""
-        found = self._past.find(key, name)
+        found = self._past.to_restore(key, name)
         if isinstance(found, FileMetadata):
             return found
         stem, kept = found
@@ -138,10 +125,11 @@ class History:
 
     def note(self, written: FileMetadata, note: str) -> None:
         """Lay a note beside the versions, for the one that was just written."""
-        stem = self._registry.split(written.path)[0]
-        with self._place.scratch_file() as file:
-            file.write_text(note, encoding="utf-8", errors="surrogatepass")
-            self._place.upload(file, note_path(stem, version_id(self._place, written)))
+        path = self._past.note_path(written)
+        if path is not None:
+            with self._place.scratch_file() as file:
+                put_text(file, note, f"key {path!r} in {self._place.uri}")
+                self._place.upload(file, path)
 
     def _load(self, key: Key, name: object, as_type: Any) -> Any:
         for _ in range(ATTEMPTS):
@@ -175,6 +163,6 @@ class History:
         try:
             with self._place.scratch_file() as file:
                 self._place.download(path, file)
-                return file.read_text(encoding="utf-8", errors="surrogatepass")
+                return text_of(file, f"key {path!r} in {self._place.uri}")
         except StorageFileNotFoundError:
             return ""  # pruned meanwhile

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from autostore.backend import FileMetadata, StorageBackend
 from autostore.config import StorageConfig
+from autostore.disk.failures import disk_errors_are_typed
 from autostore.errors import InvalidConfigError, StorageError, StorageFileNotFoundError, compose
 from autostore.handlers.registry import HandlerRegistry
 from autostore.handlers.verdicts import FileGone
@@ -104,6 +105,7 @@ def renewing(
         value = branch.decode(file, extension, None, at)
         with place.scratch_files() as files:
             made, _ = base.encode(value, files, extension, at)
-            file.write_bytes(made.read_bytes())
+            with disk_errors_are_typed(at):
+                file.write_bytes(made.read_bytes())
 
     return renew

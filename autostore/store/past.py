@@ -11,7 +11,17 @@ from autostore.errors import StorageError, StorageFileNotFoundError, compose
 from autostore.handlers.registry import HandlerRegistry
 from autostore.keys import Key
 from autostore.naming.resolution import Resolver
-from autostore.naming.versions import Kept, is_version_id, kept_files, shelf, version_id, version_path
+from autostore.naming.versions import (
+    Kept,
+    is_version_id,
+    kept_files,
+    moment,
+    note_path,
+    shelf,
+    version_id,
+    version_path,
+)
+from autostore.store.version import Version
 
 __all__ = ["ATTEMPTS", "Past", "Seen", "shelves", "written_at"]
 
@@ -51,6 +61,27 @@ class Past:
                     return file
         raise self.no_version(key, name)
 
+    def to_restore(self, key: Key, name: str) -> FileMetadata | tuple[str, Kept]:
+        """As `find`; where it is the value now, that."""
+        return self.find(key, name)
+
+    def versions(self, key: Key) -> tuple[list[Version], dict[str, str]]:
+        """All of them, newest first, the value now before all others; and the paths of notes by id."""
+        past = self.past(key)
+        noted = {kept.id: kept.file.path for kept in past.kept if not kept.is_version and kept.deleted is None}
+        found = [(name, file, number == 0) for number, (name, file) in enumerate(past.now)]
+        found += [(kept.id, kept.file, False) for kept in past.versions()]
+        found.sort(key=lambda entry: (entry[2], written_at(entry[0]), entry[0]), reverse=True)
+        told = [
+            Version(name, moment(written_at(name)), file.size, file.etag, "", current, file.path)
+            for name, file, current in found
+        ]
+        return told, noted
+
+    def note_path(self, written: FileMetadata) -> str | None:
+        """Where the note of a write that was just made lies; None where that is gone without a trace."""
+        return note_path(self._registry.split(written.path)[0], version_id(self._place, written))
+
     def past(self, key: Key) -> Seen:
         """All of it: the files now first, then what is on the key's shelves."""
         now = self.now(key)
@@ -86,9 +117,13 @@ class Past:
         newest = max(((written_at(name), name) for name in ids if written_at(name) <= at), default=(0, ""))[1]
         gone = {kept.id for kept in past.kept if kept.deleted is not None and kept.deleted <= at}
         if not newest or newest in gone - {name for name, _ in past.now}:
-            problem, remedy = "Nothing was stored here at that time", "store.versions(key) lists what was, and when."
-            raise StorageFileNotFoundError(compose(problem, key=key.text, uri=self._place.uri, remedy=remedy))
+            raise self.nothing_then(key)
         return newest
+
+    def nothing_then(self, key: Key) -> StorageError:
+        """The one way to say that a key had no value at a moment."""
+        problem, remedy = "Nothing was stored here at that time", "store.versions(key) lists what was, and when."
+        return StorageFileNotFoundError(compose(problem, key=key.text, uri=self._place.uri, remedy=remedy))
 
     def no_version(self, key: Key, name: object) -> StorageError:
         """The one way to say that an id names nothing."""

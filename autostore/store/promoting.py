@@ -12,17 +12,22 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from autostore.backend import FileMetadata, StorageBackend
+from autostore.disk.small import bytes_of
 from autostore.errors import PreconditionFailedError, compose
+from autostore.keys import where
 from autostore.mark import Mark
 from autostore.naming.layering import HIDES, LayeredBackend, look
 from autostore.naming.resolution import newest_marked
 from autostore.parallel import in_order
 from autostore.store.changes import Change
 
-__all__ = ["Promoter"]
+__all__ = ["Progress", "Promoter", "unheard"]
 
 MOST_LOCKED = 100
 """Folders of a local base that are locked at once, so that nobody comes between the check and the change."""
+
+Progress = Callable[[int, int], object]
+"""Told after each key: how many are done, of how many."""
 
 Renew = Callable[[Path, str], None]
 """Signs a file anew, for the base's readers."""
@@ -36,7 +41,7 @@ class Promoter:
         self._target = target
         self._renew = renew
 
-    def promote(self, changes: list[Change]) -> None:
+    def promote(self, changes: list[Change], progress: Progress) -> None:
         """All of them, or none where one of the base's values is not the one that was seen."""
         with self._alone(changes) as width:
             conflicts = [
@@ -50,6 +55,7 @@ class Promoter:
             late: list[str] = []
             for change, done in zip(changes, in_order(self._promoted, changes, width), strict=True):
                 (promoted if done else late).append(change.key)
+                progress(len(promoted) + len(late), len(changes))
         if late:
             raise self._conflict(late, promoted, late)
 
@@ -100,7 +106,8 @@ class Promoter:
             if self._renew is not None:
                 self._renew(mine, path)
             self._target.download(path, theirs)
-            return mine.read_bytes() == theirs.read_bytes()
+            at = where(path, self._target.uri)
+            return bytes_of(mine, at) == bytes_of(theirs, at)
 
     def _promoted(self, change: Change) -> bool:
         """Put and remove, then forget; False where somebody else wrote to the base meanwhile."""
@@ -166,7 +173,12 @@ class Promoter:
         shown = ", ".join(repr(key) for key in keys[:20]) + (f" and {len(keys) - 20} more" if len(keys) > 20 else "")
         done = f"{len(promoted)} others were promoted before" if promoted else "Nothing was changed"
         problem = f"The base was changed since the branch wrote over it: {shown}"
-        remedy = f"{done}. Read both and decide; store.diff() lists what the branch changed."
+        remedy = f"{done}. Read both, here and in store.base, and decide: store.discard(key) forgets the branch's."
         error = PreconditionFailedError(compose(problem, uri=self._target.uri, remedy=remedy))
         error.conflicts, error.promoted, error.left = keys, promoted, left  # type: ignore[attr-defined]
         return error
+
+
+def unheard(done: int, total: int) -> None:
+    """Nobody asked for progress."""
+    del done, total

@@ -22,9 +22,10 @@ from autostore.parallel import in_order
 from autostore.store.past import shelves
 from autostore.store.version import Version
 
-__all__ = ["Pruned", "Pruner"]
+__all__ = ["DAY", "Pruned", "Pruner", "check_limits"]
 
 DAY = 86_400 * 1_000_000_000
+"""Nanoseconds."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Pruner:
 
         `where` is a key, or a prefix that is empty or ends in `/`.
         """
-        _check(keep, days)
+        check_limits(keep, days)
         removed: list[Version] = []
         size = 0
         for stem, kept in self._stems(where):
@@ -139,7 +140,8 @@ def _version(kept: Kept) -> Version:
     return Version(kept.id, moment(kept.written), kept.file.size, kept.file.etag, "", False, kept.file.path)
 
 
-def _check(keep: int | None, days: float | None) -> None:
+def check_limits(keep: int | None, days: float | None) -> None:
+    """Refuse what cannot be a limit, and none at all."""
     if keep is None and days is None:
         problem = "How much is kept is said neither here nor by history_keep or history_days"
         raise InvalidConfigError(f"{problem}. Pass keep=, days= or both.")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import overload
 
 from autostore.errors import InvalidConfigError
 
-__all__ = ["Version", "check_note"]
+__all__ = ["Version", "check_note", "name_of"]
 
 LONGEST_NOTE = 2_000
 
@@ -35,9 +36,20 @@ class Version:
     path: str
 
 
-def check_note(note: object, history: bool) -> None:
+def check_note(note: object, *, history: bool) -> None:
     """Refuse, before anything is written, what cannot be noted."""
     if not isinstance(note, str) or len(note) > LONGEST_NOTE:
         raise InvalidConfigError(f"A note is a text of at most {LONGEST_NOTE:,} characters. Pass a shorter str.")
     if not history:
         raise InvalidConfigError("A note is kept beside a version, and this store has none. Open it with history=True.")
+
+
+@overload
+def name_of(version: str | Version) -> str: ...
+@overload
+def name_of(version: None) -> None: ...
+@overload
+def name_of(version: str | Version | None) -> str | None: ...
+def name_of(version: str | Version | None) -> str | None:
+    """The id of a version that is given as such; any other name as it is."""
+    return version.id if isinstance(version, Version) else version

@@ -34,6 +34,7 @@ EXPRESSED = {
     str | Path | None: str | None,
     str | bytes | None: str | None,
     bool | str | None: str | None,
+    bool | str: str | None,
     Mapping[str, Any]: dict[str, Any],
 }
 SECRET = "wJalr-the-secret"

@@ -9,8 +9,10 @@ from hypothesis.stateful import rule, run_state_machine_as_test
 
 from autostore import AutoStore, StorageConfig
 from autostore.testing import same
+from tests.history.conftest import SOME
+from tests.reliability.scale import measured, scaled
 from tests.store.machine import StoreMachine, bare_keys, fresh_name, keys
-from tests.store.test_state_machine import EXAMPLES, REMOTE_STEPS, STEPS, settings_for
+from tests.store.test_state_machine import REMOTE_STEPS, STEPS, settings_for
 
 
 class Past(dict):
@@ -106,13 +108,17 @@ class MemoryMachine(HistoryMachine):
         return f"memory://{fresh_name()}"
 
 
+@pytest.mark.timeout(scaled(300, 3600))
 @pytest.mark.parametrize("machine", [LocalMachine, MemoryMachine], ids=["local", "memory"])
 def test_like_a_dict_of_lists(machine):
     """On this machine a store with history and a dict that remembers never differ."""
-    run_state_machine_as_test(machine, settings=settings_for(EXAMPLES // 3, STEPS))
+    with measured(f"state machine, a store with history, {machine.__name__.removesuffix('Machine').lower()}") as facts:
+        facts.update(examples=scaled(20, 600), steps=STEPS, divergences=0)
+        run_state_machine_as_test(machine, settings=settings_for(scaled(20, 600), STEPS))
 
 
-@pytest.mark.parametrize("kind", ["moto", "radosgw", "seaweedfs"])
+@pytest.mark.timeout(scaled(300, 3600))
+@pytest.mark.parametrize("kind", [SOME, "seaweedfs"])
 def test_like_a_dict_of_lists_on_s3(kind, request):
     """On S3 neither, whether the server checks every condition or some."""
     server = request.getfixturevalue(f"{kind}_s3")
@@ -127,4 +133,6 @@ def test_like_a_dict_of_lists_on_s3(kind, request):
         def open(self):
             return AutoStore(self.uri, self.config)
 
-    run_state_machine_as_test(RemoteMachine, settings=settings_for(EXAMPLES // 10, REMOTE_STEPS))
+    with measured(f"state machine, a store with history, {kind}") as facts:
+        facts.update(examples=scaled(5, 100), steps=REMOTE_STEPS, divergences=0)
+        run_state_machine_as_test(RemoteMachine, settings=settings_for(scaled(5, 100), REMOTE_STEPS))

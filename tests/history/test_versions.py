@@ -151,6 +151,15 @@ def test_as_type(kept):
     assert kept.read("k", at=old.time, as_type=dict) == {"x": 1}
 
 
+def test_a_version_is_as_good_as_its_id(kept):
+    """Reading and restoring take what `versions` lists as it is."""
+    kept["k"], kept["k"] = 1, "two"
+    old = kept.versions("k")[1]
+    assert kept.read("k", version=old) == 1
+    kept.restore("k", old)
+    assert kept["k"] == 1
+
+
 def test_restore(kept):
     """A restored version is a new value: what it replaced is kept, and its own ETag is nobody else's."""
     kept["k"], kept["k"] = 1, 2

@@ -5,8 +5,9 @@ import uuid
 import pytest
 
 from autostore import AutoStore, StorageConfig
+from tests.history.conftest import SOME
 
-PAIRS = ["local over local", "memory over memory", "local over radosgw", "radosgw over radosgw", "moto over local",
+PAIRS = ["local over local", "memory over memory", f"local over {SOME}", f"{SOME} over {SOME}", f"{SOME} over local",
          "seaweedfs over seaweedfs"]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from autostore.backends.local.backend import LocalFileBackend
 from autostore.errors import InvalidKeyError
 from autostore.s3 import S3StorageConfig
 from autostore.testing import same
+from tests.history.conftest import SOME
+from tests.reliability.scale import SOAK, measured, scaled
 from tests.store.values import Plain
 
 ROOT = Path(__file__).parents[2]
@@ -125,6 +128,29 @@ def test_promote(pair):
     assert [base.read("a", version=version.id) for version in base.versions("a")] == [{"x": 2}, {"x": 1}]
     base.restore("a/b", base.versions("a/b")[0].id)
     assert branch["a/b"] == [1, 2]
+
+
+def test_progress(pair):
+    """Each key that is promoted is told, of how many; what is raised then stops the rest, and the next goes on."""
+    base, branch = pair
+    branch.update({f"new/{number}": number for number in range(6)})
+    told = []
+
+    def stop(done, total):
+        told.append((done, total))
+        if done == 2:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        branch.promote(progress=stop)
+    assert told == [(1, 6), (2, 6)]
+    left = len(branch.diff())
+    assert left <= 4
+    told.clear()
+    branch.promote(progress=lambda done, total: told.append((done, total)))
+    assert told == [(number + 1, left) for number in range(left)]
+    assert [base[f"new/{number}"] for number in range(6)] == list(range(6))
+    assert branch.diff() == []
 
 
 def test_promote_a_part(pair):
@@ -393,9 +419,10 @@ print(dict(store.items()), dict(store.base.items()), [change.key for change in s
     assert done.stdout.strip() == "{'a': 2, 'b': 2} {'a': 1} ['a', 'b']"
 
 
+@pytest.mark.timeout(scaled(120, 600))
 def test_a_killed_promotion_is_finished_by_the_next(tmp_path):
     """Killed before any of its steps, a promotion leaves each key old or new in the base, and is done by the next."""
-    for step in range(1, 40, 3):
+    for step in range(1, 40, scaled(6, 1)):
         base = AutoStore(tmp_path / f"base{step}", StorageConfig(history=True))
         base.update({"a": 1, "b": "old", "c": [1]})
         branch = AutoStore(tmp_path / f"branch{step}").over(base)
@@ -429,13 +456,26 @@ AutoStore({branch.uri!r}).over(base).promote()
         assert [base.read("b", version=version.id) for version in base.versions("b")] == [after["b"], "old"]
 
 
-def test_ten_thousand_keys_over_ten_thousand(open_store):
-    """The union of 10,000 keys over 10,000 lists in the order of one store, each key once."""
-    base, branch = open_store("memory"), open_store("memory")
-    base.update({f"k{number:05}": number for number in range(0, 20_000, 2)})
-    branch.update({f"k{number:05}": -number for number in range(5_000, 15_000)})
-    layered = branch.over(base)
-    expected = sorted({*base.keys(), *branch.keys()})
-    assert list(layered.keys()) == expected
-    assert layered["k05000"] == -5000
-    assert layered["k00002"] == 2
+@pytest.mark.parametrize("kind", ["local", SOME, "seaweedfs"] if SOAK else ["memory"])
+@pytest.mark.timeout(scaled(300, 3600))
+def test_many_keys_over_many(open_store, kind):
+    """The union of many keys over many lists in the order of one store, each once; its half is promoted, and reads."""
+    count = scaled(300, 10_000)
+    with measured(f"a branch of {count:,} keys over {count:,}, {kind}") as facts:
+        base, branch = open_store(kind), open_store(kind)
+        base.update({f"k{number:05}": number for number in range(0, 2 * count, 2)})
+        layered = branch.over(base)
+        layered.update({f"k{number:05}": -number for number in range(count // 2, count + count // 2)})
+        begun = time.monotonic()
+        expected = sorted({*base.keys(), *branch.keys()})
+        assert sorted(layered.keys()) == expected
+        facts["listed_s"] = round(time.monotonic() - begun, 1)
+        assert len(layered.diff()) == count
+        begun = time.monotonic()
+        assert len(layered.promote()) == count
+        facts["promoted_s"] = round(time.monotonic() - begun, 1)
+        assert layered.diff() == []
+        assert list(branch.keys()) == []
+        assert sorted(base.keys()) == sorted(layered.keys()) == expected
+        assert (base["k00002"], layered[f"k{count:05}"]) == (2, -count)
+        facts["keys"] = len(expected)

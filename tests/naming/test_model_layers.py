@@ -75,7 +75,7 @@ class SwapsBlindly(Layers):
 @pytest.mark.parametrize(
     ("weak", "only"),
     [
-        (NobodyClaims(), ""),
+        (NobodyClaims(), "two deleters and a promoter"),
         (RemovesTheValueFirst(), "writer and deleter"),
         (DiscardsTheValueFirst(), "discarder"),
         (LooksAgain(), "modifiers, owner, promoter"),

@@ -9,6 +9,7 @@ import contextlib
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from autostore.backends.cloud.boto3.listing import below, object_pages
 from autostore.backends.cloud.boto3.options import options_for
 from autostore.backends.cloud.boto3.ranges import S3Ranges
 from autostore.backends.cloud.boto3.uploads import LARGEST_PUT, put, put_if, put_parts, sweep
+from autostore.backends.cloud.boto3.versions import S3Versions
 from autostore.backends.cloud.copying import CopyingS3
 from autostore.backends.cloud.looks import Looks
 from autostore.backends.cloud.objects import (
@@ -126,6 +128,10 @@ class S3Backend(CopyingS3):
             if page is None:
                 return
             yield from (listed(path, entry) for path, entry in below(page, self._prefix))
+
+    def versioning(self) -> S3Versions:
+        """What the bucket keeps where its versioning is enabled; no request."""
+        return S3Versions(self._connection, self._prefix, self.uri, partial(self._headers, identified=True))
 
     def cache_id(self, path: str) -> str:
         """Endpoint, bucket and full key: two stores that name one object share its copy."""

@@ -19,6 +19,7 @@ __all__ = [
     "in_quotes",
     "listed",
     "marks_folder",
+    "moment_of",
     "new_write_id",
     "plain_etag",
     "written",
@@ -116,6 +117,11 @@ def listed(path: str, entry: Mapping[str, Any]) -> FileMetadata:
         modified_time=_utc(entry.get("LastModified"), {}),
         content_type=content_type(path),
     )
+
+
+def moment_of(modified: datetime) -> datetime:
+    """A time that an entry of a listing tells, aware, UTC."""
+    return _utc(modified, {})
 
 
 def _mark(metadata: Mapping[str, str]) -> Mark | None:

@@ -17,7 +17,8 @@ IDLE_PAGES = 100
 """How many pages of a listing may bring nothing new before it counts as endless."""
 
 _TRUNCATED = re.compile(rb"<(?:\w+:)?IsTruncated>\s*(?:true|false)\s*</")
-_ROOTS = {"ListObjectsV2": b"ListBucketResult", "ListMultipartUploads": b"ListMultipartUploadsResult"}
+_ROOTS = {"ListObjectsV2": b"ListBucketResult", "ListMultipartUploads": b"ListMultipartUploadsResult",
+          "ListObjectVersions": b"ListVersionsResult"}  # fmt: skip
 
 
 class NotQuiteS3Error(Exception):
@@ -54,11 +55,23 @@ _ENTRY: _Needs = {
     ("Size",): ("size of an entry", _size),
     ("LastModified",): ("date of an entry", _time),
 }
+_MARKER: _Needs = {
+    ("Key",): _ENTRY[("Key",)],
+    ("VersionId",): ("id of a version", _text),
+    ("LastModified",): _ENTRY[("LastModified",)],
+}
 _UPLOAD: _Needs = {
     ("Key",): ("key of an upload", lambda value: isinstance(value, str)),
     ("UploadId",): ("id of an upload", _text),
     ("Initiated",): ("date of an upload", _time),
 }
+
+_LISTED: Mapping[str, Mapping[str, _Needs]] = {
+    "list_objects_v2": {"Contents": _ENTRY},
+    "list_multipart_uploads": {"Uploads": _UPLOAD},
+    "list_object_versions": {"Versions": {**_ENTRY, **_MARKER}, "DeleteMarkers": _MARKER},
+}
+"""By field of the answer, what each of its entries needs."""
 
 
 def check(operation: str, arguments: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
@@ -69,16 +82,13 @@ def check(operation: str, arguments: Mapping[str, Any], answer: Mapping[str, Any
         _check_range(arguments, answer, status)
     elif operation == "delete_object" and status != 204 and is_bare(answer):
         raise NotQuiteS3Error(f"The answer to delete_object is {status}, and nothing in it is S3's")
-    elif operation == "list_objects_v2":
-        entries = answer.get("Contents", ())
-        for entry in entries:
-            _demand(operation, _ENTRY, entry)
-        count = answer.get("KeyCount")
+    for field, needs in _LISTED.get(operation, {}).items():
+        for entry in answer.get(field, ()):
+            _demand(operation, needs, entry)
+    if operation == "list_objects_v2":
+        entries, count = answer.get("Contents", ()), answer.get("KeyCount")
         if isinstance(count, int) and count > len(entries) + len(answer.get("CommonPrefixes", ())):
             raise NotQuiteS3Error(f"A listing of {count} entries holds {len(entries)}")
-    elif operation == "list_multipart_uploads":
-        for upload in answer.get("Uploads", ()):
-            _demand(operation, _UPLOAD, upload)
 
 
 def check_body(operation: str, body: bytes) -> None:
@@ -113,7 +123,8 @@ def pages(ask: Callable[[dict[str, str]], Mapping[str, Any]], names: Mapping[str
             raise NotQuiteS3Error(f"A listing that goes on has no {lacking}")
         more = {argument: page[field] for field, argument in names.items()}
         last = max((entry["Key"] for entry in (*page.get("Contents", ()), *page.get("Uploads", ()))), default="")
-        idle = 0 if last > highest else idle + 1
+        # Many pages may be of the versions of one key.
+        idle = 0 if last > highest or page.get("Versions") or page.get("DeleteMarkers") else idle + 1
         highest = max(last, highest)
         if tuple(more.values()) in seen or idle > IDLE_PAGES:
             raise NotQuiteS3Error("A listing repeats itself, and would never end")

@@ -9,6 +9,7 @@ import contextlib
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from copy import copy
 from typing import Any
 
 from autostore.backends.cloud.boto3.answers import NotQuiteS3Error, check, is_bare
@@ -44,6 +45,7 @@ class S3Connection:
         self.bucket_seen = False
         self.quoted_if_match = True
         self._open: _Opened | None = None
+        self._version: str | None = None
 
     def call(self, operation: str, **arguments: Any) -> Any:
         """One request about the bucket; `upload_args` go with every operation that knows them."""
@@ -70,11 +72,25 @@ class S3Connection:
         return argument in self._opened().members(operation)
 
     def _with_upload_args(self, opened: _Opened, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if self._version is not None and operation in ("get_object", "head_object"):
+            arguments["VersionId"] = self._version
         known = self.config.upload_args
         if known and operation != "put_object":  # there a misspelt name shall be refused
             members = opened.members(operation)
             known = {name: value for name, value in known.items() if name in members}
         return {"Bucket": self.bucket, **known, **arguments}
+
+    def of_version(self, version: str) -> S3Connection:
+        """The same connection, for one call: what it reads and copies is this version of an object."""
+        self._opened()
+        same = copy(self)
+        same._version = version  # noqa: SLF001 - of a connection as this one
+        return same
+
+    def source(self, key: str) -> dict[str, str]:
+        """How a copy names what it copies."""
+        place = {"Bucket": self.bucket, "Key": key}
+        return place if self._version is None else {**place, "VersionId": self._version}
 
     @property
     def endpoint(self) -> str:

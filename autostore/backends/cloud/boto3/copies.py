@@ -20,7 +20,7 @@ def copy_object(
 ) -> Mapping[str, Any]:
     """One request; `headers` replace the source's user metadata, as a mark must not travel along."""
     condition = {} if etag is None else {"CopySourceIfMatch": in_quotes(etag)}
-    place = {"Bucket": connection.bucket, "Key": source}
+    place = connection.source(source)
     answer: Mapping[str, Any] = connection.call(
         "copy_object", Key=target, CopySource=place, MetadataDirective="REPLACE", **headers, **condition
     )
@@ -29,7 +29,7 @@ def copy_object(
 
 def copy_as_it_is(connection: S3Connection, source: str, target: str, etag: str) -> None:
     """One request; user metadata and content type travel along."""
-    place = {"Bucket": connection.bucket, "Key": source}
+    place = connection.source(source)
     connection.call("copy_object", Key=target, CopySource=place, CopySourceIfMatch=in_quotes(etag))
 
 
@@ -47,7 +47,7 @@ def copy_parts(
     Not every server checks the condition of each part, so the source is looked at again before the parts become an
     object: they are of one version only where it is the same still, by its time too.
     """
-    place = {"Bucket": connection.bucket, "Key": source}
+    place = connection.source(source)
     seen = in_quotes(plain_etag(found["ETag"]))
 
     def send(upload_id: str) -> Send:

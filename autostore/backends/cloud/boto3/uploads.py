@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from autostore.backends.cloud.boto3.answers import pages
+from autostore.backends.cloud.boto3.answers import NotQuiteS3Error, pages
 from autostore.backends.cloud.boto3.connection import S3Connection
 from autostore.backends.cloud.boto3.errors import code_of, status_of
 from autostore.backends.cloud.objects import WRITE_ID, in_quotes, plain_etag
@@ -71,7 +71,8 @@ def put_if(
         if not met_a_rival:
             connection.quoted_if_match = not connection.quoted_if_match
         time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spreads rivals, keeps no secret
-    return None
+    # radosgw does so in a bucket that keeps versions; whoever took it for a rival's write would try for ever.
+    raise NotQuiteS3Error("This server refuses a write under a condition that holds")
 
 
 def put_parts(connection: S3Connection, key: str, file: Path, headers: Mapping[str, Any]) -> Mapping[str, Any]:
