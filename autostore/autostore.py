@@ -161,12 +161,16 @@ class AutoStore(DictInterface, LookingInterface, SendingInterface, BranchInterfa
         if_etag: str | None = None,
         if_absent: bool = False,
         note: str | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> FileMetadata:
         """Keep `data` under `key`; all or nothing.
 
         On S3 1 request where the key names its file, 2 where it is bare (a look for other formats), a
         few more where its format changes; from `multipart_threshold` on one per part and two more.
-        The file is encoded to disk first, so memory holds the object and little else.
+        The file is encoded to disk first, so memory holds the object and little else. A `pl.LazyFrame`, and what gives
+        tables one by one (a generator of frames, a `pyarrow.RecordBatchReader`, anything with `__arrow_c_stream__`), is
+        never whole anywhere: to S3 its parts leave while it is computed, some 100 MB of memory; with a condition,
+        history or a base it is on this disk first.
 
         Args:
             key: where; see `__setitem__`.
@@ -174,6 +178,7 @@ class AutoStore(DictInterface, LookingInterface, SendingInterface, BranchInterfa
             format: the extension to use for a bare key, such as `"csv"`; None: by type.
             if_etag: write only while the object still has this ETag; keeps its format.
             if_absent: write only where nothing is stored.
+            options: how a Parquet file is laid out: `compression`, `compression_level`, `row_group_size`, `statistics`.
             note: why, for `versions`; at most 2,000 characters, with history only; 1 request more.
 
         Raises:
@@ -183,7 +188,9 @@ class AutoStore(DictInterface, LookingInterface, SendingInterface, BranchInterfa
         """
         if note is not None:
             check_note(note, history=bool(self.config.history))
-        written = self._changer.write(self._writable(key), data, format=format, if_etag=if_etag, if_absent=if_absent)
+        written = self._changer.write(
+            self._writable(key), data, format=format, if_etag=if_etag, if_absent=if_absent, options=options
+        )
         if note:
             self._history.note(written, note)
         return self._own(written)

@@ -26,7 +26,8 @@ from autostore.errors import (
 )
 from autostore.keys import ParsedUri, parse_uri
 from autostore.mark import Mark
-from autostore.ranges import REACH, Ranges, Tail
+from autostore.pieces.incoming import Incoming
+from autostore.pieces.ranges import REACH, Ranges, Tail
 from autostore.versioning import Versioning
 
 __all__ = ["FileMetadata", "StorageBackend", "changed", "exists_already", "not_found"]
@@ -78,6 +79,9 @@ class StorageBackend(ABC):
         self.config = config
         self._scratch = Scratch(config.temp_dir)
 
+    receives: bool = False
+    """Whether files may be sent while they are made, by `receive`; else only when they are whole."""
+
     @abstractmethod
     def get_metadata(self, path: str) -> FileMetadata:
         """Size, ETag, time and mark of one file."""
@@ -99,6 +103,10 @@ class StorageBackend(ABC):
         path must still have this ETag, with `if_absent` it must not exist: else, or where
         the place cannot check this safely, `PreconditionFailedError` and nothing changed.
         """
+
+    def receive(self, path: str, *, mark: Mark | None = None) -> Incoming:
+        """Take a file while it is made, unconditionally, where it `receives`; what has left may bear `mark` already."""
+        raise NotImplementedError
 
     @abstractmethod
     def delete(self, path: str, *, if_etag: str | None = None) -> None:

@@ -113,6 +113,18 @@ class DataHandler(ABC):
         and leaves as it is, with a note that names key and handler.
         """
 
+    def can_stream(self, data: Any) -> bool:
+        """Whether `write_to_stream` writes this value while it is computed, in flat memory."""
+        return False
+
+    def write_to_stream(self, data: Any, stream: BinaryIO, file_extension: str) -> None:
+        """As `write_to_file`, into a stream whose first bytes leave while the last are still to come."""
+        raise NotImplementedError
+
+    def with_options(self, options: Mapping[str, Any]) -> DataHandler:
+        """A handler that writes as `write(..., options=...)` says; `UnsupportedFormatError` where there are none."""
+        raise UnsupportedFormatError(f"{', '.join(self.extensions)} takes no options. Leave options= out.")
+
     def header(self, file: BinaryIO, file_extension: str) -> Header:
         """What a file says of its value, from a few of its bytes; without it only size and time are known.
 

@@ -38,8 +38,8 @@ from autostore.mark import Mark
 from autostore.media import content_type
 from autostore.optional import loaded_type, require
 from autostore.parallel import in_order
+from autostore.pieces.ranges import Ranges, Tail
 from autostore.preview import Columns, Fact, Markdown, Picture, Preview, Rows
-from autostore.ranges import Ranges, Tail
 
 __all__ = [
     "Again",

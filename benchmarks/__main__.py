@@ -13,7 +13,7 @@ from benchmarks import chart, report
 from benchmarks.race import FULL, QUICK, TINY
 from benchmarks.servers import Servers
 
-ROWS = ["startup", "small_objects", "bulk", "lazy", "s3_transfers", "cache", "listing", "dagster_io"]
+ROWS = ["startup", "small_objects", "bulk", "lazy", "scans", "s3_transfers", "cache", "listing", "dagster_io"]
 
 
 def main() -> None:

@@ -45,6 +45,7 @@ class Table:
     absent: dict[str, str] = field(default_factory=dict)
     aims: list[Aim] = field(default_factory=list)
     memory: bool = False
+    notes: list[str] = field(default_factory=list)
 
 
 def race(
@@ -79,6 +80,24 @@ def race(
     names = [contestant.name for contestant in field_of_all]
     ordered = {step: {name: runs[name] for name in names if name in runs} for step, runs in samples.items()}
     return Table(title, {step: compared(runs) for step, runs in ordered.items()}, absent, aims or [])
+
+
+def moved(module: str, contestants: list[Contestant], server: dict[str, Any], **common: Any) -> list[str]:
+    """What each step of each contestant moves and asks for, counted once by a proxy before the server."""
+    from tests.proxy import Proxy
+
+    found: dict[str, list[str]] = {}
+    for contestant in contestants:
+        with Proxy(server["endpoint"]) as proxy:
+            arguments = {**common, "server": {**server, "endpoint": proxy.endpoint}, "number": 0}
+            with _worker(module, contestant, arguments) as worker:
+                for step in worker.steps:
+                    begun = len(proxy.requests)
+                    if worker.run(step) is not None:
+                        seen = proxy.requests[begun:]
+                        megabytes = sum(request.received for request in seen) / 1e6
+                        found.setdefault(step, []).append(f"{contestant.name} {megabytes:.2f} MB ({len(seen)})")
+    return [f"{step}: {', '.join(told)}" for step, told in found.items()]
 
 
 class _Worker:

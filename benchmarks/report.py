@@ -79,6 +79,8 @@ def _table(table: dict[str, Any]) -> str:
     for name, reason in table["absent"].items():
         if name != AGAIN:
             lines.append(f"\n{name} did not take part: {reason}")
+    if table.get("notes"):
+        lines.append("\nMoved (and requests): " + "; ".join(table["notes"]) + ".")
     return "\n".join(lines) + "\n\n"
 
 
@@ -114,5 +116,6 @@ def plain(tables: list[Table]) -> str:
                 speed = "" if index == 0 else _ratio(result.speed)
                 cost = f"{_seconds(result.wall):>9} {_seconds(result.cpu):>9} {_memory(result.peak):>10}"
                 lines.append(f"  {step:22.22} {result.name:28.28} {speed:>7} {cost}  {verdict}")
+        lines += [f"  moved, {note}" for note in table.notes]
         lines += [f"  ({name}: {reason})" for name, reason in table.absent.items()]
     return "\n".join(lines)

@@ -186,7 +186,7 @@ CASES = {
     "own base": (errors.InvalidConfigError, "own", lambda d: AutoStore(d).over(d)),
     "read-only base": (errors.StoragePermissionError, "read_only", lambda d: AutoStore(d / "b").over(
         AutoStore(d / "a", StorageConfig(read_only=True))).promote()),
-    "conflict": (errors.PreconditionFailedError, "store.diff()", conflict),
+    "conflict": (errors.PreconditionFailedError, "Read both values", conflict),
     "no history here": (errors.InvalidConfigError, "history=False", lambda d: kept_nowhere()),
     "control characters": (errors.InvalidKeyError, "relative", lambda d: AutoStore(d)["a//\n\x1b[31m"]),
 }  # fmt: skip

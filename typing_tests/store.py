@@ -121,3 +121,15 @@ store.modify("a", lambda settings: settings.width, as_type=Settings)  # type: ig
 store.modify("a", deeper, as_type=int)  # type: ignore[arg-type]
 store.modify("a", 3)  # type: ignore[call-overload]
 store.modify("a")  # type: ignore[call-overload]
+
+assert_type(store.scan("a"), pl.LazyFrame)
+assert_type(store.scan("a/", columns=["x"], schema="all", hive_schema={"day": pl.Date}), pl.LazyFrame)
+assert_type(store.scan({"a": {"day": "1"}}), pl.LazyFrame)
+assert_type(store.read("a/", as_type=pl.DataFrame, columns=["x"]), pl.DataFrame)
+assert_type(store.read("a", as_type=pl.LazyFrame), pl.LazyFrame)
+store.scan("a", columns="x", schema="some")  # type: ignore[arg-type]
+store.scan(["a", "b"])  # type: ignore[arg-type]
+assert_type(store.write("a", (pl.DataFrame() for _ in range(3)), options={"row_group_size": 1000}), FileMetadata)
+store.write("a", 1, options="zstd")  # type: ignore[arg-type]
+assert_type(store.url("a", expires=3600), str)
+assert_type(store.storage_options("polars"), dict[str, Any])

@@ -8,7 +8,7 @@ from typing import Any
 
 from autostore.errors import BrokenPluginError
 from autostore.mark import Mark
-from autostore.ranges import Ranges, Span
+from autostore.pieces.ranges import Ranges, Span
 
 __all__ = ["FITS", "CheckedRanges"]
 

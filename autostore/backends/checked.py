@@ -20,7 +20,7 @@ from autostore.disk.scratch import ScratchFiles
 from autostore.errors import BrokenPluginError, StorageFileNotFoundError, compose
 from autostore.keys import can_be_key, is_ours
 from autostore.mark import Mark
-from autostore.ranges import REACH, Ranges, Tail
+from autostore.pieces.ranges import REACH, Ranges, Tail
 from autostore.versioning import Versioning
 
 __all__ = ["CheckedBackend", "checked"]

@@ -11,7 +11,7 @@ from autostore.backend import FileMetadata, StorageBackend
 from autostore.disk.scratch import ScratchFiles
 from autostore.keys import RESERVED
 from autostore.mark import Mark
-from autostore.ranges import REACH, Ranges, Tail
+from autostore.pieces.ranges import REACH, Ranges, Tail
 from autostore.versioning import Versioning
 
 __all__ = ["PassingBackend"]

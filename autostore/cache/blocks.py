@@ -15,7 +15,7 @@ from autostore.backend import FileMetadata, StorageBackend
 from autostore.cache.folder import CacheFolder
 from autostore.config import StorageConfig
 from autostore.errors import StorageIOError
-from autostore.ranges import Span, Tail
+from autostore.pieces.ranges import Span, Tail
 
 __all__ = ["Blocks"]
 

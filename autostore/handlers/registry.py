@@ -8,24 +8,26 @@ import sys
 from collections.abc import Collection, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO
 
 from autostore.config import StorageConfig
 from autostore.disk.scratch import ScratchFiles
-from autostore.errors import InvalidConfigError, MissingDependencyError, StorageError, UnsupportedFormatError, compose
+from autostore.errors import InvalidConfigError, MissingDependencyError, UnsupportedFormatError, compose
 from autostore.handler import DataHandler
 from autostore.handlers import builtin_handlers, introduce, within
 from autostore.handlers.binary import BytesHandler
 from autostore.handlers.installed import installed
 from autostore.handlers.pickled import warn_of_pickle
 from autostore.handlers.pickles import PickleHandler
+from autostore.handlers.refusals import Options, holds_none, listed, raise_failure, ready, require_libraries
 from autostore.handlers.roster import Roster, checked, trusted
+from autostore.handlers.tables.kinds import kind_of
+from autostore.handlers.tables.streams import TableStream, as_stream
 from autostore.handlers.verdicts import Act, FileGone, after_reading, after_writing, is_gone
-from autostore.handlers.whole import check_written, chosen_extension, discard, handles
+from autostore.handlers.whole import check_written, chosen_extension, discard, handles, is_foreign
 from autostore.headers.header import Header
 from autostore.holding.turns import Turns
 from autostore.keys import Key, check_key, split_extension
-from autostore.optional import require
 from autostore.preview import Preview
 from autostore.previews.bounds import bounded
 
@@ -39,6 +41,7 @@ _turns = Turns()
 
 os.register_at_fork(after_in_child=_turns.forget)
 
+_ARROW = "__arrow_c_stream__"
 MOST_SHOWN = 50
 """Extensions that a message lists."""
 
@@ -140,24 +143,37 @@ class HandlerRegistry:
             raise UnsupportedFormatError(compose(problem, key=key, uri=uri, remedy=remedy))
         return wanted
 
-    def encode(self, data: Any, folder: Path | ScratchFiles, extension: str, where: str) -> tuple[Path, str]:
+    def streamed(self, data: Any, extension: str, key: str, uri: str) -> Any:
+        """The stream of tables that a value is, where no plugin stores it as something else; else the value."""
+        if type(data) is TableStream or (not hasattr(type(data), "__next__") and not hasattr(type(data), _ARROW)):
+            return data
+        plugins = filter(is_foreign, self._roster.handlers if kind_of(data) is None else ())
+        return data if any(handles(h, data) for h in plugins) else as_stream(data, extension, key, uri)
+
+    def streamer(self, data: Any, extension: str) -> tuple[DataHandler, str] | None:
+        """Who writes a value while it is computed, and the extension it gets; None where it is written whole."""
+        for handler, chosen in self._writers(data, extension):
+            return (handler, chosen) if handler.can_stream(data) else None
+        return None
+
+    def encode(
+        self, data: Any, folder: Path | ScratchFiles, extension: str, where: str, options: Options = None
+    ) -> tuple[Path, str]:
         """Write `data` to a new file in `folder`; return it and the extension it got.
 
         With `extension` only handlers of that format are asked, with "" those of the value's type.
         """
-        refusals: list[Exception] = []
-        handled = sys.exc_info()[1]
+        refusals, handled = list[Exception](), sys.exc_info()[1]
         for handler, chosen in self._writers(data, extension):
             file = folder / f"{next(_numbers)}{chosen}"
             try:
-                _require_libraries(handler)
-                handler.write_to_file(data, file, chosen)
+                ready(handler, options).write_to_file(data, file, chosen)
                 check_written(handler, file)
             except Exception as error:
                 discard(file)
                 failure = after_writing(Act(handler, chosen, where, handled), error, data)
                 if not isinstance(failure, UnsupportedFormatError):
-                    _raise(failure, error, refusals)
+                    raise_failure(failure, error, refusals)
                 failure.__cause__ = failure.__cause__ or (error if error is not failure else None)
                 refusals.append(failure)
             except BaseException:  # Ctrl-C leaves no file behind
@@ -167,8 +183,8 @@ class HandlerRegistry:
                 if not extension and isinstance(handler, PickleHandler):
                     warn_of_pickle(data, refusals, where)
                 return file, chosen
-        reasons = _listed(refusals) or _holds_none(data, extension)
-        raise UnsupportedFormatError(f"{where}: {reasons}.") from (refusals[-1] if refusals else None)
+        problem = f"{where}: {listed(refusals) or holds_none(data, extension)}."
+        raise UnsupportedFormatError(problem) from (refusals[-1] if refusals else None)
 
     def _writers(self, data: Any, extension: str) -> Iterable[tuple[DataHandler, str]]:
         roster = self._roster
@@ -177,14 +193,14 @@ class HandlerRegistry:
         return (
             (h, chosen_extension(h, data, partial(roster.is_of, h)))
             for h in roster.handlers
-            if not h.explicit_only and handles(h, data)
+            if not h.explicit_only and handles(h, data) and (type(data) is not TableStream or h.can_stream(data))
         )
 
     def preview(self, data: Any, extension: str) -> Preview:
         """What the first handler that would be asked to write `data` shows of it."""
         for handler, _ in self._writers(data, extension):
             return bounded(handler.preview(data), type(handler).__qualname__)
-        raise UnsupportedFormatError(f"{_holds_none(data, extension)}.")
+        raise UnsupportedFormatError(f"{holds_none(data, extension)}.")
 
     def header(self, file: BinaryIO, name: Path, extension: str, where: str) -> Header:
         """What the open file `name` says of its value; `Header()` where its library is missing."""
@@ -194,7 +210,7 @@ class HandlerRegistry:
         except MissingDependencyError:
             return Header()
         except Exception as error:
-            _raise(after_reading(Act(handler, extension, where, handled), error, name), error)
+            raise_failure(after_reading(Act(handler, extension, where, handled), error, name), error)
 
     def formats(self) -> Iterable[tuple[DataHandler, Collection[str]]]:
         """The handlers in the order in which they are asked, and the extensions that each answers for."""
@@ -207,40 +223,17 @@ class HandlerRegistry:
         """The object in `file`; `as_type` None gives the recorded type, bytes the raw file."""
         handler, handled = self._raw if as_type is bytes else self._reader(extension, where), sys.exc_info()[1]
         try:
-            _require_libraries(handler)
+            require_libraries(handler)
             if as_type in (None, bytes):
                 return handler.read_from_file(file, extension)
             return handler.read_as(file, extension, as_type)
         except Exception as error:
             if is_gone(error, file):
                 raise FileGone(str(file)) from error
-            _raise(after_reading(Act(handler, extension, where, handled), error, file), error)
+            raise_failure(after_reading(Act(handler, extension, where, handled), error, file), error)
 
     def _reader(self, extension: str, where: str) -> DataHandler:
         try:
             return self._roster.by_extension[extension][0]
         except KeyError:  # a thread unregistered it since the key was parsed
             raise UnsupportedFormatError(f"{where}: the handler of {extension} is not registered any more.") from None
-
-
-def _require_libraries(handler: DataHandler) -> None:
-    for library in handler.requires:
-        require(library)
-
-
-def _holds_none(data: Any, extension: str) -> str:
-    what = f"{type(data).__qualname__} objects"
-    problem = f"{extension} does not hold {what}" if extension else f"no registered format holds {what}"
-    return f"{problem}. Choose another format, or leave it to the value: a new key without an extension"
-
-
-def _listed(refusals: Iterable[Exception]) -> str:
-    return "; ".join(str(refusal).rstrip().removesuffix(".") for refusal in refusals)
-
-
-def _raise(failure: BaseException, error: Exception, refusals: Iterable[Exception] = ()) -> NoReturn:
-    """Raise what an error means; the user's own as it is."""
-    if not isinstance(failure, StorageError) or failure is error:
-        raise failure
-    reasons = _listed(refusals)
-    raise (type(failure)(f"{failure} (also tried: {reasons})") if reasons else failure) from error

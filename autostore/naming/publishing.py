@@ -44,23 +44,29 @@ class Publisher:
         self._backend = backend
         self._resolver = resolver
 
-    def publish(self, key: Key, path: str, put: Put, *, touching: tuple[str, ...] = ()) -> FileMetadata:
-        """Put a file at `path` so that it becomes the value of `key`; `touching` others, as a move does."""
+    def publish(
+        self, key: Key, path: str, put: Put, *, touching: tuple[str, ...] = (), begun: Mark | None = None
+    ) -> FileMetadata:
+        """Put a file at `path` so that it becomes the value of `key`; `touching` others, as a move does.
+
+        The mark `begun`, which the file bears already, is kept where it is later than those of the files that go.
+        """
         if path == key.text:
             return put(None)
         # All locks at once and in the backend's own order, so that two moves never wait for each other.
         with self._backend.lock(path, *touching):
             if all(file.path == path for file in self._resolver.among(key)):
-                published = put(Mark.fresh(key.text))
+                published = put(begun or Mark.fresh(key.text))
             else:
-                published = self._replace(key, path, put)
+                published = self._replace(key, path, put, begun)
         self._resolver.remember(key, path)
         return published
 
-    def _replace(self, key: Key, path: str, put: Put) -> FileMetadata:
+    def _replace(self, key: Key, path: str, put: Put, begun: Mark | None) -> FileMetadata:
         with sole_remover(self._backend, key.text) as held:
             others, after = self._replaceable(key, path)
-            published = put(Mark.fresh(key.text, after=after))
+            late = begun is not None and begun.time_ns > after
+            published = put(begun if late else Mark.fresh(key.text, after=after))
             for other in others:
                 self._remove_seen(other, held)
         return published

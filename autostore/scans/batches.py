@@ -10,7 +10,7 @@ from autostore.guard.foreign import let_pass
 from autostore.handlers.tables.kinds import panics_are_errors
 from autostore.optional import require
 from autostore.parallel import in_order
-from autostore.ranges import Tail
+from autostore.pieces.ranges import Tail
 from autostore.scans.decoding import decoded, fitted, lazy, many
 from autostore.scans.fetching import Opener
 from autostore.scans.footer import footer_of, row_count

@@ -19,7 +19,7 @@ from autostore.errors import CorruptDataError, SchemaMismatchError, StorageError
 from autostore.guard.foreign import let_pass
 from autostore.handlers.tables.kinds import panics_are_errors
 from autostore.optional import require
-from autostore.ranges import Span
+from autostore.pieces.ranges import Span
 from autostore.scans.footer import MAGIC
 from autostore.scans.schemas import EXACT
 

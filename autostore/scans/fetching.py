@@ -17,7 +17,7 @@ from autostore.cache.copies import Copies
 from autostore.config import StorageConfig
 from autostore.errors import StorageFileNotFoundError
 from autostore.keys import parse_uri
-from autostore.ranges import REACH, FileRanges, Ranges, Span, Tail
+from autostore.pieces.ranges import REACH, FileRanges, Ranges, Span, Tail
 from autostore.scans.windows import joined
 
 __all__ = ["Opener", "Pinned"]

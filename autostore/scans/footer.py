@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from autostore.errors import CorruptDataError
 from autostore.handlers.tables.thrift import Compact
-from autostore.ranges import Span, Tail
+from autostore.pieces.ranges import Span, Tail
 
 __all__ = ["MAGIC", "description", "footer_of", "row_count"]
 

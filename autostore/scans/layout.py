@@ -11,7 +11,7 @@ from typing import NamedTuple
 from autostore.errors import CorruptDataError
 from autostore.handlers.tables import footer
 from autostore.handlers.tables.thrift import Compact
-from autostore.ranges import Span
+from autostore.pieces.ranges import Span
 
 __all__ = ["Chunk", "Group", "Layout", "Leaf", "Statistics", "layout"]
 

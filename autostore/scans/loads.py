@@ -10,7 +10,7 @@ from collections.abc import Generator, Sequence
 from typing import Any, BinaryIO
 
 from autostore.errors import CorruptDataError
-from autostore.ranges import FileRanges
+from autostore.pieces.ranges import FileRanges
 from autostore.scans.batches import SMALL, Batch, fetched, runs, table_frame
 from autostore.scans.decoding import decoded, lazy, sparse
 from autostore.scans.fetching import Opener, Pinned

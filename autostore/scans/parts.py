@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from autostore.errors import CorruptDataError
-from autostore.ranges import Tail
+from autostore.pieces.ranges import Tail
 
 __all__ = ["Part", "hive", "named_damage"]
 

@@ -10,7 +10,7 @@ from typing import Any
 from autostore.errors import InvalidConfigError, SchemaMismatchError
 from autostore.optional import require
 from autostore.parallel import in_order
-from autostore.ranges import REACH
+from autostore.pieces.ranges import REACH
 from autostore.scans.batches import SMALL
 from autostore.scans.fetching import Opener
 from autostore.scans.footer import footer_of

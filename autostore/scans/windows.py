@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
-from autostore.ranges import Span
+from autostore.pieces.ranges import Span
 
 __all__ = ["WINDOW", "joined", "windows"]
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from autostore.backend import FileMetadata, StorageBackend
 from autostore.errors import InvalidConfigError, PreconditionFailedError, StorageError
+from autostore.handler import DataHandler
 from autostore.handlers.registry import HandlerRegistry
+from autostore.handlers.sending import send
 from autostore.keys import Key, where
 from autostore.mark import Mark
 from autostore.naming.publishing import Publisher
@@ -47,13 +49,25 @@ class Changer:
         self._loader = loader
 
     def write(
-        self, key: Key, data: Any, *, format: str | None = None, if_etag: str | None = None, if_absent: bool = False
+        self,
+        key: Key,
+        data: Any,
+        *,
+        format: str | None = None,
+        if_etag: str | None = None,
+        if_absent: bool = False,
+        options: Mapping[str, Any] | None = None,
     ) -> FileMetadata:
         """Keep an object, under at most one condition."""
         if if_etag is not None:
-            return self._write_over(key, data, format, if_etag, if_absent=if_absent)
+            return self._write_over(key, data, format, if_etag, if_absent=if_absent, options=options)
         wanted = self._registry.agreed(key.text, format, key.extension, self._backend.uri)
-        with self._encoded(key, data, wanted) as (file, extension):
+        data = self._registry.streamed(data, wanted, key.text, self._backend.uri)
+        if self._backend.receives and not if_absent:
+            writer = self._registry.streamer(data, wanted)
+            if writer is not None:
+                return self._send(key, data, writer, options)
+        with self._encoded(key, data, wanted, options) as (file, extension):
             path = key.path(extension, self._backend.uri)
 
             def put(mark: Mark | None) -> FileMetadata:
@@ -90,16 +104,36 @@ class Changer:
             else:
                 return value
 
-    def _write_over(self, key: Key, data: Any, format: str | None, etag: str, *, if_absent: bool) -> FileMetadata:
+    def _send(
+        self, key: Key, data: Any, writer: tuple[DataHandler, str], options: Mapping[str, Any] | None
+    ) -> FileMetadata:
+        """Write a value while it is computed; nothing is held meanwhile, and nothing of it seen."""
+        path = key.path(writer[1], self._backend.uri)
+        with self._backend.receive(path, mark=None if path == key.text else Mark.fresh(key.text)) as incoming:
+            send(writer, data, incoming, where(key.text, self._backend.uri), options)
+            return self._publisher.publish(key, path, incoming.publish, begun=incoming.mark)
+
+    def _write_over(
+        self,
+        key: Key,
+        data: Any,
+        format: str | None,
+        etag: str,
+        *,
+        if_absent: bool,
+        options: Mapping[str, Any] | None,
+    ) -> FileMetadata:
         if if_absent:
             raise InvalidConfigError("if_etag and if_absent exclude each other. Pass one of them.")
         held = self._resolver.held(key, etag)
         self._registry.agreed(key.text, format, key.extension_of(held.path), self._backend.uri)
-        return self._swap(key, held, data)
+        return self._swap(key, held, data, options)
 
-    def _swap(self, key: Key, seen: FileMetadata, data: Any) -> FileMetadata:
+    def _swap(self, key: Key, seen: FileMetadata, data: Any, options: Mapping[str, Any] | None = None) -> FileMetadata:
         """Replace the version that was seen, and nothing else; the format stays."""
-        with self._encoded(key, data, key.extension_of(seen.path)) as (file, _):
+        extension = key.extension_of(seen.path)
+        data = self._registry.streamed(data, extension, key.text, self._backend.uri)
+        with self._encoded(key, data, extension, options) as (file, _):
             mark = self._publisher.mark_beside(key, seen)
             return self._backend.upload(file, seen.path, mark=mark, if_etag=seen.etag)
 
@@ -114,7 +148,9 @@ class Changer:
         return self._resolver.locate(key).etag != seen.etag
 
     @contextlib.contextmanager
-    def _encoded(self, key: Key, data: Any, extension: str) -> Iterator[tuple[Path, str]]:
+    def _encoded(
+        self, key: Key, data: Any, extension: str, options: Mapping[str, Any] | None
+    ) -> Iterator[tuple[Path, str]]:
         """A whole file of the object and its extension; removed at the end unless the backend took it."""
         place = where(key.text, self._backend.uri)
         try:
@@ -122,4 +158,4 @@ class Changer:
         except StorageError as error:
             raise type(error)(f"{place}: {error}") from error
         with files:
-            yield self._registry.encode(data, files, extension, place)
+            yield self._registry.encode(data, files, extension, place, options)

@@ -15,7 +15,7 @@ from autostore.handlers.registry import HandlerRegistry
 from autostore.handlers.verdicts import FileGone
 from autostore.keys import where
 from autostore.naming.layering import LayeredBackend, look
-from autostore.ranges import REACH, Tail
+from autostore.pieces.ranges import REACH, Tail
 from autostore.scans.fetching import Opener, Pinned
 from autostore.store.loading import Loaded, Loader
 from autostore.store.promoting import Renew

@@ -173,7 +173,9 @@ class Promoter:
         shown = ", ".join(repr(key) for key in keys[:20]) + (f" and {len(keys) - 20} more" if len(keys) > 20 else "")
         done = f"{len(promoted)} others were promoted before" if promoted else "Nothing was changed"
         problem = f"The base was changed since the branch wrote over it: {shown}"
-        remedy = f"{done}. Read both, here and in store.base, and decide: store.discard(key) forgets the branch's."
+        remedy = (
+            f"{done}. Read both values, here and in store.base, and decide which is right, as docs/layers.md shows."
+        )
         error = PreconditionFailedError(compose(problem, uri=self._target.uri, remedy=remedy))
         error.conflicts, error.promoted, error.left = keys, promoted, left  # type: ignore[attr-defined]
         return error

@@ -22,6 +22,7 @@ from autostore.backend import StorageBackend
 from autostore.errors import StorageFileNotFoundError
 from autostore.mark import Mark
 from autostore.testing.conditions import ConditionsContract
+from autostore.testing.pieces import PiecesContract
 
 __all__ = ["BackendContract"]
 
@@ -44,7 +45,7 @@ ODD_PATHS = [
 ]
 
 
-class BackendContract(ConditionsContract):
+class BackendContract(ConditionsContract, PiecesContract):
     """The promises of `StorageBackend`; subclass it and fill in the backend and the raw access."""
 
     @pytest.mark.parametrize("path", ODD_PATHS)

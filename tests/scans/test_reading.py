@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+import time
 import uuid
 
 import polars as pl
@@ -150,3 +151,13 @@ def test_a_scan_travels(radosgw_s3):
         store["t"] = pl.DataFrame({"a": [1]})
         done = subprocess.run(run, input=payload, capture_output=True, timeout=120, check=False)
         assert b"PreconditionFailedError" in done.stderr
+
+
+def test_a_footer_that_claims_a_list_without_end(tmp_path):
+    """A damaged footer that names 2**60 items of a byte each is refused at once."""
+    footer = bytes([0x99, 0xF1]) + b"\x80" * 8 + b"\x10" + b"\x00"
+    (tmp_path / "t.parquet").write_bytes(b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+    begun = time.monotonic()
+    with AutoStore(tmp_path) as store, pytest.raises(CorruptDataError, match=r"t\.parquet"):
+        store.scan("t.parquet").collect()
+    assert time.monotonic() - begun < 5

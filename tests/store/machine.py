@@ -3,6 +3,7 @@
 import contextlib
 import uuid
 
+import polars as pl
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -103,6 +104,20 @@ class StoreMachine(RuleBasedStateMachine):
             assert key not in self.stores[handle]
             with pytest.raises(KeyError):
                 self.stores[handle][key]
+
+    @rule(key=keys, handle=handles)
+    def scan(self, key, handle):
+        if isinstance(self.model.get(key), pl.DataFrame | pl.LazyFrame):
+            assert self.stores[handle].scan(key).collect().equals(self.model[key].lazy().collect())
+            assert self.stores[handle].read(key, columns=["n"]) is not None
+        else:
+            with pytest.raises(UnsupportedFormatError if key in self.model else StorageFileNotFoundError):
+                self.stores[handle].scan(key)
+
+    @rule(key=bare_keys, frame=FAMILIES[".parquet"], handle=handles)
+    def write_while_it_is_computed(self, key, frame, handle):
+        self.stores[handle][key] = (piece for piece in (frame, frame))
+        self.model[key] = pl.concat([frame, frame]).lazy()
 
     @rule(key=keys, handle=handles)
     def delete(self, key, handle):

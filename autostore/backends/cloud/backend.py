@@ -22,7 +22,6 @@ from autostore.backends.cloud.boto3.options import options_for
 from autostore.backends.cloud.boto3.ranges import S3Ranges
 from autostore.backends.cloud.boto3.uploads import LARGEST_PUT, put, put_if, put_parts, sweep
 from autostore.backends.cloud.boto3.versions import S3Versions
-from autostore.backends.cloud.copying import CopyingS3
 from autostore.backends.cloud.looks import Looks
 from autostore.backends.cloud.objects import (
     described,
@@ -31,6 +30,7 @@ from autostore.backends.cloud.objects import (
     marks_folder,
     written,
 )
+from autostore.backends.cloud.receiving import ReceivingS3
 from autostore.backends.left_out import LeftOut
 from autostore.config import S3StorageConfig, StorageConfig
 from autostore.errors import InvalidKeyError, PreconditionFailedError, StorageError, StorageFileNotFoundError, compose
@@ -38,14 +38,14 @@ from autostore.keys import RESERVED, ParsedUri, can_be_key, is_ours
 from autostore.mark import Mark
 from autostore.optional import require_installed
 from autostore.parallel import in_order
-from autostore.ranges import REACH, Tail
+from autostore.pieces.ranges import REACH, Tail
 
 __all__ = ["S3Backend", "S3StorageConfig"]
 
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
 
 
-class S3Backend(CopyingS3):
+class S3Backend(ReceivingS3):
     """Objects below `s3://bucket/prefix/`; the prefix means the same with its last `/` and without.
 
     A missing bucket is a `StorageConnectionError`, never an absent key or an empty listing.
@@ -67,7 +67,6 @@ class S3Backend(CopyingS3):
         self._settings = S3StorageConfig.adapt(config)
         self._connection = S3Connection(bucket, self._settings)
         self._looks = Looks()
-        self._sent_parts = False
         self.concurrency = self._settings.max_concurrency
 
     def get_metadata(self, path: str) -> FileMetadata:

@@ -20,9 +20,12 @@ from autostore.guard.foreign import let_pass
 from autostore.handlers.tables.footer import unfolded_by
 from autostore.handlers.tables.kinds import not_one_column
 from autostore.handlers.tables.mark import MARK, TableMark, mark_text
+from autostore.handlers.tables.options import DEFAULT, ParquetOptions
 from autostore.optional import require
 
 __all__ = [
+    "check_types",
+    "is_plain",
     "read_array",
     "read_batch",
     "read_chunked",
@@ -101,7 +104,7 @@ def read_schema(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) ->
     return read_table(stream, mark, ceiling).schema
 
 
-def write_part(data: Any, file: Path, kind: str) -> None:
+def write_part(data: Any, file: Path, options: ParquetOptions = DEFAULT, *, kind: str) -> None:
     """Write the table that a batch, an array or a schema makes."""
     pa = require("pyarrow")
     if kind == "pyarrow.Schema":
@@ -110,17 +113,17 @@ def write_part(data: Any, file: Path, kind: str) -> None:
         table = pa.Table.from_batches([data])
     else:
         table = pa.table({"values": data})
-    write_table(table, file, kind)
+    write_table(table, file, options, kind)
 
 
-def write_table(data: Any, file: Path, kind: str = "pyarrow.Table") -> None:
+def write_table(data: Any, file: Path, options: ParquetOptions = DEFAULT, kind: str = "pyarrow.Table") -> None:
     """Write the table, if what is read back is the same."""
     if MARK.encode() in (data.schema.metadata or {}):
         raise UnsupportedFormatError(f"The table's metadata already has the key {MARK!r}. Remove it.")
     details = {} if data.num_columns else {"rows": data.num_rows}
     with refused_by_arrow("Table"):
-        write_marked(data, file, mark_text(kind, **details))
-        kept = _is_plain(data.schema) or same(_read_back(file, details), data)
+        write_marked(data, file, mark_text(kind, **details), options)
+        kept = is_plain(data.schema) or same(_read_back(file, details), data)
     if not kept:
         raise UnsupportedFormatError(f"Parquet would change this table of the schema {data.schema}. Cast the columns.")
 
@@ -137,13 +140,19 @@ def refused_by_arrow(kind: str) -> Iterator[None]:
         raise UnsupportedFormatError(f"Parquet cannot hold this {kind}: {error}. Convert the column.") from error
 
 
-def write_marked(table: Any, file: Path, mark: str) -> None:
+def write_marked(table: Any, file: Any, mark: str, options: ParquetOptions = DEFAULT) -> None:
     """Write any table with a mark in its footer."""
-    for field in table.schema:
-        _check_lists(field.name, field.type)
+    check_types(table.schema)
     marked = table.replace_schema_metadata({**(table.schema.metadata or {}), MARK: mark})
     # The compliant names would rename the items of lists.
-    require("pyarrow.parquet").write_table(marked, file, compression="zstd", use_compliant_nested_type=False)
+    layout = {"use_compliant_nested_type": False, **options.for_arrow}
+    require("pyarrow.parquet").write_table(marked, file, row_group_size=options.rows, **layout)
+
+
+def check_types(schema: Any) -> None:
+    """Refuse what pyarrow writes and nobody reads."""
+    for field in schema:
+        _check_lists(field.name, field.type)
 
 
 def _check_lists(name: str, kind: Any) -> None:
@@ -162,7 +171,7 @@ def _read_back(file: Path, details: dict[str, Any]) -> Any:
         return read_table(stream, {"type": "pyarrow.Table", **details})
 
 
-def _is_plain(schema: Any) -> bool:
+def is_plain(schema: Any) -> bool:
     """Whether Parquet is known to keep every type, so that the table need not be read back."""
     types = require("pyarrow").types
     kept = (

@@ -8,6 +8,7 @@ another delimiter (`dialect.py`); numbers with a decimal comma stay text.
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
@@ -28,6 +29,8 @@ from autostore.handlers.tables.kinds import (
     table_preview,
 )
 from autostore.handlers.tables.packed import check_size, unpacked
+from autostore.handlers.tables.streaming import as_lazy
+from autostore.handlers.tables.streams import TableStream
 from autostore.headers import tables as tables_header
 from autostore.headers.header import Header
 from autostore.optional import require
@@ -56,8 +59,12 @@ class CSVHandler(DataHandler):
         return 5
 
     def can_handle_data(self, data: Any) -> bool:
-        """Tables of Polars, pandas and Arrow."""
-        return kind_of(data) in FRAMES
+        """Tables of Polars, pandas and Arrow, and streams of them."""
+        return kind_of(data) in FRAMES or type(data) is TableStream
+
+    def can_stream(self, data: Any) -> bool:
+        """A query, and what comes a piece at a time."""
+        return type(data) is TableStream or kind_of(data) == "polars.LazyFrame"
 
     def header(self, file: BinaryIO, file_extension: str) -> Header:
         """The names of the columns."""
@@ -88,28 +95,49 @@ class CSVHandler(DataHandler):
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write a header and the rows, UTF-8; nested and binary columns are refused."""
         pl = require("polars")
-        if kind_of(data) == "polars.LazyFrame":
-            with failed_query():
-                schema = data.collect_schema()
-            _check_schema(pl, schema)
-            with failed_query(), failing_disk_is_an_os_error(file_path):
-                data.sink_csv(file_path, quote_style="non_numeric")
-        else:
-            frame = _as_polars(pl, data)
-            schema = frame.schema
-            _check_schema(pl, schema)
-            with failing_disk_is_an_os_error(file_path), panics_are_errors():
-                frame.write_csv(file_path, quote_style="non_numeric")
-        _check_header(pl, file_path, list(schema))
+        if self.can_stream(data):
+            with failing_disk_is_an_os_error(file_path):
+                self.write_to_stream(data, file_path, file_extension)
+            return
+        frame = _as_polars(pl, data)
+        _check_schema(pl, frame.schema)
+        with failing_disk_is_an_os_error(file_path), panics_are_errors():
+            frame.write_csv(file_path, quote_style="non_numeric")
+
+    def write_to_stream(self, data: Any, stream: BinaryIO | Path, file_extension: str) -> None:
+        """Write rows as they are computed."""
+        if type(data) is not TableStream:
+            _write_query(data, stream)
+            return
+        with data.own_failures():
+            frames = data.mapped(_piece_as_polars)
+            with frames.own_failures():
+                _write_query(as_lazy(frames), stream)
 
     def preview(self, data: Any) -> Preview:
-        """Rows, columns, head and statistics; a LazyFrame is computed for it."""
-        return table_preview(data)
+        """Rows, columns, head and statistics; a LazyFrame is computed for it, a stream is left alone."""
+        return {} if type(data) is TableStream else table_preview(data)
 
 
-def _check_header(pl: Any, file: Path, names: list[str]) -> None:
-    with open(file, "rb") as stream:
-        header = pl.scan_csv(stream, infer_schema=False, glob=False).collect_schema().names()
+def _write_query(query: Any, stream: BinaryIO | Path) -> None:
+    with failed_query():
+        schema = query.collect_schema()
+    _check_schema(require("polars"), schema)
+    with failed_query():
+        query.sink_csv(stream, quote_style="non_numeric")
+
+
+def _piece_as_polars(piece: Any) -> Any:
+    pl = require("polars")
+    return pl.from_arrow(piece) if kind_of(piece) == "pyarrow.RecordBatch" else _as_polars(pl, piece)
+
+
+def _check_header(pl: Any, schema: Any) -> None:
+    """Refuse names that do not come back from a header."""
+    names, stream = list(schema), io.BytesIO()
+    pl.DataFrame(schema=schema).write_csv(stream, quote_style="non_numeric")
+    stream.seek(0)
+    header = pl.scan_csv(stream, infer_schema=False, glob=False).collect_schema().names()
     if header != names:
         changed = next((name for name, back in zip(names, header, strict=False) if name != back), names[-1])
         raise UnsupportedFormatError(f"CSV would change the column name {changed!r:.80}. Rename it, or use .parquet.")
@@ -148,6 +176,7 @@ def _check_schema(pl: Any, schema: Any) -> None:
             raise UnsupportedFormatError(
                 f"CSV cannot hold the column {name!r:.80} of type {dtype}. Use .parquet, or turn it into text."
             )
+    _check_header(pl, schema)
 
 
 def _read(file: Path, ceiling: Ceiling, *, lazy: bool) -> Any:

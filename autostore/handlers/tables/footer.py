@@ -1,7 +1,6 @@
 """How large a Parquet file unfolds, from its footer alone: before a page is read, and without a library.
 
-The footer is Thrift in its compact protocol: https://parquet.apache.org/docs/file-format/metadata/,
-https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md.
+https://parquet.apache.org/docs/file-format/metadata/
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from autostore.errors import CorruptDataError
+from autostore.handlers.tables.thrift import Compact
 
 __all__ = ["Chunk", "chunks", "memory_of", "unfolded", "unfolded_by"]
 
@@ -23,11 +23,6 @@ _BYTE_ARRAY = 6
 # Numbers of the fields of FileMetaData, RowGroup, ColumnChunk and ColumnMetaData.
 _ROW_GROUPS, _COLUMNS, _META = 4, 1, 3
 _TYPE, _VALUES, _UNCOMPRESSED = 1, 5, 6
-_DEEPEST = 32
-# Kinds of values in Thrift.
-_NUMBERS, _TEXT, _LISTS, _STRUCT = (4, 5, 6), 8, (9, 10), 12
-_FIXED = {1: 0, 2: 0, 3: 1, 7: 8}
-"""Bytes of a value, by its kind in Thrift: true and false stand in the head of their field."""
 
 
 class Chunk(NamedTuple):
@@ -74,7 +69,7 @@ def chunks(stream: BinaryIO) -> Iterator[Chunk]:
         raise CorruptDataError("The file does not end as Parquet does")
     stream.seek(size - 8 - length)
     try:
-        yield from _Footer(stream.read(length)).chunks()
+        yield from _chunks(Compact(stream.read(length)))
     except (IndexError, struct.error, ValueError) as error:
         raise CorruptDataError(f"The footer of the file cannot be read: {error}") from error
 
@@ -99,139 +94,19 @@ def _of_pyarrow(footer: Any) -> Iterator[Chunk]:
             yield Chunk(_TYPES.index(column.physical_type), column.num_values, column.total_uncompressed_size)
 
 
-class _Footer:
-    """A cursor over Thrift's compact protocol that knows just enough to pass over what nobody asks for.
+def _chunks(compact: Compact) -> Iterator[Chunk]:
+    """Every column of every row group; a wide table has tens of thousands of values here."""
+    for _ in _items_of(compact, _ROW_GROUPS):
+        for _ in _items_of(compact, _COLUMNS):
+            told = {_TYPE: 0, _VALUES: 0, _UNCOMPRESSED: 0}
+            if compact.take(told, within=_META):
+                yield Chunk(*told.values())
 
-    Written for speed, since every table is read through it: a wide one has tens of thousands of values here.
-    """
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    def chunks(self) -> Iterator[Chunk]:
-        """Every column of every row group."""
-        for _ in self._items_of(_ROW_GROUPS):
-            for _ in self._items_of(_COLUMNS):
-                yield from self._column()
-
-    def _items_of(self, wanted: int) -> Iterator[None]:
-        """Each item of the list that is this field of a struct, for the caller to read; the rest is passed over."""
-        for field, kind in self._fields():
-            if field != wanted:
-                self._skip(kind)
-                continue
-            for _ in range(self._list()[0]):
-                yield
-
-    def _column(self) -> Iterator[Chunk]:
-        told = {_TYPE: 0, _VALUES: 0, _UNCOMPRESSED: 0}
-        found = self._struct(told, within=_META)
-        if found:
-            yield Chunk(*told.values())
-
-    def _fields(self) -> Iterator[tuple[int, int]]:
-        """`(number, kind)` of each field of a struct; the caller reads or skips its value."""
-        data, field = self._data, 0
-        while head := data[self._at]:
-            self._at += 1
-            kind = head & 0x0F
-            if not kind:
-                raise ValueError("a field of no kind")
-            field = field + (head >> 4) if head >> 4 else self._number()
-            yield field, kind
-        self._at += 1
-
-    def _number(self) -> int:
-        """A signed integer."""
-        raw = self._varint()
-        return (raw >> 1) ^ -(raw & 1)
-
-    def _skip(self, kind: int, depth: int = 0) -> None:
-        """Pass over a value."""
-        if kind == _STRUCT:
-            self._struct({}, depth)
-        elif kind in _LISTS:
-            self._skip_list(depth)
-        elif kind in _NUMBERS:
-            self._varint()
-        elif kind == _TEXT:
-            length = self._varint()
-            self._at += length
-        elif kind in _FIXED:
-            self._at += _FIXED[kind]
+def _items_of(compact: Compact, wanted: int) -> Iterator[int]:
+    """Each item of the list that is this field of a struct, for the caller to read; the rest is passed over."""
+    for field, kind in compact.fields():
+        if field == wanted:
+            yield from compact.items()
         else:
-            raise ValueError(f"a value of kind {kind}")
-
-    def _struct(self, told: dict[int, int], depth: int = 0, *, within: int = 0) -> bool:
-        """Pass over a struct, taking the numbers of the fields that are `told`, here or `within` a struct in it.
-
-        Whether that was there. No call for each plain value, of which a footer has dozens a column.
-        """
-        data, at, field, found = self._data, self._at, 0, False
-        while head := data[at]:
-            at += 1
-            kind = head & 0x0F
-            field += head >> 4
-            if kind in _NUMBERS and head > 15 and (within or field not in told):
-                while data[at] > 127:
-                    at += 1
-                at += 1
-            elif kind == _TEXT and head > 15 and data[at] < 128:
-                at += data[at] + 1
-            else:
-                self._at = at
-                if head < 16:
-                    field = self._number()
-                if field == within and kind == _STRUCT:
-                    found = self._struct(told, _deeper(depth)) or True
-                elif field in told and kind in _NUMBERS and not within:
-                    told[field] = self._number()
-                elif kind > 2:
-                    self._skip(kind, _deeper(depth))
-                at = self._at
-        self._at = at + 1
-        return found
-
-    def _skip_list(self, depth: int) -> None:
-        data = self._data
-        count, kind = self._list()
-        if kind in _NUMBERS:
-            at = self._at
-            for _ in range(count):
-                while data[at] > 127:
-                    at += 1
-                at += 1
-            self._at = at
-            return
-        for _ in range(count):
-            self._skip(3 if kind in (1, 2) else kind, _deeper(depth))
-
-    def _list(self) -> tuple[int, int]:
-        head = self._data[self._at]
-        self._at += 1
-        count = head >> 4
-        return (self._varint() if count == 15 else count), head & 0x0F
-
-    def _varint(self) -> int:
-        data = self._data
-        byte = data[self._at]
-        self._at += 1
-        if byte < 128:
-            return byte
-        found, shift = byte & 0x7F, 7
-        while True:
-            byte = data[self._at]
-            self._at += 1
-            found |= (byte & 0x7F) << shift
-            if byte < 128:
-                return found
-            shift += 7
-            if shift > 63:
-                raise ValueError("a number is too long")
-
-
-def _deeper(depth: int) -> int:
-    if depth >= _DEEPEST:
-        raise ValueError("it is nested too deeply")
-    return depth + 1
+            compact.skip(kind)

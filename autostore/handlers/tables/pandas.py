@@ -19,6 +19,7 @@ from autostore.handlers.json import check_json
 from autostore.handlers.tables.arrow import read_table, refused_by_arrow, write_marked
 from autostore.handlers.tables.kinds import not_one_column
 from autostore.handlers.tables.mark import TableMark, mark_text
+from autostore.handlers.tables.options import DEFAULT, ParquetOptions
 from autostore.handlers.tables.parts import laid_out, put_together
 from autostore.optional import require
 
@@ -104,29 +105,29 @@ def read_array(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) -> 
     return read_series(stream, mark, ceiling).array
 
 
-def write_frame(data: Any, file: Path) -> None:
+def write_frame(data: Any, file: Path, options: ParquetOptions = DEFAULT) -> None:
     """Write the frame, if what is read back is the same."""
     pd = require("pandas")
     labels = data.columns
     named = pd.api.types.infer_dtype(labels, skipna=False) in _NAMES and type(labels) in (pd.Index, pd.DatetimeIndex)
     if named and labels.is_unique and _has_text_names(data.index):
         with contextlib.suppress(UnsupportedFormatError):
-            _write(data, data, file, _mark("pandas.DataFrame", data))
+            _write(data, data, file, _mark("pandas.DataFrame", data), options)
             return
-    write_parts(data, file, "pandas.DataFrame")
+    write_parts(data, file, "pandas.DataFrame", options)
 
 
-def write_series(data: Any, file: Path) -> None:
+def write_series(data: Any, file: Path, options: ParquetOptions = DEFAULT) -> None:
     """Write one column beside the index, if what is read back is the same."""
     name = data.name
     with contextlib.suppress(UnsupportedFormatError):
         if type(name) is str and _has_text_names(data.index):
-            _write(data.to_frame(), data, file, _mark("pandas.Series", data))
+            _write(data.to_frame(), data, file, _mark("pandas.Series", data), options)
             return
         if (name is None or type(name) is int) and _has_text_names(data.index):
-            _write(data.to_frame(_UNNAMED), data, file, _mark("pandas.Series", data, name=name))
+            _write(data.to_frame(_UNNAMED), data, file, _mark("pandas.Series", data, name=name), options)
             return
-    write_parts(data, file, "pandas.Series")
+    write_parts(data, file, "pandas.Series", options)
 
 
 def _has_text_names(index: Any) -> bool:
@@ -134,20 +135,20 @@ def _has_text_names(index: Any) -> bool:
     return all(name is None or type(name) is str for name in index.names)
 
 
-def write_parts(data: Any, file: Path, kind: str) -> None:
+def write_parts(data: Any, file: Path, kind: str, options: ParquetOptions = DEFAULT) -> None:
     """Write plain columns and a recipe, if what is read back is the same."""
     frame, recipe = laid_out(data)
-    _write(frame, data, file, {"kind": kind, "parts": recipe})
+    _write(frame, data, file, {"kind": kind, "parts": recipe}, options)
 
 
-def write_index(data: Any, file: Path) -> None:
+def write_index(data: Any, file: Path, options: ParquetOptions = DEFAULT) -> None:
     """Write each level as a column."""
-    write_parts(data, file, "pandas.Index")
+    write_parts(data, file, "pandas.Index", options)
 
 
-def write_array(data: Any, file: Path) -> None:
+def write_array(data: Any, file: Path, options: ParquetOptions = DEFAULT) -> None:
     """Write one column."""
-    write_parts(data, file, "pandas.array")
+    write_parts(data, file, "pandas.array", options)
 
 
 def _mark(kind: str, data: Any, **details: Any) -> dict[str, Any]:
@@ -156,7 +157,7 @@ def _mark(kind: str, data: Any, **details: Any) -> dict[str, Any]:
     return {"kind": kind, **details} | ({"freq": freq} if freq and not periods else {})
 
 
-def _write(frame: Any, data: Any, file: Path, mark: dict[str, Any]) -> None:
+def _write(frame: Any, data: Any, file: Path, mark: dict[str, Any], options: ParquetOptions) -> None:
     kind = type(data).__qualname__
     check_json(dict(frame.attrs))
     try:
@@ -164,7 +165,7 @@ def _write(frame: Any, data: Any, file: Path, mark: dict[str, Any]) -> None:
         if not table.num_columns:
             mark = {**mark, "rows": table.num_rows}
         with refused_by_arrow(kind):
-            write_marked(table, file, mark_text(**mark))
+            write_marked(table, file, mark_text(**mark), options)
             kept = ("parts" not in mark and _is_plain(frame)) or same(_read_back(file, mark), data)
     except (TypeError, ValueError, ArithmeticError, NotImplementedError) as error:
         let_pass(error)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
-from autostore.disk.failures import raise_exhaustion
+from autostore.disk.failures import failing_disk_is_an_os_error, raise_exhaustion
 from autostore.equality.tables import TABLES
 from autostore.errors import MissingDependencyError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
@@ -19,6 +20,9 @@ from autostore.handlers.tables import arrow, pandas, polars
 from autostore.handlers.tables.footer import unfolded
 from autostore.handlers.tables.kinds import asks_for_rows, kind_of, panics_are_errors, requested_kind, table_preview
 from autostore.handlers.tables.mark import TableMark, read_mark
+from autostore.handlers.tables.options import DEFAULT, ParquetOptions
+from autostore.handlers.tables.streaming import write_query, write_stream
+from autostore.handlers.tables.streams import TableStream
 from autostore.headers import tables as tables_header
 from autostore.headers.header import Header
 from autostore.optional import require
@@ -28,11 +32,12 @@ __all__ = ["ParquetHandler"]
 
 
 class ParquetHandler(DataHandler):
-    """Tables, and parts of tables, as .parquet; a LazyFrame is streamed in and stays lazy when read."""
+    """Tables, parts of tables and streams of them as .parquet; a LazyFrame stays lazy when read."""
 
     equality = TABLES
     media_types = {".parquet": "application/vnd.apache.parquet"}
     in_ranges = True
+    options = DEFAULT
 
     @property
     def extensions(self) -> list[str]:
@@ -46,7 +51,25 @@ class ParquetHandler(DataHandler):
 
     def can_handle_data(self, data: Any) -> bool:
         """The classes of the three libraries, none that is derived from them."""
-        return kind_of(data) is not None
+        return kind_of(data) is not None or type(data) is TableStream
+
+    def can_stream(self, data: Any) -> bool:
+        """A query, and what comes a piece at a time."""
+        return type(data) is TableStream or kind_of(data) == "polars.LazyFrame"
+
+    def write_to_stream(self, data: Any, stream: BinaryIO, file_extension: str) -> None:
+        """Write row groups as they are computed; what Parquet would change is refused."""
+        if type(data) is not TableStream:
+            write_query(data, stream, self.options)
+            return
+        with data.own_failures():
+            write_stream(data, stream, self.options)
+
+    def with_options(self, options: Mapping[str, Any]) -> Self:
+        """Compression, size of row groups, statistics: see `ParquetOptions`."""
+        made = copy.copy(self)
+        made.options = ParquetOptions.of(options)
+        return made
 
     def header(self, file: BinaryIO, file_extension: str) -> Header:
         """Kind, rows and columns, from the footer."""
@@ -66,12 +89,15 @@ class ParquetHandler(DataHandler):
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write the table; what Parquet would change is refused."""
         kind = kind_of(data)
-        assert kind is not None
-        _WRITERS[kind](data, file_path)
+        if kind is not None:
+            _WRITERS[kind](data, file_path, self.options)
+            return
+        with failing_disk_is_an_os_error(file_path), open(file_path, "wb") as stream:
+            self.write_to_stream(data, stream, file_extension)
 
     def preview(self, data: Any) -> Preview:
-        """Rows, columns, head and statistics; a LazyFrame is computed for it."""
-        return table_preview(data)
+        """Rows, columns, head and statistics; a LazyFrame is computed for it, a stream is left alone."""
+        return {} if type(data) is TableStream else table_preview(data)
 
 
 def _rows(file: Path, ceiling: Ceiling) -> list[dict[str, Any]]:
@@ -137,7 +163,7 @@ _READERS: dict[str, Callable[[Any, TableMark, Ceiling], Any]] = {
     "pandas.Index": pandas.read_index,
     "pandas.array": pandas.read_array,
 }
-_WRITERS: dict[str, Callable[[Any, Path], None]] = {
+_WRITERS: dict[str, Callable[[Any, Path, ParquetOptions], None]] = {
     "polars.DataFrame": polars.write_frame,
     "polars.LazyFrame": polars.write_lazy,
     "polars.Series": polars.write_series,

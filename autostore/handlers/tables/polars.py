@@ -13,6 +13,7 @@ from autostore.guard.ceiling import Ceiling
 from autostore.handlers.tables.footer import unfolded
 from autostore.handlers.tables.kinds import failed_query, not_one_column, panics_are_errors
 from autostore.handlers.tables.mark import MARK, TableMark, mark_text
+from autostore.handlers.tables.options import DEFAULT, ParquetOptions
 from autostore.holding.descriptors import are_scarce
 from autostore.optional import require
 
@@ -75,17 +76,17 @@ def read_schema(stream: Any, mark: TableMark, ceiling: Ceiling) -> Any:  # noqa:
     return _scan(stream, mark).collect_schema()
 
 
-def write_schema(data: Any, file: Path) -> None:
+def write_schema(data: Any, file: Path, options: ParquetOptions = DEFAULT) -> None:
     """Write a frame of these columns without rows."""
-    write_frame(require("polars").DataFrame(schema=data), file, "polars.Schema")
+    write_frame(require("polars").DataFrame(schema=data), file, options, "polars.Schema")
 
 
-def write_frame(data: Any, file: Path, kind: str = "polars.DataFrame") -> None:
+def write_frame(data: Any, file: Path, options: ParquetOptions = DEFAULT, kind: str = "polars.DataFrame") -> None:
     """Write all columns, if their dtypes come back."""
     pl = require("polars")
     try:
         with failing_disk_is_an_os_error(file), panics_are_errors():
-            data.write_parquet(file, metadata={MARK: mark_text(kind)})
+            data.write_parquet(file, metadata={MARK: mark_text(kind)}, **options.for_polars)
             kept = _schema(pl, file) == list(data.schema.items())
     except (pl.exceptions.PolarsError, CorruptDataError) as error:
         raise UnsupportedFormatError(f"Parquet cannot hold this {kind}: {error}. Cast the column.") from error
@@ -93,17 +94,17 @@ def write_frame(data: Any, file: Path, kind: str = "polars.DataFrame") -> None:
         raise UnsupportedFormatError(f"Parquet would change the schema {data.schema}. Cast the columns.")
 
 
-def write_series(data: Any, file: Path) -> None:
+def write_series(data: Any, file: Path, options: ParquetOptions = DEFAULT) -> None:
     """Write one column of the Series' name."""
-    write_frame(data.to_frame(), file, "polars.Series")
+    write_frame(data.to_frame(), file, options, "polars.Series")
 
 
-def write_lazy(data: Any, file: Path) -> None:
+def write_lazy(data: Any, file: Path, options: ParquetOptions = DEFAULT) -> None:
     """Stream what the query yields; whatever fails is its author's."""
     pl = require("polars")
     with failed_query(), failing_disk_is_an_os_error(file):
         schema = data.collect_schema()
-        data.sink_parquet(file, metadata={MARK: mark_text("polars.LazyFrame")})
+        data.sink_parquet(file, metadata={MARK: mark_text("polars.LazyFrame")}, **options.for_polars)
         if _schema(pl, file) != list(schema.items()):
             raise UnsupportedFormatError(f"Parquet would change the schema {schema}. Cast the columns")
 

@@ -13,7 +13,7 @@ from autostore.backends.cloud.boto3.errors import code_of, status_of, translated
 from autostore.backends.cloud.objects import described, in_quotes
 from autostore.errors import StorageFileNotFoundError
 from autostore.parallel import in_order
-from autostore.ranges import Ranges, Span, Tail
+from autostore.pieces.ranges import Ranges, Span, Tail
 
 __all__ = ["S3Ranges"]
 

@@ -18,7 +18,7 @@ from autostore.backends.cloud.boto3.errors import code_of, status_of
 from autostore.backends.cloud.objects import WRITE_ID, in_quotes, plain_etag
 from autostore.guard.foreign import let_pass
 
-__all__ = ["LARGEST_PUT", "put", "put_if", "put_parts", "sweep", "upload_parts"]
+__all__ = ["LARGEST_PUT", "abort", "complete", "put", "put_if", "put_parts", "sweep", "upload_parts"]
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 LARGEST_PUT = 5 << 30
@@ -106,11 +106,11 @@ def upload_parts(
     try:
         parts = _send_all(connection, size, send(upload_id))
         confirm()
-        return _complete(connection, key, upload_id, parts, headers, condition=condition or {})
+        return complete(connection, key, upload_id, parts, headers, condition=condition or {})
     except BaseException:
         # What an abort cannot reach either is swept a day later.
         with contextlib.suppress(Exception):
-            _abort(connection, key, upload_id)
+            abort(connection, key, upload_id)
         raise
 
 
@@ -125,10 +125,11 @@ def sweep(connection: S3Connection, prefix: str) -> None:
         for upload in page.get("Uploads", ()):
             # Not every server filters by prefix.
             if upload["Key"].startswith(prefix) and upload["Initiated"] < oldest:
-                _abort(connection, upload["Key"], upload["UploadId"])
+                abort(connection, upload["Key"], upload["UploadId"])
 
 
-def _abort(connection: S3Connection, key: str, upload_id: str) -> None:
+def abort(connection: S3Connection, key: str, upload_id: str) -> None:
+    """Leave nothing of an upload in parts."""
     try:
         connection.call("abort_multipart_upload", Key=key, UploadId=upload_id)
     except Exception as error:
@@ -157,7 +158,7 @@ def _send_all(connection: S3Connection, size: int, send: Send) -> list[dict[str,
     return [{"PartNumber": number, "ETag": done[number]} for number in sorted(done)]
 
 
-def _complete(
+def complete(
     connection: S3Connection,
     key: str,
     upload_id: str,

@@ -1,0 +1,1 @@
+"""The bytes of a file that come or go in pieces."""
