@@ -1,5 +1,7 @@
 """Large objects: in parts, of one version, in flat memory, and with nothing left behind."""
 
+import base64
+import hashlib
 import subprocess
 import sys
 import textwrap
@@ -282,3 +284,12 @@ def test_many_large_transfers_at_once_share_the_threads(parts):
     for thread in threads:
         thread.join()
     assert not failed
+
+
+def test_a_put_names_the_digest_of_its_bytes(parts, proxy):
+    """A client that dies after the headers leaves no empty object: the server has what to compare with."""
+    data = noise(1_000)
+    put(parts, "x.bin", data)
+    sent = [request.headers for request in proxy.requests if request.method == "PUT"]
+    digest = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
+    assert [{name.lower(): value for name, value in headers.items()}["content-md5"] for headers in sent] == [digest]
