@@ -1,6 +1,5 @@
 """The real command in a process of its own, alone or in a terminal; and a store for it in a folder and on S3."""
 
-import contextlib
 import json
 import os
 import pty
@@ -62,8 +61,7 @@ class Shell:
             try:
                 ended = child.hear(SECONDS)
             finally:
-                with contextlib.suppress(ProcessLookupError):
-                    child.kill()
+                child.kill()
             out, err = ((Path(streams) / number).read_bytes() for number in "12")
         done = Done(ended, out.decode() if text else out, err.decode())
         assert done.code == code, (done.code, done.out, done.err)

@@ -68,7 +68,8 @@ class Child(Channel):
 
     def kill(self) -> list[Any]:
         """SIGKILL; what it had said before, once it is gone."""
-        os.kill(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
         return self.last_words()
 
     def last_words(self, seconds: float = 60) -> list[Any]:
