@@ -175,6 +175,8 @@ def _problem(key: str) -> str:
         return "it holds a NUL character"
     if key[0] == "/":
         return "it is an absolute path"
+    if key[-1] == "/":
+        return "it ends in '/', as a prefix does, whose tables scan() and read(as_type=pl.DataFrame) take together"
     for segment in key.split("/"):
         if not segment:
             return "it has an empty segment"

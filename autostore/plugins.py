@@ -38,6 +38,7 @@ from autostore.mark import Mark
 from autostore.media import content_type
 from autostore.optional import loaded_type, require
 from autostore.parallel import in_order
+from autostore.pieces.incoming import Incoming
 from autostore.pieces.ranges import Ranges, Tail
 from autostore.preview import Columns, Fact, Markdown, Picture, Preview, Rows
 
@@ -51,6 +52,7 @@ __all__ = [
     "Fact",
     "FileMetadata",
     "Header",
+    "Incoming",
     "InvalidConfigError",
     "InvalidKeyError",
     "Mark",

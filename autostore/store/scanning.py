@@ -48,7 +48,11 @@ class Scanner:
 
     def one(self, key: Key) -> Any:
         """The table under a key."""
-        return self.found(key, lambda path, extension: self._one(key, path, extension))
+        try:
+            return self.found(key, lambda path, extension: self._one(key, path, extension))
+        except StorageFileNotFoundError as error:
+            remedy = f"Tables below it, if there are any, are scanned as {key.text + '/'!r}."
+            raise StorageFileNotFoundError(f"{error} {remedy}") from error
 
     def folder(self, prefix: str, *, schema: Any = None, hive_schema: Mapping[str, Any] | None = None) -> Source:
         """All tables below a prefix, in the order of their paths."""

@@ -9,7 +9,15 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from autostore import AutoStore, CorruptDataError, InvalidConfigError, SchemaMismatchError, StorageFileNotFoundError
+from autostore import (
+    AutoStore,
+    CorruptDataError,
+    InvalidConfigError,
+    InvalidKeyError,
+    SchemaMismatchError,
+    StorageFileNotFoundError,
+)
+from tests.reliability.scale import scaled
 
 from autostore import PreconditionFailedError, UnsupportedFormatError  # isort: skip
 
@@ -167,11 +175,38 @@ def test_many_keys_as_one(store):
         store.scan({**wanted, "text": {"n": 1}})
 
 
+def test_who_forgets_the_slash_or_the_type_is_told(local_store):
+    """The errors of a prefix without its '/' and of a read of a prefix without a type say what to write."""
+    local_store["f/day=1/t"] = pl.DataFrame({"x": [1]})
+    with pytest.raises(StorageFileNotFoundError, match="scanned as 'f/'"):
+        local_store.scan("f")
+    for ask in (local_store.read, local_store.info, local_store.__getitem__):
+        with pytest.raises(InvalidKeyError, match=r"as_type=pl\.DataFrame"):
+            ask("f/")
+
+
+def test_tables_on_s3_take_few_descriptors(s3_server):
+    """Hundreds of tables on S3 are one frame with 64 open files more than before."""
+    bucket, raw, table = s3_server.make_bucket(), s3_server.raw(), io.BytesIO()
+    pl.DataFrame({"x": [1, 2]}).write_parquet(table)
+    count = scaled(200, 5000)
+    for number in range(count):
+        raw.put_object(Bucket=bucket, Key=f"all/n={number}/t.parquet", Body=table.getvalue())
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 200
+    with AutoStore(f"s3://{bucket}/", s3_server.config()) as store:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (used + 64, hard))
+            assert store.scan("all/").collect().shape == (2 * count, 2)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def test_five_thousand_tables_take_few_descriptors(tmp_path):
     """Thousands of small tables are one frame under 64 open files, without asking each twice."""
     table = io.BytesIO()
     pl.DataFrame({"x": [1, 2]}).write_parquet(table)
-    for number in range(1500):
+    for number in range(count := scaled(1500, 5000)):
         (tmp_path / f"n={number}").mkdir()
         (tmp_path / f"n={number}" / "t.parquet").write_bytes(table.getvalue())
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -181,4 +216,4 @@ def test_five_thousand_tables_take_few_descriptors(tmp_path):
         found = AutoStore(tmp_path.parent).scan(f"{tmp_path.name}/", schema="all").collect()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert found.shape == (3000, 2)
+    assert found.shape == (2 * count, 2)
