@@ -8,6 +8,7 @@ another delimiter (`dialect.py`); numbers with a decimal comma stay text.
 
 from __future__ import annotations
 
+import contextlib
 import io
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
@@ -96,8 +97,7 @@ class CSVHandler(DataHandler):
         """Write a header and the rows, UTF-8; nested and binary columns are refused."""
         pl = require("polars")
         if self.can_stream(data):
-            with failing_disk_is_an_os_error(file_path):
-                self.write_to_stream(data, file_path, file_extension)
+            self.write_to_stream(data, file_path, file_extension)
             return
         frame = _as_polars(pl, data)
         _check_schema(pl, frame.schema)
@@ -123,7 +123,9 @@ def _write_query(query: Any, stream: BinaryIO | Path) -> None:
     with failed_query():
         schema = query.collect_schema()
     _check_schema(require("polars"), schema)
-    with failed_query():
+    # Within: a disk that is full is none of the query's faults, and a file that the query misses none of the disk's.
+    disk = failing_disk_is_an_os_error(stream) if isinstance(stream, Path) else contextlib.nullcontext()
+    with failed_query(), disk:
         query.sink_csv(stream, quote_style="non_numeric")
 
 
