@@ -11,7 +11,7 @@ from typing import Any, Optional
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
-from autostore import AutoStore
+from autostore import AutoStore, InvalidConfigError
 from autostore_dagster import loading, retrying, writing
 from autostore_dagster.config import StorageBase
 from autostore_dagster.opening import close_all, open_store
@@ -20,7 +20,7 @@ from autostore_dagster.replaying import parse_moment
 from autostore_dagster.resource import AutoStoreResource, Base, over
 from autostore_dagster.settings import Strict
 
-__all__ = ["AutoStoreIOManager"]
+__all__ = ["AutoStoreIOManager", "manager_of"]
 
 
 class AutoStoreIOManager(Strict, dg.ConfigurableIOManager):
@@ -137,3 +137,14 @@ class AutoStoreIOManager(Strict, dg.ConfigurableIOManager):
 
     def _retrying(self, context: dg.InputContext | dg.OutputContext) -> retrying.Retry:
         return lambda action: retrying.call(action, retries=self.retries, wait=self.retry_wait, log=context.log)
+
+
+def manager_of(defs: dg.Definitions, io_manager_key: str, caller: str) -> AutoStoreIOManager:
+    """The manager of definitions; `InvalidConfigError` that names the `caller` where the resource is none."""
+    manager = (defs.resources or {}).get(io_manager_key)
+    if not isinstance(manager, AutoStoreIOManager):
+        raise InvalidConfigError(
+            f"{caller}() needs definitions whose resource {io_manager_key!r} is an AutoStoreIOManager, not a "
+            f"{type(manager).__name__}. Name it: {caller}(..., io_manager_key=...)."
+        )
+    return manager

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from autostore import AutoStore, InvalidConfigError, PreconditionFailedError
-from autostore_dagster.io_manager import AutoStoreIOManager
+from autostore_dagster.io_manager import manager_of
 from autostore_dagster.keys import asset_key
 
 __all__ = ["Promoted", "build_promote_job", "promote"]
@@ -45,13 +45,7 @@ def promote(
         dry_run: nothing is changed.
         io_manager_key: the resource that has the branch.
     """
-    manager = (defs.resources or {}).get(io_manager_key)
-    if not isinstance(manager, AutoStoreIOManager):
-        raise InvalidConfigError(
-            f"promote() needs definitions whose resource {io_manager_key!r} is an AutoStoreIOManager, not a "
-            f"{type(manager).__name__}. Name it: promote(..., io_manager_key=...)."
-        )
-    with manager.open() as store:
+    with manager_of(defs, io_manager_key, "promote").open() as store:
         return _promote(store, _prefixes(assets), dry_run=dry_run)
 
 

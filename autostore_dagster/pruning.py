@@ -10,9 +10,9 @@ from typing import Any
 
 import dagster as dg
 
-from autostore import AutoStore, InvalidConfigError, StorageFileNotFoundError
+from autostore import AutoStore, StorageFileNotFoundError
 from autostore_dagster.evidence import Evidence, runs_of
-from autostore_dagster.io_manager import AutoStoreIOManager
+from autostore_dagster.io_manager import manager_of
 from autostore_dagster.keys import RUNS
 from autostore_dagster.leftovers import Defined, Leftover, orphan_or_partition, output_of_run
 
@@ -83,14 +83,8 @@ def prune(
         dry_run: nothing goes.
         io_manager_key: the resource that has the store.
     """
-    manager = (defs.resources or {}).get(io_manager_key)
-    if not isinstance(manager, AutoStoreIOManager):
-        raise InvalidConfigError(
-            f"prune() needs definitions whose resource {io_manager_key!r} is an AutoStoreIOManager, not a "
-            f"{type(manager).__name__}. Name it: prune(..., io_manager_key=...)."
-        )
     wanted = _Wanted(partitions, orphans, runs_older_than, dry_run)
-    with manager.open() as store:
+    with manager_of(defs, io_manager_key, "prune").open() as store:
         return _prune(store, defs.resolve_asset_graph(), instance or dg.DagsterInstance.get(), wanted)
 
 

@@ -73,13 +73,14 @@ def after_writing(act: Act, error: Exception, data: Any) -> BaseException:
     """What to raise; an `UnsupportedFormatError` asks the next handler, and names no key yet."""
     if stack_ran_out(error, act.handled):
         return act.without_stack("written")
-    if isinstance(error, UnsupportedFormatError) and getattr(data, "failure", None) is not error:
+    of_source = data.failure if isinstance(data, TableStream) else None
+    if isinstance(error, UnsupportedFormatError) and of_source is not error:
         return error
     if type(error) is MemoryError:
         return StorageError(f"{act.where}: memory ran out. Free some, or store the value in parts.")
     if isinstance(error, OSError) and error.errno in _DISK and not isinstance(error, StorageError):
         return from_os_error(error, act.where)
-    own = (data.failure if isinstance(data, TableStream) else None) or users_own(error, act.handled)
+    own = of_source or users_own(error, act.handled)
     if isinstance(own or error, _OF_ANOTHER_KEY):
         return StorageError(f"{act.where}: writing it ran code that failed: {error}")
     if own is not None:

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, field_serializer, field_validator
 
-from autostore import AutoStore, CorruptDataError, StorageError
+from autostore import AutoStore, CorruptDataError, StorageError, UnsupportedFormatError
 from autostore.handler import DataHandler
 from autostore.testing import same
 from tests.reliability.scale import measured, scaled
@@ -252,3 +252,21 @@ def test_time_limits(store: AutoStore, folder: Path, limit: type[Exception]) -> 
     assert struck > ALARMS // 3
     for key, value in samples.items():
         assert same(store[key], value) or key.endswith("csv")
+
+
+@dataclass
+class Job:
+    """A value whose attributes run code, and are none of our business."""
+
+    part: Any
+
+    @property
+    def failure(self) -> Any:
+        raise TimeLimit("late")
+
+
+def test_attributes_of_a_refused_value_are_not_asked(store: AutoStore) -> None:
+    """A refusal stays one, whatever the value calls its own."""
+    with pytest.raises(UnsupportedFormatError):
+        store["k.dataclass.json"] = Job(object())
+    assert "k.dataclass.json" not in store

@@ -293,3 +293,13 @@ def test_a_put_names_the_digest_of_its_bytes(parts, proxy):
     sent = [request.headers for request in proxy.requests if request.method == "PUT"]
     digest = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
     assert [{name.lower(): value for name, value in headers.items()}["content-md5"] for headers in sent] == [digest]
+
+
+def test_a_table_that_fits_in_one_part_names_its_digest_too(parts, proxy):
+    """Whatever way its bytes came."""
+    with parts.receive("x.bin") as incoming:
+        incoming.write(data := noise(1_000))
+        incoming.publish(None)
+    (sent,) = [request for request in proxy.requests if request.method == "PUT"]
+    digest = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
+    assert {name.lower(): value for name, value in sent.headers.items()}["content-md5"] == digest

@@ -9,6 +9,7 @@ from typing import Any
 from autostore.backend import FileMetadata
 from autostore.backends.cloud.boto3.errors import translated
 from autostore.backends.cloud.boto3.receiving import Parts, part_size
+from autostore.backends.cloud.boto3.uploads import put_bytes
 from autostore.backends.cloud.copying import CopyingS3
 from autostore.backends.cloud.objects import written
 from autostore.mark import Mark
@@ -38,7 +39,7 @@ class ReceivingS3(CopyingS3):
         """One PUT of bytes in memory."""
         headers = self._headers(path, mark, identified=False)
         with translated(self.uri, path):
-            answer = self._connection.call("put_object", Key=self._prefix + path, Body=data, **headers)
+            answer = put_bytes(self._connection, self._prefix + path, data, headers)
         return self._looks.noted(written(path, len(data), answer, headers, mark))
 
     def complete_parts(

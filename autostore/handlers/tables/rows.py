@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 from autostore.equality import same
 from autostore.errors import UnsupportedFormatError
+from autostore.guard.foreign import let_pass
 from autostore.handlers.tables.arrow import check_types, is_plain, read_table, refused_by_arrow, write_marked
 from autostore.handlers.tables.mark import MARK, mark_text
 from autostore.handlers.tables.options import ParquetOptions
@@ -66,6 +67,7 @@ def _of_pandas(frame: Any) -> Any:
     try:
         return require("pyarrow").Table.from_pandas(frame, preserve_index=False if numbered else None)
     except (TypeError, ValueError, ArithmeticError, NotImplementedError) as error:
+        let_pass(error)
         problem = f"Parquet cannot hold this frame of the stream: {error}"
         raise UnsupportedFormatError(f"{problem}. Convert the column.") from error
 

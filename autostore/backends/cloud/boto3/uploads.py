@@ -20,7 +20,7 @@ from autostore.backends.cloud.boto3.errors import code_of, status_of
 from autostore.backends.cloud.objects import WRITE_ID, in_quotes, plain_etag
 from autostore.guard.foreign import let_pass
 
-__all__ = ["LARGEST_PUT", "abort", "complete", "put", "put_if", "put_parts", "sweep", "upload_parts"]
+__all__ = ["LARGEST_PUT", "abort", "complete", "put", "put_bytes", "put_if", "put_parts", "sweep", "upload_parts"]
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 LARGEST_PUT = 5 << 30
@@ -41,12 +41,20 @@ def put(connection: S3Connection, key: str, file: Path, headers: Mapping[str, An
     """One PUT of the whole file."""
     with open(file, "rb") as source:
         size = os.fstat(source.fileno()).st_size
-        body = source.read() if size <= READ_WHOLE else _Window(source.fileno(), 0, size)
-        if isinstance(body, bytes) and not connection.is_aws:
-            # SeaweedFS stores an empty object for a client that dies after the headers, unless this does not fit it.
-            digest = hashlib.md5(body, usedforsecurity=False).digest()
-            headers = {"ContentMD5": base64.b64encode(digest).decode(), **headers}
+        if size <= READ_WHOLE:
+            return put_bytes(connection, key, source.read(), headers)
+        body = _Window(source.fileno(), 0, size)
         answer: Mapping[str, Any] = connection.call("put_object", Key=key, Body=body, **headers)
+    return answer
+
+
+def put_bytes(connection: S3Connection, key: str, body: bytes, headers: Mapping[str, Any]) -> Mapping[str, Any]:
+    """One PUT from memory."""
+    if not connection.is_aws:
+        # SeaweedFS stores an empty object for a client that dies after the headers, unless this does not fit it.
+        digest = hashlib.md5(body, usedforsecurity=False).digest()
+        headers = {"ContentMD5": base64.b64encode(digest).decode(), **headers}
+    answer: Mapping[str, Any] = connection.call("put_object", Key=key, Body=body, **headers)
     return answer
 
 
