@@ -1,5 +1,6 @@
 """History in Dagster: each materialization says its version, and a run reads what was stored at a moment."""
 
+import dataclasses
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -9,6 +10,7 @@ import pytest
 from autostore import InvalidConfigError, StorageFileNotFoundError
 from autostore_dagster import AutoStoreIOManager, LocalStorageConfig
 from autostore_dagster.replaying import AS_OF_TAG
+from autostore_dagster.writing import _version
 
 HISTORY = LocalStorageConfig(history=True)
 DAYS = dg.StaticPartitionsDefinition(["mon", "tue"])
@@ -118,7 +120,17 @@ def test_what_a_run_computes_is_read_as_it_is(keeping, instance):
 
 
 def test_a_fan_in_of_the_past(keeping):
-    """Each partition as it was then, also one that was deleted since; one that came later is missing."""
+    """Each partition as it was then, though all of them are stored now."""
+    for day in ("mon", "tue"):
+        keeping(by_day, n=1, partition_key=day)
+    then = datetime.now(UTC).isoformat()
+    keeping(by_day, n=100, partition_key="mon")
+    assert keeping(by_day, total, tags={AS_OF_TAG: then}).success
+    assert value(keeping, "total") == 2
+
+
+def test_a_partition_that_was_deleted_since(keeping):
+    """It is read as it was; one that came later is missing."""
     for day in ("mon", "tue"):
         keeping(by_day, n=1, partition_key=day)
     then = datetime.now(UTC).isoformat()
@@ -129,6 +141,37 @@ def test_a_fan_in_of_the_past(keeping):
     assert value(keeping, "total") == 2
     early = keeping(by_day, total, tags={AS_OF_TAG: "2001-01-01T00:00:00+00:00"})
     assert not early.success
+
+
+def test_many_partitions_that_had_another_format(keeping):
+    """Where they lie now says nothing of where they lay."""
+    many = dg.StaticPartitionsDefinition([str(number) for number in range(12)])
+
+    @dg.asset(partitions_def=many)
+    def counted() -> int:
+        return 0
+
+    @dg.asset
+    def texts(counted: dict[str, str]) -> str:
+        return "".join(counted[key] for key in sorted(counted, key=int))
+
+    keys = {number: f"counted/partition={number}/data" for number in range(12)}
+    with keeping.manage().open() as store:
+        store.update({key: "ab"[number % 2] for number, key in keys.items()})
+        then = datetime.now(UTC).isoformat()
+        store.update(dict.fromkeys(keys.values(), 7))
+    assert keeping(counted, texts, tags={AS_OF_TAG: then}).success
+    assert value(keeping, "texts") == "ab" * 6
+
+
+def test_a_version_is_that_of_the_file_that_was_written(keeping):
+    """And none where the file is not among them."""
+    with keeping.manage().open() as store:
+        first = store.write("k", 1)
+        store.write("k", 2)
+        named = _version(store, "k", first)
+        assert store.read("k", version=named) == 1
+        assert _version(store, "k", dataclasses.replace(first, etag="another")) is None
 
 
 def test_an_input_names_its_version(keeping):
