@@ -10,7 +10,11 @@ from typing import Any
 
 from autostore.errors import MissingDependencyError
 
-__all__ = ["loaded_type", "require", "require_installed"]
+__all__ = ["DISTRIBUTION", "loaded_type", "pip_install", "require", "require_installed"]
+
+DISTRIBUTION = "dagster-autostore"
+"""The name on the package index; the distribution `autostore` there is another library."""
+
 
 # module -> the extra of pyproject.toml that installs it
 _EXTRAS = {
@@ -29,6 +33,11 @@ _EXTRAS = {
 }
 
 
+def pip_install(extra: str) -> str:
+    """The command that installs an extra of this library."""
+    return f"pip install '{DISTRIBUTION}[{extra}]'"
+
+
 def require(module: str) -> Any:
     """Import `module`, or raise `MissingDependencyError` with the command that installs it."""
     found = sys.modules.get(module)
@@ -42,8 +51,8 @@ def require(module: str) -> Any:
         if error.name is not None and error.name.partition(".")[0] != top:
             raise  # the library is there, and something that it needs is not
         extra = _EXTRAS.get(top, "")
-        target = f"'autostore[{extra}]'" if extra else top
-        raise MissingDependencyError(f"This needs {top}, which is not installed. Run: pip install {target}") from error
+        command = pip_install(extra) if extra else f"pip install {top}"
+        raise MissingDependencyError(f"This needs {top}, which is not installed. Run: {command}") from error
 
 
 def require_installed(module: str) -> None:

@@ -1,5 +1,10 @@
 """Dagster on autostore: `AutoStoreIOManager` keeps what assets return, `AutoStoreResource` is the store itself."""
 
+# ruff: noqa: E402  # the check comes before what it checks is imported
+from autostore_dagster.installation import check_installation
+
+check_installation()
+
 from autostore_dagster.addresses import Address, asset_key, asset_uri, parse_key
 from autostore_dagster.checks import build_stored_checks
 from autostore_dagster.config import LocalStorageConfig, S3StorageConfig, StorageBase

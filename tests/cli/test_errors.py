@@ -87,7 +87,7 @@ def test_without_its_libraries_the_command_says_what_to_install(tmp_path):
     code = "import sys; sys.modules['typer'] = None; from autostore.cli.main import run; run()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=ROOT)
     assert done.returncode == 2
-    assert "pip install 'autostore[cli]'" in done.stderr
+    assert "pip install 'dagster-autostore[cli]'" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -467,7 +467,7 @@ def test_one_library_is_enough(tmp_path: Path) -> None:
             try:
                 read(name)
             except MissingDependencyError as error:
-                assert "autostore[" in str(error), error
+                assert "'dagster-autostore[" in str(error), error
             else:
                 raise AssertionError(name)
     """
@@ -481,7 +481,7 @@ def test_one_library_is_enough(tmp_path: Path) -> None:
         try:
             read("p")
         except MissingDependencyError as error:
-            assert "autostore[polars]" in str(error), error
+            assert "dagster-autostore[polars]" in str(error), error
         else:
             raise AssertionError("p")
     """

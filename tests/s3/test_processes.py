@@ -121,4 +121,4 @@ def test_importing_the_backend_needs_no_boto3():
         "except MissingDependencyError as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
-    assert "autostore[s3]" in done.stdout
+    assert "dagster-autostore[s3]" in done.stdout

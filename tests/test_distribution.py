@@ -1,0 +1,53 @@
+"""What is installed is ours: the index has another library whose package has the same name."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import autostore
+import autostore_dagster
+
+SHADOWS = {
+    "overwritten": {
+        "__init__.py": '__version__ = "0.1.18"\n\nfrom autostore.autostore import AutoStore\n',
+        "autostore.py": "class AutoStore: ...\n",
+    },
+    "left": {"leftover.py": ""},
+}
+
+
+@pytest.fixture(params=SHADOWS)
+def mixed(request, tmp_path):
+    """Our packages, into which the other library was installed, or from which its removal took files that both had."""
+    for package in (autostore, autostore_dagster):
+        home = Path(package.__file__).parent
+        shutil.copytree(home, tmp_path / home.name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "autostore" / "__init__.py").unlink()
+    for name, text in SHADOWS[request.param].items():
+        (tmp_path / "autostore" / name).write_text(text)
+    return tmp_path
+
+
+def run(folder, code):
+    # Of a package without __init__.py Python goes on to look for a whole one: ours, which the tests run with.
+    installed = str(Path(autostore.__file__).parents[1])
+    code = f"import sys; sys.path[:] = [path for path in sys.path if path != {installed!r}]; {code}"
+    env = os.environ | {"PYTHONPATH": str(folder)}
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=env, cwd=folder, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    "code", ["import autostore_dagster", "from autostore.cli.main import run; run()"], ids=["dagster", "cli"]
+)
+def test_another_library_of_this_name_is_told(mixed, code):
+    """Where the other distribution lies over ours, or was removed after ours, the error says so and what to run."""
+    done = run(mixed, code)
+    assert done.returncode != 0
+    assert "the distribution `autostore` is another library" in done.stderr
+    assert "pip install --force-reinstall --no-deps dagster-autostore" in done.stderr
