@@ -1,10 +1,13 @@
 """What many tests share: a store on every backend, S3 servers with and without a cache among them."""
 
+import re
+import shutil
 import uuid
 
 import pytest
 
 from autostore import AutoStore
+from tests.optional import installed, missing_in
 
 pytest_plugins = ["tests.servers"]
 
@@ -35,3 +38,23 @@ def local_store(folder):
     """A fresh store in a local folder."""
     with AutoStore(folder) as store:
         yield store
+
+
+def pytest_runtest_setup(item):
+    """What was made of a library that is missing is no value for a test."""
+    for value in getattr(getattr(item, "callspec", None), "params", {}).values():
+        if library := missing_in(value):
+            pytest.skip(f"{library} is not installed")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """No skip hides a thing that is here: a test that says so of an installed library fails."""
+    report = yield
+    if report.skipped and isinstance(report.longrepr, tuple):
+        said = re.search(r"(\w+) is not installed|could not import '(\w+)", report.longrepr[2])
+        library = said and (said[1] or said[2])
+        if library and (installed(library) or shutil.which(library)):
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid} was skipped ({report.longrepr[2]}), but {library} is installed."
+    return report

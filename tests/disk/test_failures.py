@@ -12,7 +12,6 @@ import numpy as np
 import polars as pl
 import pytest
 import scipy.sparse as sp
-import torch
 from PIL import Image
 
 from autostore.config import StorageConfig
@@ -21,6 +20,7 @@ from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.errors import StorageIOError
 from autostore.handlers import builtin_handlers
 from autostore.handlers.registry import HandlerRegistry
+from tests.optional import torch
 
 FULL = Path("/dev/full")
 BIG = np.random.default_rng(0).random(100_000)

@@ -16,7 +16,6 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import scipy.sparse as sp
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -24,6 +23,7 @@ from pydantic_core import TzInfo
 
 from autostore.testing import same
 from tests.handlers import shapes
+from tests.optional import torch
 
 NAN = float("nan")
 CEST = dt.timezone(dt.timedelta(hours=2), "CEST")

@@ -17,12 +17,12 @@ import polars as pl
 import pyarrow as pa
 import pytz
 import scipy.sparse as sp
-import torch
 from hypothesis import reject
 from hypothesis import strategies as st
 from PIL import Image
 
 from tests.handlers.values import MOMENTS, containers, leaves, models, one_of_these, texts, values
+from tests.optional import installed, torch
 
 small = st.integers(0, 4)
 words = st.text(st.characters(exclude_categories=("Cs",)), max_size=4)
@@ -325,6 +325,7 @@ def polars(draw: Any) -> Any:
 
 
 # Tensors and pictures
+WITH_TORCH = installed("torch")
 TENSORS = [torch.float32, torch.bfloat16, torch.int64, torch.bool, torch.complex64, torch.float8_e4m3fn, torch.uint8]
 tensors = st.builds(
     lambda dtype, shape: torch.arange(int(np.prod(shape))).reshape(shape).to(dtype),
@@ -381,7 +382,10 @@ others = st.one_of(
         ]
     ),
     one_of_these([pd.Interval(0, 1.5, "both"), pd.Interval(pd.Timestamp("2024-01-01"), pd.Timestamp("2024-01-02"))]),
-    st.sampled_from([torch.float32, torch.device("cpu"), torch.device("cuda", 1), torch.Size([2, 3])]),
+    *(
+        [st.sampled_from([torch.float32, torch.device("cpu"), torch.device("cuda", 1), torch.Size([2, 3])])]
+        * WITH_TORCH
+    ),
     st.just(MOMENTS[2]).map(PARIS.localize),
     st.sampled_from(MOMENTS[2:]).map(lambda m: m.replace(tzinfo=dateutil.tz.UTC)),
     st.sampled_from(MOMENTS[2:]).map(lambda m: m.replace(tzinfo=dateutil.tz.gettz("Europe/Paris"))),
@@ -394,5 +398,5 @@ def any_of(*kinds: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 tables = any_of(frames(), arrow(), polars())
-handed_out = any_of(tables, tables, arrays, odd_arrays, matrices, checkpoints, pictures, others)
+handed_out = any_of(tables, tables, arrays, odd_arrays, matrices, *[checkpoints] * WITH_TORCH, pictures, others)
 everything = any_of(handed_out, st.recursive(any_of(handed_out, leaves | models), containers, max_leaves=4))

@@ -16,8 +16,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet
 import ruamel.yaml
-import torch
 from PIL import Image
+
+from tests.optional import torch
 
 __all__ = ["OtherProcess", "open_with_other_tools"]
 

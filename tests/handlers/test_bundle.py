@@ -18,7 +18,6 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import scipy.sparse as sp
-import torch
 from PIL import Image
 
 from autostore import AutoStore, StorageConfig
@@ -28,6 +27,7 @@ from autostore.handlers import builtin_handlers
 from autostore.handlers.bundle import BundleHandler
 from autostore.testing import HandlerContract, same
 from tests.handlers import shapes
+from tests.optional import torch
 
 FRAME = pl.DataFrame({"a": [1, 2]})
 PANDAS = pd.DataFrame({"a": [1, 2]})

@@ -12,7 +12,6 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import scipy.sparse as sp
-import torch
 from PIL import Image
 
 from autostore.config import StorageConfig
@@ -21,6 +20,7 @@ from autostore.handlers import builtin_handlers
 from autostore.handlers.registry import HandlerRegistry
 from autostore.testing import same
 from tests.handlers import shapes
+from tests.optional import torch
 
 CHOICES: list[tuple[Any, str]] = [
     ("text", ".txt"),

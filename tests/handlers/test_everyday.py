@@ -25,13 +25,13 @@ import pyarrow as pa
 import pydantic
 import pytest
 import scipy.sparse as sp
-import torch
 from PIL import Image
 
 from autostore import AutoStore, StorageConfig
 from autostore.testing import same
 from tests.handlers.exact import digest
 from tests.handlers.reading import OtherProcess, open_with_other_tools
+from tests.optional import torch
 
 SALES = pd.DataFrame(
     {

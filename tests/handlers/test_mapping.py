@@ -6,11 +6,11 @@ import zipfile
 
 import numpy as np
 import pytest
-import torch
 
 from autostore import AutoStore, CorruptDataError, StorageConfig
 from autostore.handlers.arrays import MAP_FROM
 from autostore.testing import same
+from tests.optional import torch
 
 LENGTH = MAP_FROM // 8 + 1000
 

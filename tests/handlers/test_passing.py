@@ -11,13 +11,13 @@ import numpy as np
 import polars as pl
 import pytest
 import scipy.sparse as sp
-import torch
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, field_serializer, field_validator
 
 from autostore import AutoStore, CorruptDataError, StorageError, UnsupportedFormatError
 from autostore.handler import DataHandler
 from autostore.testing import same
+from tests.optional import torch
 from tests.reliability.scale import measured, scaled
 
 ALARMS = scaled(40, 5_000)

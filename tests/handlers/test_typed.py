@@ -22,7 +22,6 @@ import numpy as np
 import pandas as pd
 import pydantic
 import pytest
-import torch
 
 from autostore import AutoStore, StorageConfig
 from autostore.errors import (
@@ -36,6 +35,7 @@ from autostore.handlers.typed.handler import TypedHandler
 from autostore.testing import HandlerContract, same
 from tests.handlers import shapes
 from tests.handlers.shapes import Patch, Point, Reading
+from tests.optional import torch
 
 HANDLER = TypedHandler(StorageConfig())
 CAREFUL = TypedHandler(StorageConfig(allow_pickle=False))

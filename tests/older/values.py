@@ -16,9 +16,10 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import scipy.sparse as sp
-import torch
 from PIL import Image
 from pydantic import BaseModel
+
+from tests.optional import torch
 
 
 class Mood(enum.Enum):

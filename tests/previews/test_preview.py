@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autostore import AutoStore, DataHandler, InvalidConfigError, UnsupportedFormatError
 from autostore.plugins import Columns, Markdown, Picture, Rows
+from tests.optional import torch
 
 TOTAL = 200_000
 

@@ -7,10 +7,10 @@ import zipfile
 
 import numpy as np
 import pytest
-import torch
 
 from autostore import AutoStore, CorruptDataError, StorageConfig, UnsupportedFormatError, UntrustedDataError
 from autostore.testing import same
+from tests.optional import torch
 from tests.security.tools import Trap, booby_trapped, lay
 
 SECRET = "a long random secret of the tests"

@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 import pytest
 import scipy.sparse as sp
-import torch
 from PIL import Image
 
 from autostore import AutoStore, StorageFileNotFoundError
@@ -17,6 +16,7 @@ from autostore.autostore import DataHandler
 from autostore.backend import StorageBackend
 from autostore.backends.memory import MemoryBackend
 from autostore.testing import same
+from tests.optional import torch
 from tests.store.values import Run, Settings
 
 FRAME = pl.DataFrame({"id": [1, 2], "v": [1.5, 2.5]})

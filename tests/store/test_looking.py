@@ -17,11 +17,11 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import scipy.sparse as sp
-import torch
 from PIL import Image
 
 from autostore import AutoStore, CorruptDataError, DataHandler, LocalFileConfig, StorageFileNotFoundError
 from autostore.plugins import Header
+from tests.optional import torch
 from tests.store.values import Run, Settings
 
 VALUES = {
