@@ -22,7 +22,12 @@ class Missing:
         self._library = library
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)  # what Python and pickle ask of any object
         return self._used()
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        return self._used()  # nobody stores it
 
     def __call__(self, *_: object, **__: object) -> Any:
         return self._used()
@@ -53,12 +58,11 @@ def installed(library: str) -> bool:
     return importlib.util.find_spec(library) is not None
 
 
-def missing_in(value: object) -> str | None:
+def missing_in(value: object, depth: int = 3) -> str | None:
     """The library that a parameter was made of and that is missing; looked for in plain containers."""
-    if isinstance(value, Missing):
+    if type(value) is Missing:
         return value._library
-    if isinstance(value, dict):
-        value = [*value, *value.values()]
-    if isinstance(value, list | tuple | set):
-        return next((found for item in value if (found := missing_in(item))), None)
+    inner = [*value, *value.values()] if type(value) is dict else value
+    if depth and type(inner) in (list, tuple, set):
+        return next((found for item in inner if (found := missing_in(item, depth - 1))), None)
     return None

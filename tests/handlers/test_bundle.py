@@ -27,7 +27,7 @@ from autostore.handlers import builtin_handlers
 from autostore.handlers.bundle import BundleHandler
 from autostore.testing import HandlerContract, same
 from tests.handlers import shapes
-from tests.optional import torch
+from tests.optional import installed, torch
 
 FRAME = pl.DataFrame({"a": [1, 2]})
 PANDAS = pd.DataFrame({"a": [1, 2]})
@@ -42,7 +42,8 @@ class TestBundleHandler(HandlerContract):
     handler = bundle_handler(StorageConfig())
     samples = (
         {"train": FRAME, "test": PANDAS, "shape": (3, 4)},
-        [np.arange(3), {"x": torch.ones(2)}, sp.csr_array(np.eye(2)), Image.new("RGB", (2, 2))],
+        [np.arange(3), sp.csr_array(np.eye(2)), Image.new("RGB", (2, 2))],
+        *[[np.arange(3), {"x": torch.ones(2)}]] * installed("torch"),
         (FRAME.lazy(), pa.table({"a": [1]}), bytearray(70_000), b"x" * 70_000),
         shapes.Loose({1: FRAME}),
         shapes.Unstored(anything=[np.arange(3)]),
@@ -50,7 +51,7 @@ class TestBundleHandler(HandlerContract):
     )
     refused = (
         {"a": np.array([object()])},
-        {"m": torch.nn.Linear(1, 1)},
+        *[{"m": torch.nn.Linear(1, 1)}] * installed("torch"),
         {"f": FRAME, "o": object()},
         {"f": PANDAS, "g": pd.DataFrame({"a": [object()]})},
         object(),

@@ -42,7 +42,7 @@ def test_the_format_is_that_of_the_value_however_deep_the_call(tmp_path, value):
     store["k"] = value
     path, limit = store.get_metadata("k").path, sys.getrecursionlimit()
     failed = 0
-    for depth in range(limit - levels() - 150, limit - levels() - 15, 2):
+    for depth in range(limit - levels() - 150, limit - levels() - 3, 2):
         try:
             called_from(depth, lambda: store.__setitem__("k", value))
         except Exception as error:

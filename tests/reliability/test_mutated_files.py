@@ -49,7 +49,7 @@ def images(*modes):
 
 
 def tensors():
-    import torch
+    from tests.optional import torch
 
     yield torch.arange(50)
     yield {"w": torch.zeros(3, 4), "b": torch.ones(2, dtype=torch.float16)}

@@ -142,8 +142,8 @@ SAMPLES = {
 def sample(extension):
     import polars as pl
     import scipy.sparse
-    import torch
 
+    from tests.optional import torch
     from tests.store.values import Run, Settings
 
     made = {

@@ -16,7 +16,7 @@ from autostore.autostore import DataHandler
 from autostore.backend import StorageBackend
 from autostore.backends.memory import MemoryBackend
 from autostore.testing import same
-from tests.optional import torch
+from tests.optional import installed, torch
 from tests.store.values import Run, Settings
 
 FRAME = pl.DataFrame({"id": [1, 2], "v": [1.5, 2.5]})
@@ -31,7 +31,7 @@ PAIRS = {
     ".npy": (np.arange(9), np.zeros((3, 50))),
     ".npz": ({"a": np.arange(9)}, {"a": np.zeros(500), "b": np.ones(3)}),
     ".sparse": (sp.csr_array(np.eye(3)), sp.coo_matrix(np.ones((5, 9)))),
-    ".pt": (torch.arange(9), {"w": torch.zeros(3, 4)}),
+    **({".pt": (torch.arange(9), {"w": torch.zeros(3, 4)})} if installed("torch") else {}),
     ".png": (Image.new("L", (5, 5)), Image.new("RGB", (9, 9), "red")),
     ".pkl": ({1, 2}, (3, "four")),
     ".typed.json": ({1, 2}, (3, "four")),

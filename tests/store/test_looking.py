@@ -21,7 +21,7 @@ from PIL import Image
 
 from autostore import AutoStore, CorruptDataError, DataHandler, LocalFileConfig, StorageFileNotFoundError
 from autostore.plugins import Header
-from tests.optional import torch
+from tests.optional import installed, torch
 from tests.store.values import Run, Settings
 
 VALUES = {
@@ -39,7 +39,7 @@ VALUES = {
     "text_array": np.array(["a", "bc"]),
     "record": np.zeros(3, [("x", "f8"), ("y", "i4")]),
     "sparse": sp.csr_array(np.eye(3)),
-    "tensor": torch.zeros(3, dtype=torch.float16),
+    **({"tensor": torch.zeros(3, dtype=torch.float16)} if installed("torch") else {}),
     "tuple": (1, 2),
     "date": dt.date(2024, 1, 1),
     "decimal": decimal.Decimal("1.5"),
@@ -84,7 +84,9 @@ def test_the_type_is_that_of_the_value(filled, key):
         assert type(value).__module__.partition(".")[0] == module.partition(".")[0]
 
 
-@pytest.mark.parametrize("key", ["array", "fortran", "scalar", "text_array", "sparse", "tensor"])
+@pytest.mark.parametrize(
+    "key", ["array", "fortran", "scalar", "text_array", "sparse", *["tensor"] * installed("torch")]
+)
 def test_shape_and_dtype_are_those_of_the_array(filled, key):
     """Arrays, sparse matrices and tensors say their shape and dtype."""
     value, info = filled[key], filled.info(key)
