@@ -9,7 +9,6 @@ PYTHON ?= python3
 TORCH ?= 1
 ARGS ?=
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 # Built from a pinned version, so that no later one brings gigabytes of GPU libraries.
 TORCH_PACKAGE := $(if $(filter 0,$(TORCH)),,torch)
 
@@ -44,19 +43,13 @@ bench: .venv-bench/done
 clean:
 	rm -rf .venv .venv-bench .dagster_home data artifacts
 
-.venv/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Autostore needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
-	$(PYTHON) -m venv .venv
-	touch $@
+.venv/demo-$(TORCH): pyproject.toml constraints.txt
+	@PYTHON=$(PYTHON) .ci/setup demo $(TORCH_PACKAGE) '[example]'
+	@touch $@
 
-.venv/demo-$(TORCH): .venv/python pyproject.toml constraints.txt
-	$(PIP) $(TORCH_PACKAGE) -e '.[example]'
-	touch $@
-
-.venv/dev: .venv/python pyproject.toml constraints.txt
-	$(PIP) torch -e '.[dev]'
-	touch $@
+.venv/dev: pyproject.toml constraints.txt
+	@PYTHON=$(PYTHON) .ci/setup test torch '[dev]'
+	@touch $@
 
 # An environment of its own: competitors, and beside it the original library, whose distribution has our name.
 .venv-bench/done: pyproject.toml benchmarks/constraints.txt
