@@ -5,6 +5,10 @@
 #   make soak          the proofs of reliability in full, hours; rows of docs/reliability.md     (ARGS="-k kills": some of them)
 #   make bench         the benchmarks into docs/benchmarks.md     (ARGS="--quick --only bulk": some, kept nowhere)
 #   make ui            the Dagster UI on the example project
+#   make docs          the pages as a site, into ./site, strictly
+#   make dist          wheel and sdist into ./dist, checked
+#   make test-wheel    the tests over that wheel, with the source out of sight
+#   make audit         what is known against our dependencies, their licences, and a list of all (sbom.json)
 PYTHON ?= python3
 TORCH ?= 1
 ARGS ?=
@@ -12,7 +16,7 @@ BIN := .venv/bin
 # Built from a pinned version, so that no later one brings gigabytes of GPU libraries.
 TORCH_PACKAGE := $(if $(filter 0,$(TORCH)),,torch)
 
-.PHONY: demo test check bench soak ui clean
+.PHONY: demo test check bench soak ui docs dist test-wheel audit clean
 
 demo: .venv/demo-$(TORCH)
 	AUTOSTORE_EXAMPLE_TORCH=$(TORCH) $(BIN)/python -m example_project
@@ -37,11 +41,32 @@ check: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
+docs: .venv-release/done
+	.venv-release/bin/python -m mkdocs build --strict
+
+# Twice, as what is published must follow from the commit alone.
+dist: .venv-release/done
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) .venv-release/bin/python -m build --no-isolation --outdir dist/again >/dev/null
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) .venv-release/bin/python -m build --no-isolation >/dev/null
+	for file in dist/again/*; do cmp $$file dist/$$(basename $$file); done
+	rm -r dist/again
+	.venv-release/bin/twine check --strict dist/*
+	.venv-release/bin/check-wheel-contents dist/*.whl
+
+test-wheel: .venv/dev dist
+	.ci/test-wheel $(ARGS)
+
+audit: .venv/dev .venv-release/done
+	.venv-release/bin/pip-licenses --python $(BIN)/python --order=license --summary
+	.venv-release/bin/cyclonedx-py environment --output-file sbom.json $(BIN)/python
+	.venv-release/bin/pip-audit --path $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+
 bench: .venv-bench/done
 	.venv-bench/bin/python -m benchmarks $(ARGS)
 
 clean:
-	rm -rf .venv .venv-bench .dagster_home data artifacts
+	rm -rf .venv .venv-bench .venv-release .wheel .dagster_home data artifacts dist site sbom.json
 
 .venv/demo-$(TORCH): pyproject.toml constraints.txt
 	@PYTHON=$(PYTHON) .ci/setup demo $(TORCH_PACKAGE) '[example]'
@@ -59,4 +84,9 @@ clean:
 	  $$(sed 's/==.*//' benchmarks/constraints.txt)
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 	  --target .venv-bench/original autostore==0.1.18
+	touch $@
+
+.venv-release/done: .ci/release.txt
+	$(PYTHON) -m venv .venv-release
+	.venv-release/bin/python -m pip install --quiet --disable-pip-version-check -r .ci/release.txt
 	touch $@

@@ -7,6 +7,7 @@ need only libraries that the values themselves have imported.
 
 from __future__ import annotations
 
+import array
 import collections
 import datetime as dt
 import decimal
@@ -28,6 +29,7 @@ __all__ = ["same"]
 
 _PLAIN = frozenset({str, int, bool, bytes, bytearray, type(None), type(Ellipsis)})
 _BUILTIN = frozenset({float, complex, dict, list, tuple, set, frozenset, dt.datetime, dt.date})
+_USERS = (collections.UserDict, collections.UserList, collections.UserString)
 _BY_IDENTITY = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType, enum.Enum)
 
 
@@ -164,6 +166,11 @@ def _same_reduced(first: Any, second: Any, again: Again) -> bool:
     return again(*unrolled)
 
 
+def _same_numbers(first: Any, second: Any, _again: Again) -> bool:
+    return bool(first.typecode == second.typecode and first.tobytes() == second.tobytes())
+
+
+# The `==` of all these takes 1 for 1.0 and for True, -0.0 for 0.0, and no NaN for another.
 _COMPARERS: list[tuple[Any, Callable[[Any, Any, Again], bool]]] = [
     (float, _same_float),
     (complex, _same_complex),
@@ -175,4 +182,8 @@ _COMPARERS: list[tuple[Any, Callable[[Any, Any, Again], bool]]] = [
     ((range, slice), _same_parts),
     (pathlib.PurePath, _same_path),
     (decimal.Decimal, _same_decimal),
+    (types.MappingProxyType, _same_mapping),
+    (array.array, _same_numbers),
+    # Their values are attributes.
+    ((types.SimpleNamespace, collections.ChainMap, *_USERS), _same_state),
 ]

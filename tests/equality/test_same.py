@@ -1,5 +1,6 @@
 """`same`, on which every promise of an equal value rests."""
 
+import array
 import collections
 import copy
 import datetime as dt
@@ -7,6 +8,7 @@ import decimal
 import functools
 import pathlib
 import pickle
+import types
 import zoneinfo
 from typing import Any
 
@@ -326,3 +328,32 @@ def test_a_time_limit_passes_through_a_comparison() -> None:
 
     with pytest.raises(TooSlow):
         same(Slow(), Slow())
+
+
+HOLDERS = [
+    lambda value: types.SimpleNamespace(a=value),
+    lambda value: collections.ChainMap({}, {"a": value}),
+    lambda value: collections.UserDict(a=value),
+    lambda value: collections.UserList([value]),
+    lambda value: types.MappingProxyType({"a": value}),
+    lambda value: slice(value, None),
+    lambda value: collections.Counter(a=value),
+    lambda value: collections.OrderedDict(a=value),
+]
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_what_holds_values_compares_them_as_they_are(holder):
+    """The containers of the standard library: their own `==` takes 1 for 1.0 and no NaN for another."""
+    assert same(holder(float("nan")), holder(float("nan")))
+    for one, two in [(1, 1.0), (0.0, -0.0), (True, 1), ([1], [1.0])]:
+        assert same(holder(one), holder(one))
+        assert not same(holder(one), holder(two))
+
+
+def test_arrays_of_numbers_are_of_one_type_and_of_the_same_bytes():
+    """`array.array("f")` is not `array.array("d")`, and -0.0 not 0.0."""
+    numbers = array.array("d", [float("nan"), 1])
+    assert same(numbers, array.array("d", numbers))
+    assert not same(array.array("d", [1]), array.array("f", [1]))
+    assert not same(array.array("d", [0.0]), array.array("d", [-0.0]))

@@ -29,7 +29,13 @@ from hypothesis import strategies as st
 from polars.testing.parametric import dataframes, series
 
 from autostore import AutoStore
-from autostore.errors import CorruptDataError, MissingDependencyError, StorageError, UnsupportedFormatError
+from autostore.errors import (
+    CorruptDataError,
+    MissingDependencyError,
+    StorageError,
+    UnknownTypeError,
+    UnsupportedFormatError,
+)
 from autostore.handlers.tables.csv import CSVHandler
 from autostore.handlers.tables.parquet import ParquetHandler
 from autostore.testing import HandlerContract, same
@@ -887,3 +893,55 @@ def test_csv_of_any_program_is_read_right_or_refused(tmp_path: Path, rows: Any, 
         return
     assert back.columns == ["a", "b", "ç"]
     assert [tuple(value or "" for value in row) for row in back.rows()] == rows
+
+
+PERIODS, SPANS = pd.period_range("2024-01", periods=2, freq="M"), pd.interval_range(0, 2)
+LABELLED = {
+    "period index": pd.Series([1, 2], index=PERIODS),
+    "interval index": pd.DataFrame({"a": [1, 2]}, index=SPANS),
+    "both": pd.DataFrame({"a": [1, 2]}, index=pd.MultiIndex.from_arrays([PERIODS, SPANS])),
+    "columns": pd.DataFrame([[1, 2]], columns=PERIODS),
+    "cells": pd.DataFrame({"p": PERIODS, "s": SPANS}),
+    "arrow": pa.Table.from_pandas(pd.DataFrame({"p": PERIODS, "s": SPANS})),
+}
+
+
+def test_periods_and_intervals_come_back_where_nothing_was_converted_before(tmp_path: Path) -> None:
+    """Pandas registers its Arrow types as it converts first: a process that never did reads them all the same."""
+    for name, value in LABELLED.items():
+        PARQUET.write_to_file(value, tmp_path / name, ".parquet")
+    code = """
+        import pandas, pickle
+        for file in sorted(Path(folder).iterdir()):
+            value = handler.read_from_file(file, ".parquet")
+            if not isinstance(value, (pandas.DataFrame, pandas.Series)):
+                value = str(value.schema)
+            print(pickle.dumps((file.name, value)).hex())
+    """
+    lines = blocked(tmp_path, (), code).splitlines()
+    read = dict(pickle.loads(bytes.fromhex(line)) for line in lines if " " not in line)
+    assert read.pop("arrow") == str(LABELLED["arrow"].schema)
+    assert len(read) == len(LABELLED) - 1
+    assert all(same(value, LABELLED[name]) for name, value in read.items())
+
+
+def test_an_extension_type_that_nobody_registered_is_named(tmp_path: Path) -> None:
+    """A column of a type that another library adds to Arrow does not come back as a column of numbers."""
+    code = """
+        import sys, pyarrow as pa
+
+        class Own(pa.ExtensionType):
+            def __init__(self): super().__init__(pa.int64(), "tests.own")
+            def __arrow_ext_serialize__(self): return b""
+            @classmethod
+            def __arrow_ext_deserialize__(cls, storage, stored): return cls()
+
+        pa.register_extension_type(Own())
+        table = pa.table({"a": pa.ExtensionArray.from_storage(Own(), pa.array([1, 2], pa.int64()))})
+        handler.write_to_file(table, Path(folder) / "t", ".parquet")
+        assert handler.read_from_file(Path(folder) / "t", ".parquet").equals(table)
+    """
+    blocked(tmp_path, (), code)
+    with pytest.raises(UnknownTypeError, match=r"tests\.own.*Import the library"):
+        PARQUET.read_from_file(tmp_path / "t", ".parquet")
+    assert PARQUET.read_as(tmp_path / "t", ".parquet", pl.DataFrame)["a"].to_list() == [1, 2]

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from autostore.equality import same
-from autostore.errors import UnsupportedFormatError
+from autostore.errors import MissingDependencyError, UnknownTypeError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
 from autostore.guard.foreign import let_pass
 from autostore.handlers.tables.footer import unfolded_by
@@ -45,7 +46,7 @@ def read_table(stream: Any, mark: TableMark, ceiling: Ceiling | None = None, col
 
     With `columns` only those, and what a frame of pandas needs for its index; nothing of the others is touched.
     """
-    with require("pyarrow.parquet").ParquetFile(stream) as parquet:
+    with _opened(stream) as parquet:
         footer = parquet.metadata
         if ceiling is not None:
             ceiling.check(unfolded_by(footer), "The table")
@@ -57,6 +58,38 @@ def read_table(stream: Any, mark: TableMark, ceiling: Ceiling | None = None, col
     if str(mark["type"]).startswith(("pyarrow.", "pandas.")):
         table = _restored(table, (footer.metadata or {}).get(_SCHEMA))
     return table.replace_schema_metadata(metadata or None) if ours else table
+
+
+def _opened(stream: Any) -> Any:
+    """The open file; pandas tells pyarrow its own types when it first meets Arrow, which may be later than this."""
+    library = require("pyarrow.parquet")
+    parquet = library.ParquetFile(stream)
+    schema = base64.b64decode((parquet.metadata.metadata or {}).get(_SCHEMA, b""))
+    if b"pandas.period" in schema or b"pandas.interval" in schema:
+        with contextlib.suppress(MissingDependencyError):
+            _pandas_types()
+            parquet.close()
+            stream.seek(0)
+            return library.ParquetFile(stream)
+    return parquet
+
+
+@functools.cache
+def _pandas_types() -> None:
+    require("pandas").period_range("2000", periods=1, freq="D").array.__arrow_array__()
+
+
+def _check_registered(fields: Iterable[Any]) -> None:
+    """Refuse a type that a library adds to Arrow and that nobody has registered here: it would be another type."""
+    for field in fields:
+        name = (field.metadata or {}).get(b"ARROW:extension:name")
+        if name is not None:
+            raise UnknownTypeError(
+                f"The column {field.name!r:.80} is of Arrow's extension type {name.decode(errors='replace')!r:.80}, "
+                "which no library has registered in this process. Import the library that brings it, or read the table "
+                "with as_type=polars.DataFrame."
+            )
+        _check_registered(field.type.field(at) for at in range(field.type.num_fields))
 
 
 def _without_columns(rows: int, metadata: dict[bytes, bytes]) -> Any:
@@ -71,6 +104,7 @@ def _restored(table: Any, stored: bytes | None) -> Any:
     schema = require("pyarrow").ipc.read_schema(require("pyarrow").py_buffer(base64.b64decode(stored)))
     if len(schema) != table.num_columns:
         schema = require("pyarrow").schema([schema.field(name) for name in table.column_names], schema.metadata)
+    _check_registered(schema)
     # The metadata tells the names of a map's parts, too.
     return table if schema.equals(table.schema, check_metadata=True) else table.cast(schema)
 

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Self
 
 from autostore.disk.failures import failing_disk_is_an_os_error, raise_exhaustion
 from autostore.equality.tables import TABLES
-from autostore.errors import MissingDependencyError, UnsupportedFormatError
+from autostore.errors import MissingDependencyError, UnknownTypeError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
 from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
@@ -116,7 +116,7 @@ def _read(file: Path, kind: str | None, ceiling: Ceiling) -> Any:
         try:
             with panics_are_errors():
                 return _READERS[kind](stream, mark, ceiling)
-        except (MemoryError, MissingDependencyError, UnsupportedFormatError):
+        except (MemoryError, MissingDependencyError, UnknownTypeError, UnsupportedFormatError):
             raise
         except Exception as error:
             let_pass(error)
