@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from autostore.backends.cloud.boto3.uploads import LARGEST_PUT
+from autostore.backends.cloud.objects import LARGEST_PUT
 from autostore.errors import PreconditionFailedError, StorageFileNotFoundError
 from autostore.mark import Mark
 from tests.s3.tools import bucket_of, get, put
