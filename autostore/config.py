@@ -44,6 +44,7 @@ _KINDS: Mapping[str, _Kind] = {
     "int | None": _Kind((int, NoneType), "a whole number or None"),
     "float": _Kind((int, float), "a number"),
     "float | None": _Kind((int, float, NoneType), "a number or None"),
+    "str": _Kind((str,), "a text"),
     "str | None": _Kind((str, NoneType), "a text or None"),
     "str | bytes | None": _Kind((str, bytes, NoneType), "a long random secret as str or bytes"),
     "str | Path | None": _Kind((str, os.PathLike, NoneType), "the path of a folder, or None"),
@@ -195,6 +196,8 @@ class S3StorageConfig(StorageConfig):
         checksums: send checksums of our own; None: yes on AWS, only where required elsewhere.
         conditions: which conditions the server checks beside those of a PUT, for history: "all" (AWS, SeaweedFS),
             "some" (each change then claims its key), None: asked once for each bucket and process.
+        engine: the client library: "auto" takes obstore (extra `fast`) where it is installed, for what it does better,
+            and boto3 for the rest; "boto3" for everything; "obstore": as "auto", but it must be installed.
     """
 
     aws_access_key_id: str | None = field(default=None, repr=False)
@@ -213,6 +216,7 @@ class S3StorageConfig(StorageConfig):
     max_concurrency: int = 10
     checksums: bool | None = None
     conditions: str | None = None
+    engine: str = "auto"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -234,6 +238,8 @@ class S3StorageConfig(StorageConfig):
             )
         if self.conditions not in (None, "all", "some"):
             raise InvalidConfigError(f"conditions={self.conditions!r} is unknown. Pass 'all', 'some' or None.")
+        if self.engine not in ("auto", "boto3", "obstore"):
+            raise InvalidConfigError(f"engine={self.engine!r:.80} is unknown. Pass 'auto', 'boto3' or 'obstore'.")
         if bool(self.aws_access_key_id) != bool(self.aws_secret_access_key):
             raise InvalidConfigError("aws_access_key_id and aws_secret_access_key go together. Pass both, or neither.")
 

@@ -1,14 +1,74 @@
-"""Which engine does what: boto3 all, or another first what it does better."""
+"""Which engine does what: boto3 all, or obstore first what it does better, and boto3 what that declines."""
 
 from __future__ import annotations
 
-from autostore.backends.cloud.boto3.engine import Boto3Engine
-from autostore.backends.cloud.engine import Engine
-from autostore.config import S3StorageConfig
+from typing import Any
 
-__all__ = ["chosen"]
+from autostore.backends.cloud.boto3.engine import Boto3Engine
+from autostore.backends.cloud.engine import Declined, Engine
+from autostore.backends.cloud.obstore.engine import ObstoreEngine
+from autostore.backends.cloud.obstore.settings import hindered
+from autostore.config import S3StorageConfig
+from autostore.errors import MissingDependencyError
+from autostore.optional import require_installed
+
+__all__ = ["Together", "chosen"]
 
 
 def chosen(bucket: str, prefix: str, uri: str, config: S3StorageConfig) -> Engine:
-    """The engine of a store."""
-    return Boto3Engine(bucket, prefix, uri, config)
+    """The engine of a store; `MissingDependencyError` where the settings name one that is not installed."""
+    complete = Boto3Engine(bucket, prefix, uri, config)
+    if config.engine == "boto3":
+        return complete
+    try:
+        require_installed("obstore")
+    except MissingDependencyError:
+        if config.engine == "obstore":
+            raise
+        return complete
+    if hindered(bucket, prefix, config):
+        return complete
+    return Together(ObstoreEngine(bucket, prefix, uri, config, complete), complete)
+
+
+def _either(name: str) -> Any:
+    def either(self: Together, *arguments: Any, **named: Any) -> Any:
+        try:
+            return getattr(self.first, name)(*arguments, **named)
+        except Declined:
+            pass
+        return getattr(self.complete, name)(*arguments, **named)
+
+    return either
+
+
+class Together(Engine):
+    """One engine that may decline, and one that does everything; `name` is the first one's."""
+
+    def __init__(self, first: Engine, complete: Engine) -> None:
+        self.first = first
+        self.complete = complete
+        self.name = first.name
+
+    head = _either("head")
+    get = _either("get")
+    last_bytes = _either("last_bytes")
+    read = _either("read")
+    put = _either("put")
+    put_parts = _either("put_parts")
+    delete = _either("delete")
+    pages = _either("pages")
+    page = _either("page")
+    copy = _either("copy")
+    duplicate = _either("duplicate")
+    sweep = _either("sweep")
+    traits = _either("traits")
+    place = _either("place")
+    is_aws = _either("is_aws")
+    presigned = _either("presigned")
+    storage_options = _either("storage_options")
+
+    def close(self) -> None:
+        """Both."""
+        self.first.close()
+        self.complete.close()

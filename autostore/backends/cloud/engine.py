@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from autostore.backend import FileMetadata
 from autostore.backends.cloud.objects import Said
@@ -57,16 +57,16 @@ class Engine:
     `PreconditionFailedError`, and nothing changed. Many threads use one engine, and it works after a fork.
     """
 
-    name: ClassVar[str] = ""
+    name: str = ""
 
     def head(self, path: str) -> FileMetadata:
         """What is known of one object, its user metadata included; one request."""
         raise Declined
 
-    def get(self, path: str, file: Path, *, unless_etag: str | None = None) -> FileMetadata | None:
+    def get(self, path: str, file: Path, *, unless_etag: str | None = None, expected: int = 0) -> FileMetadata | None:
         """Write an object, whole and of one version, into `file`; None, and no file, where its ETag is `unless_etag`.
 
-        After a failure `file` does not exist.
+        After a failure `file` does not exist. `expected`: how many bytes it had when somebody looked.
         """
         raise Declined
 

@@ -25,7 +25,7 @@ from autostore.guard.secrecy import holds_secret, proxy_secrets
 from autostore.holding.turns import Turns
 from autostore.optional import require
 
-__all__ = ["credentials", "make_client", "opening", "secrets_of"]
+__all__ = ["credential_source", "credentials", "make_client", "opening", "secrets_of"]
 
 CONTINUE_FROM = 2 << 20
 """Bodies below this many bytes are sent without asking for a 100-continue first, which takes a round trip; Go's
@@ -92,11 +92,17 @@ def credentials(config: S3StorageConfig) -> tuple[str, str, str | None] | None:
         return None
     if config.aws_access_key_id and config.aws_secret_access_key:
         return config.aws_access_key_id, config.aws_secret_access_key, config.aws_session_token
-    found = _session(config).get_credentials()
+    found = credential_source(config)
     if found is None:
         return None
     frozen = found.get_frozen_credentials()
     return frozen.access_key, frozen.secret_key, frozen.token
+
+
+def credential_source(config: S3StorageConfig) -> Any:
+    """What botocore's chain finds, which rotates; None where there is nothing."""
+    with _told_apart():
+        return _session(config).get_credentials()
 
 
 def _credentials(config: S3StorageConfig) -> dict[str, str]:
