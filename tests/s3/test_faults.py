@@ -8,7 +8,10 @@ import pytest
 
 from autostore.errors import StorageError, StorageFileNotFoundError
 from tests.proxy import Fault
+from tests.s3.conftest import each_engine
 from tests.s3.tools import get, noise, put
+
+engine = each_engine()
 
 MIB = 1 << 20
 

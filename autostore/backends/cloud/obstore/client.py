@@ -27,13 +27,21 @@ Result = TypeVar("Result")
 
 _opening = Turns()
 _open: weakref.WeakSet[_Opened] = weakref.WeakSet()
-_forked: list[Any] = []
+_parents: list[Any] = []
 """In a forked child: what its parent had open. To let go of it could wait for threads that are not there."""
+
+
+class _Process:
+    """Whether this process has used obstore, and whether one that it was forked from had."""
+
+    used = False
+    forked = False
 
 
 def _after_fork() -> None:
     _opening.forget()
-    _forked.extend(opened.store for opened in list(_open))
+    _parents.extend(opened.store for opened in list(_open))
+    _Process.forked = _Process.forked or _Process.used
 
 
 os.register_at_fork(after_in_child=_after_fork)
@@ -56,7 +64,7 @@ class ObstoreClient:
 
     def store(self) -> Any:
         """Obstore's store, with the credentials of this moment."""
-        if self.is_off or _forked:
+        if self.is_off or _Process.forked:
             raise Declined
         opened = self._opened
         if opened is None or self._rotated(opened):
@@ -86,6 +94,7 @@ class ObstoreClient:
         return self._source is not None and opened.key != self._source.get_frozen_credentials()
 
     def _open(self) -> _Opened:
+        _Process.used = True
         try:
             self._find_source()
             return _Opened(self._make(), None if self._source is None else self._source.get_frozen_credentials())

@@ -65,7 +65,7 @@ class ObstoreEngine(Engine):
         found = self._ask(path, get)
         if found is Answer.SAME and unless_etag is not None:
             return None
-        result, data = self._understood(found)
+        result, data = self._whole(found)
         if result.meta["size"] >= most:
             raise Declined
         self._write(result, data, file, path)
@@ -85,7 +85,7 @@ class ObstoreEngine(Engine):
             return None
         if found is Answer.CHANGED and if_etag is not None:
             raise changed(path, self._uri)
-        result, data = self._understood(found)
+        result, data = self._whole(found)
         etag, size = plain_etag(result.meta["e_tag"]), result.meta["size"]
         if len(data) != min(reach, size) or result.range[1] != size:
             raise self._surprise()
@@ -100,7 +100,7 @@ class ObstoreEngine(Engine):
             raise changed(path, self._uri) from error
         if found is Answer.CHANGED:
             raise changed(path, self._uri)
-        result, data = self._understood(found)
+        result, data = self._whole(found)
         if plain_etag(result.meta["e_tag"]) != etag:  # a server that ignores If-Match
             raise changed(path, self._uri)
         if tuple(result.range) != (start, stop) or len(data) != stop - start:
@@ -189,6 +189,13 @@ class ObstoreEngine(Engine):
         if isinstance(found, Answer):
             raise self._surprise()
         return found
+
+    def _whole(self, found: Any) -> Any:
+        """An object's answer and bytes, if it has what S3 says of every object; obstore fills in what is missing."""
+        result, data = self._understood(found)
+        if not plain_etag(result.meta["e_tag"]) or not result.meta["last_modified"].timestamp():
+            raise self._surprise()
+        return result, data
 
     def _surprise(self) -> Declined:
         self._surprises += 1

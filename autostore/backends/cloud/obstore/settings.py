@@ -82,6 +82,7 @@ def client_options(config: S3StorageConfig, *, is_http: bool) -> dict[str, Any]:
         "read_timeout": limit,
         "connect_timeout": limit,
         "pool_idle_timeout": timedelta(seconds=20),
+        "user_agent": "autostore obstore",
     }
 
 
