@@ -28,6 +28,8 @@ LARGEST_PART = 5 * 1024 * MIB
 _CONTROL = re.compile("[\\0-\\x1f\\x7f]")
 _OURS = ("Body", "Bucket", "IfMatch", "IfNoneMatch", "Key", "PartNumber", "UploadId")
 """Arguments of uploads that say where and when, which the library decides."""
+_WORDS = {"addressing_style": (None, "path", "virtual", "auto"), "conditions": (None, "all", "some"),
+          "engine": ("auto", "boto3", "obstore")}  # fmt: skip
 
 
 class _Kind(NamedTuple):  # what a setting may be, and in words
@@ -232,14 +234,9 @@ class S3StorageConfig(StorageConfig):
             if not isinstance(name, str) or name in _OURS:
                 named = f"{name}, which this library decides" if name in _OURS else f"a {type(name).__name__} as a name"
                 raise InvalidConfigError(f"upload_args holds {named}. Pass names of other arguments of an upload.")
-        if self.addressing_style not in (None, "path", "virtual", "auto"):
-            raise InvalidConfigError(
-                f"addressing_style={self.addressing_style!r} is unknown. Pass 'path', 'virtual' or 'auto'."
-            )
-        if self.conditions not in (None, "all", "some"):
-            raise InvalidConfigError(f"conditions={self.conditions!r} is unknown. Pass 'all', 'some' or None.")
-        if self.engine not in ("auto", "boto3", "obstore"):
-            raise InvalidConfigError(f"engine={self.engine!r:.80} is unknown. Pass 'auto', 'boto3' or 'obstore'.")
+        for name, words in _WORDS.items():
+            if (given := getattr(self, name)) not in words:
+                raise InvalidConfigError(f"{name}={given!r:.80} is unknown. Pass one of {words!r:.80}.")
         if bool(self.aws_access_key_id) != bool(self.aws_secret_access_key):
             raise InvalidConfigError("aws_access_key_id and aws_secret_access_key go together. Pass both, or neither.")
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from autostore.backends.cloud.boto3.client import credential_source
 from autostore.backends.cloud.engine import Declined, Engine
@@ -20,6 +20,9 @@ from autostore.config import S3StorageConfig
 from autostore.guard.foreign import let_pass
 from autostore.holding.turns import Turns
 from autostore.optional import require
+
+if TYPE_CHECKING:
+    from autostore.backends.cloud.obstore.loop import Loop
 
 __all__ = ["ObstoreClient"]
 
@@ -74,16 +77,21 @@ class ObstoreClient:
                     self._opened = opened = self._open()
         return opened.store
 
-    def outside(self, work: Callable[[], Result]) -> Result:
-        """The work in another thread, if this is the one that signals interrupt: obstore would not notice."""
+    def heard(self, read: Callable[[], Result]) -> Result:
+        """What the read gives, in another thread if this is the one that signals interrupt: obstore is deaf to them."""
         opened = self._opened
-        if opened is None or threading.current_thread() is not threading.main_thread():
-            return work()
+        if opened is None or not _is_main():
+            return read()
         try:
-            future = opened.threads.submit(work)
+            future = opened.threads.submit(read)
         except RuntimeError:  # at the end of the process, or the system refuses threads
-            return work()
+            return read()
         return future.result()
+
+    def taken_back(self, write: Callable[[], Any], later: Callable[[], Awaitable[Any]]) -> Any:
+        """What the write gives; where a signal interrupts this thread, `later`, the same, is cancelled on its way."""
+        opened = self._opened
+        return write() if opened is None or not _is_main() else opened.loop().result(later)
 
     def close(self) -> None:
         """Drop the connections."""
@@ -156,11 +164,26 @@ class _Opened:
     def __init__(self, store: Any, key: Any) -> None:
         self.store = store
         self.key = key
-        self.threads = ThreadPoolExecutor(4, thread_name_prefix="autostore-obstore")
+        self.threads = ThreadPoolExecutor(2, thread_name_prefix="autostore-obstore")
+        self._loop: Loop | None = None
         self._pid = os.getpid()
         _open.add(self)
 
+    def loop(self) -> Loop:
+        """Of the main thread alone, so that no lock is needed; asyncio takes longer to import than a read to do."""
+        if self._loop is None:
+            from autostore.backends.cloud.obstore.loop import Loop
+
+            self._loop = Loop()
+        return self._loop
+
     def __del__(self) -> None:
-        threads = getattr(self, "threads", None)
-        if threads is not None and os is not None and self._pid == os.getpid():
-            threads.shutdown(wait=False)
+        if os is None or getattr(self, "_pid", None) != os.getpid():
+            return
+        self.threads.shutdown(wait=False)
+        if self._loop is not None:
+            self._loop.close()
+
+
+def _is_main() -> bool:
+    return threading.current_thread() is threading.main_thread()

@@ -62,7 +62,7 @@ class ObstoreEngine(Engine):
             result = ob.get(store, key, options=options)
             return result, bytes(result.bytes()) if result.meta["size"] <= min(CHUNK, most - 1) else None
 
-        found = self._ask(path, get)
+        found = self._read(path, get)
         if found is Answer.SAME and unless_etag is not None:
             return None
         result, data = self._whole(found)
@@ -80,7 +80,7 @@ class ObstoreEngine(Engine):
             options["if_none_match"] = in_quotes(unless_etag)
         elif if_etag is not None:
             options["if_match"] = in_quotes(if_etag)
-        found = self._ask(path, lambda ob, store, key: _with_bytes(ob.get(store, key, options=options)))
+        found = self._read(path, lambda ob, store, key: _with_bytes(ob.get(store, key, options=options)))
         if found is Answer.SAME and unless_etag is not None:
             return None
         if found is Answer.CHANGED and if_etag is not None:
@@ -95,7 +95,7 @@ class ObstoreEngine(Engine):
         """One GET."""
         options = {"range": (start, stop), "if_match": in_quotes(etag)}
         try:
-            found = self._ask(path, lambda ob, store, key: _with_bytes(ob.get(store, key, options=options)))
+            found = self._read(path, lambda ob, store, key: _with_bytes(ob.get(store, key, options=options)))
         except StorageFileNotFoundError as error:
             raise changed(path, self._uri) from error
         if found is Answer.CHANGED:
@@ -110,7 +110,7 @@ class ObstoreEngine(Engine):
     def put(
         self, path: str, file: Path, said: Said, *, if_etag: str | None = None, if_absent: bool = False
     ) -> FileMetadata:
-        """One PUT, which no signal interrupts; after a refusal boto3 finds out whether it was our own."""
+        """One PUT; after a refusal boto3 finds out whether it was our own."""
         body = _small_body(file)
         if if_absent or if_etag is None:
             found = self._put(path, body, said, "create" if if_absent else "overwrite")
@@ -131,11 +131,15 @@ class ObstoreEngine(Engine):
         if said.content_type is not None:
             attributes["Content-Type"] = said.content_type
 
+        options = {"attributes": attributes, "mode": mode, "use_multipart": False}
+
         def put(ob: Any, store: Any, key: str) -> Any:
-            return ob.put(store, key, body, attributes=attributes, mode=mode, use_multipart=False)
+            return self._client.taken_back(
+                lambda: ob.put(store, key, body, **options), lambda: ob.put_async(store, key, body, **options)
+            )
 
         try:
-            return self._ask(path, put, sends=True, repeatable=mode == "overwrite")
+            return self._ask(path, put, repeatable=mode == "overwrite")
         except StorageFileNotFoundError:
             raise Declined from None  # of what was to be written: boto3 says what is missing
 
@@ -153,9 +157,10 @@ class ObstoreEngine(Engine):
         """Drop the connections."""
         self._client.close()
 
-    def _ask(
-        self, path: str, call: Callable[[Any, Any, str], Any], *, sends: bool = False, repeatable: bool = True
-    ) -> Any:
+    def _read(self, path: str, call: Callable[[Any, Any, str], Any]) -> Any:
+        return self._ask(path, lambda ob, store, key: self._client.heard(lambda: call(ob, store, key)))
+
+    def _ask(self, path: str, call: Callable[[Any, Any, str], Any], *, repeatable: bool = True) -> Any:
         """What obstore answers; errors are raised outside of its own, whose text holds addresses and keys."""
         key = self._prefix + path
         if not is_plain(key):
@@ -163,7 +168,7 @@ class ObstoreEngine(Engine):
         store, ob = self._client.store(), require("obstore")
         handled = sys.exc_info()[1]
         try:
-            answer = call(ob, store, key) if sends else self._client.outside(lambda: call(ob, store, key))
+            answer = call(ob, store, key)
         except BaseException as error:
             found = self._meaning(error, handled, key, path, repeatable=repeatable)
         else:
@@ -210,7 +215,7 @@ class ObstoreEngine(Engine):
         try:
             while position < size:
                 if stream is not None:
-                    piece = self._understood(self._ask(path, lambda *_: next(stream, None)))
+                    piece = self._understood(self._read(path, lambda *_: next(stream, None)))
                 position += self._write_piece(descriptor, piece, position)
         except BaseException:
             file.unlink(missing_ok=True)
