@@ -9,8 +9,9 @@ import traceback
 import pytest
 
 from autostore import AutoStore
+from autostore.backends.cloud.boto3.engine import Boto3Engine
 from autostore.backends.cloud.choosing import Together, chosen
-from autostore.backends.cloud.engine import Declined
+from autostore.backends.cloud.engine import Declined, Engine
 from autostore.errors import StorageConnectionError, StorageError, StoragePermissionError
 from autostore.s3 import S3StorageConfig
 from autostore.testing.engine import EngineContract
@@ -311,6 +312,13 @@ def test_a_bad_line(moto_s3, proxy_of_moto, kind):
             fault, proxy_of_moto.fault = proxy_of_moto.fault, None
             assert store[f"new{number}.bin"] == data
             proxy_of_moto.fault = fault
+
+
+def test_what_one_declines_the_other_is_asked():
+    """No call of the contract ends with the engine that declines it, and boto3 declines none."""
+    calls = {name for name, call in vars(Engine).items() if callable(call) and not name.startswith("_")}
+    assert calls <= vars(Together).keys()
+    assert calls <= vars(Boto3Engine).keys()
 
 
 def test_an_engine_that_nobody_knows():

@@ -21,7 +21,7 @@ from autostore.config import S3StorageConfig
 from autostore.errors import StorageError, StorageFileNotFoundError
 from autostore.guard.foreign import let_pass
 from autostore.optional import require
-from autostore.ranges import Tail
+from autostore.pieces.ranges import Tail
 
 __all__ = ["ObstoreEngine"]
 
