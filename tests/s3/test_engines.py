@@ -1,5 +1,7 @@
 """Each engine keeps the contract on each server, and what one declines the other does: nobody sees which it was."""
 
+import base64
+import hashlib
 import subprocess
 import sys
 import threading
@@ -15,7 +17,8 @@ from autostore.backends.cloud.engine import Declined, Engine
 from autostore.errors import StorageConnectionError, StorageError, StoragePermissionError
 from autostore.s3 import S3StorageConfig
 from autostore.testing.engine import EngineContract
-from tests.proxy import Fault
+from tests.almost_s3 import AlmostS3
+from tests.proxy import Fault, Proxy
 from tests.s3.test_contract import S3Contract
 from tests.s3.test_processes import fork, status_of
 from tests.s3.tools import get, noise, put
@@ -59,7 +62,20 @@ class Both(EngineContract):
 class TestBoto3(Both):
     """boto3 declines nothing."""
 
-    does = ("head", "get", "last_bytes", "read", "put", "put_parts", "delete", "pages", "page", "copy", "duplicate")
+    does = (
+        "head",
+        "get",
+        "last_bytes",
+        "read",
+        "put",
+        "put_bytes",
+        "put_parts",
+        "delete",
+        "pages",
+        "page",
+        "copy",
+        "duplicate",
+    )
 
     def made(self, server):
         return engine_of(server.config(engine="boto3"), self.bucket)
@@ -69,7 +85,7 @@ class TestBoto3(Both):
 class TestObstore(Both):
     """obstore reads, whole and in ranges, and writes."""
 
-    does = ("get", "last_bytes", "read", "put")
+    does = ("get", "last_bytes", "read", "put", "put_bytes")
 
     def made(self, server):
         return engine_of(server.config(engine="obstore"), self.bucket).first
@@ -287,8 +303,6 @@ def test_a_silent_server_is_given_up_in_time_and_signals_are_heard(moto_s3, prox
 
 @pytest.fixture
 def proxy_of_moto(moto_s3):
-    from tests.proxy import Proxy
-
     with Proxy(moto_s3.endpoint) as proxy:
         yield proxy
 
@@ -312,6 +326,128 @@ def test_a_bad_line(moto_s3, proxy_of_moto, kind):
             fault, proxy_of_moto.fault = proxy_of_moto.fault, None
             assert store[f"new{number}.bin"] == data
             proxy_of_moto.fault = fault
+
+
+@pytest.fixture(params=["boto3", "obstore"])
+def either(request):
+    """The name of each engine that is installed."""
+    return pytest.importorskip(request.param, reason="pip install 'autostore[fast]'").__name__
+
+
+def test_a_client_that_dies_after_the_headers_leaves_no_object(server, either):
+    """No server takes what it did not receive for a value: a digest of the bytes goes before them."""
+    with Proxy(server.endpoint) as proxy, opened(server, engine=either, max_retries=0, timeout=5) as near:
+        with AutoStore(near.uri, server.config(engine=either, endpoint_url=proxy.endpoint, max_retries=0)) as store:
+            proxy.fault = lambda request: Fault("headers") if request.method == "PUT" else None
+            for write in ({}, {"if_absent": True}):
+                with pytest.raises(StorageError):
+                    store.write("x.bin", b"1" * 1000, **write)
+        assert proxy.requests
+        time.sleep(0.1)  # a server may take a moment to give up
+        assert "x.bin" not in near
+
+
+@needs_obstore
+def test_a_put_by_obstore_names_the_digest_of_its_bytes(moto_s3, proxy_of_moto):
+    """On a server that is not AWS too; and where checksums are not wanted boto3 sends its own."""
+    for checksums in (None, False):
+        with opened(moto_s3, endpoint_url=proxy_of_moto.endpoint, checksums=checksums) as store:
+            store["x.bin"] = b"abc"
+    own, other = (r.headers for r in proxy_of_moto.requests if r.method == "PUT")
+    assert base64.b64decode(own["x-amz-checksum-sha256"]) == hashlib.sha256(b"abc").digest()
+    assert "x-amz-checksum-sha256" not in other
+    assert base64.b64decode(other["content-md5"]) == hashlib.md5(b"abc", usedforsecurity=False).digest()
+
+
+@needs_obstore
+def test_where_a_digest_is_refused_boto3_writes_and_obstore_reads_on(moto_s3, proxy_of_moto):
+    """A server that does not know the header is written to by boto3, after three refusals at once."""
+    proxy_of_moto.fault = lambda r: Fault("status", status=400) if "x-amz-checksum-sha256" in r.headers else None
+    with opened(moto_s3, endpoint_url=proxy_of_moto.endpoint) as store:
+        for number in range(5):
+            store["x.bin"] = bytes([number])
+            assert store["x.bin"] == bytes([number])
+        assert asked(store)
+    sent = ["x-amz-checksum-sha256" in request.headers for request in proxy_of_moto.requests if request.kind == "PUT"]
+    assert sent == [True, False, True, False, True, False, False, False]
+
+
+@pytest.mark.parametrize("size", [0, 5, (1 << 20) + 5])
+@pytest.mark.parametrize("shown", ["bytes 0-3/{size}", "bytes 0-3/*", "bytes 1-4/{size}", ""])
+def test_a_part_that_nobody_asked_for_is_no_value(either, size, shown):
+    """Of 206 to a whole read the part is never taken for the value, whatever it says of itself."""
+    whole = noise(size)
+
+    def part(answer):
+        if answer.operation == "GET":
+            answer.status, answer.body = 206, whole[:4]
+            answer.headers = [h for h in answer.headers if h[0] not in ("Content-Length", "Content-Range")]
+            answer.headers += [("Content-Length", str(len(answer.body)))]
+            answer.headers += [("Content-Range", shown.format(size=size))] if shown else []
+        return answer
+
+    with AlmostS3() as server, AutoStore("s3://bucket/", almost(server, either)) as store:
+        server.objects["x.bin"] = whole, {}
+        server.spoil = part
+        with pytest.raises(StorageConnectionError):
+            store["x.bin"]
+
+
+@needs_obstore
+@pytest.mark.parametrize("told", [-1, 1, 2_000_000])
+@pytest.mark.parametrize("size", [5, (2 << 20) + 5])
+def test_a_body_of_another_length_than_the_whole_is_no_value(size, told):
+    """Where the length of a body and what it says of the whole differ, the whole is read again, by boto3."""
+    whole = noise(size)
+
+    def other(answer):
+        answer.headers = [
+            (name, f"bytes 0-{size + told - 1}/{size + told}" if name == "Content-Range" else value)
+            for name, value in answer.headers
+        ]
+        return answer
+
+    with AlmostS3() as server, AutoStore("s3://bucket/", almost(server, "obstore")) as store:
+        server.objects["x.bin"] = whole, {}
+        server.spoil = other
+        if told > 0 or size > 5:
+            assert store["x.bin"] == whole
+
+
+@needs_obstore
+def test_a_server_without_ranges_is_read_by_boto3(tmp_path):
+    """One that answers all of an object to a part of it is asked twice for three reads, then at once by boto3."""
+    with AlmostS3() as server, AutoStore("s3://bucket/", almost(server, "obstore")) as store:
+        server.objects["x.bin"], server.ignores_ranges = (b"abc", {}), True
+        for _ in range(5):
+            assert store["x.bin"] == b"abc"
+        assert server.requests == 3 * 2 + 2
+        store.close()
+        assert store["x.bin"] == b"abc"
+        assert server.requests == 3 * 2 + 2 + 2
+
+
+@needs_obstore
+def test_an_empty_object(moto_s3, proxy_of_moto):
+    """It refuses every range, and is then read whole; known to be empty, at once."""
+    with opened(moto_s3) as writer:
+        writer["e.bin"] = writer["y"] = b""
+        writer["x.bin"] = b"1"
+    config = moto_s3.config(endpoint_url=proxy_of_moto.endpoint, engine="obstore")
+    with AutoStore(writer.uri, config) as store:
+        for _ in range(4):
+            assert store["e.bin"] == b""
+        assert asked(store)
+        with proxy_of_moto.counting() as counts:
+            assert store["y"] == b""
+    assert counts == {"LIST": 1, "GET": 1}
+
+
+def almost(server, engine):
+    return S3StorageConfig(
+        endpoint_url=server.endpoint, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b",
+        timeout=5, max_retries=0, engine=engine,
+    )  # fmt: skip
 
 
 def test_what_one_declines_the_other_is_asked():

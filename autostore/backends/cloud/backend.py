@@ -69,7 +69,7 @@ class S3Backend(ReceivingS3):
     def download(self, path: str, file: Path, *, unless_etag: str | None = None) -> FileMetadata | None:
         """One GET, conditional with `unless_etag`; a large object in parallel ranges of one version."""
         look = self._looks.last(path)
-        return self._engine.get(path, file, unless_etag=unless_etag, expected=0 if look is None else look.found.size)
+        return self._engine.get(path, file, unless_etag=unless_etag, expected=None if look is None else look.found.size)
 
     def ranges(
         self, path: str, *, if_etag: str | None = None, seen: Tail | None = None, reach: int = REACH

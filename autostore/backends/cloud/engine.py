@@ -63,10 +63,12 @@ class Engine:
         """What is known of one object, its user metadata included; one request."""
         raise Declined
 
-    def get(self, path: str, file: Path, *, unless_etag: str | None = None, expected: int = 0) -> FileMetadata | None:
+    def get(
+        self, path: str, file: Path, *, unless_etag: str | None = None, expected: int | None = None
+    ) -> FileMetadata | None:
         """Write an object, whole and of one version, into `file`; None, and no file, where its ETag is `unless_etag`.
 
-        After a failure `file` does not exist. `expected`: how many bytes it had when somebody looked.
+        After a failure `file` does not exist. `expected`: how many bytes it had where somebody looked just now.
         """
         raise Declined
 

@@ -48,7 +48,9 @@ class Boto3Engine(Engine):
         with translated(self._uri, path):
             return described(path, self._connection.look(self._prefix + path))
 
-    def get(self, path: str, file: Path, *, unless_etag: str | None = None, expected: int = 0) -> FileMetadata | None:
+    def get(
+        self, path: str, file: Path, *, unless_etag: str | None = None, expected: int | None = None
+    ) -> FileMetadata | None:
         """A large object in parallel ranges of one version."""
         with translated(self._uri, path):
             answer = download(self._connection, self._prefix + path, file, unless_etag)

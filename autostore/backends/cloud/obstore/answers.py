@@ -26,6 +26,8 @@ class Answer(Enum):
     """Its ETag is still the one that was named."""
     CHANGED = auto()
     """A condition did not hold."""
+    EMPTY = auto()
+    """There is no such byte: an empty object refuses every range."""
     UNCLEAR = auto()
     """Perhaps it was done, perhaps not, or the text does not say why not: boto3 finds out."""
 
@@ -46,6 +48,8 @@ def meaning(error: BaseException, key: str, path: str, uri: str, *, repeatable: 
     status, code = int(answered[1]), _CODE.search(answered[2])
     if status == 404 and code is not None and code[1] == "NoSuchKey":
         return not_found(path, uri)
+    if status == 416:
+        return Answer.EMPTY
     if status >= 500 or status == 429:
         problem, remedy = failed("" if code is None else code[1], status)
         if problem and repeatable:

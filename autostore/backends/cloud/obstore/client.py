@@ -139,6 +139,8 @@ class ObstoreClient:
                 "region": region or "us-east-1",
                 "virtual_hosted_style_request": not endpoint and config.addressing_style != "path",
                 "skip_signature": config.anonymous,
+                # SeaweedFS stores an empty object for a client that dies after the headers, unless this differs.
+                "checksum_algorithm": "SHA256",
                 **self._secrets(),
             },
             client_options=client_options(config, is_http=str(endpoint or "").startswith("http://")),

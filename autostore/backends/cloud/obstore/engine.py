@@ -5,9 +5,8 @@ Whatever it cannot do, or did not understand, it declines, so that boto3 does it
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,10 @@ from autostore.backend import FileMetadata, changed
 from autostore.backends.cloud.engine import Declined, Engine
 from autostore.backends.cloud.objects import Said, in_quotes, known, plain_etag, written
 from autostore.backends.cloud.obstore.answers import Answer, meaning
+from autostore.backends.cloud.obstore.bodies import CHUNK, small_body, write_body
 from autostore.backends.cloud.obstore.client import ObstoreClient
 from autostore.backends.cloud.obstore.settings import custom_endpoint, is_plain, needs_profile
+from autostore.backends.cloud.obstore.trust import Surprise, Trust, trusted
 from autostore.config import S3StorageConfig
 from autostore.errors import StorageError, StorageFileNotFoundError
 from autostore.guard.foreign import let_pass
@@ -25,17 +26,10 @@ from autostore.pieces.ranges import Tail
 
 __all__ = ["ObstoreEngine"]
 
-LARGEST_SENT = 8 << 20
-"""Bytes of a body that is held in memory while it is sent."""
-
-CHUNK = 1 << 20
 _HEADERS = frozenset(
     ["Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Type", "Storage-Class"]
 )
 """What obstore tells of an object beside its user metadata."""
-
-SURPRISES = 3
-"""After so many answers in a row that it did not understand obstore is not asked again."""
 
 
 class ObstoreEngine(Engine):
@@ -48,29 +42,51 @@ class ObstoreEngine(Engine):
         self._prefix = prefix
         self._uri = uri
         self._config = config
-        self._surprises = 0
+        self.reads, self.writes = Trust(), Trust()
         self._quoted_if_match = True
 
-    def get(self, path: str, file: Path, *, unless_etag: str | None = None, expected: int = 0) -> FileMetadata | None:
-        """One GET; an object that is better read in parts is declined once its size is known."""
-        most = self._config.multipart_threshold
-        if expected >= most:
-            raise Declined
-        options = {} if unless_etag is None else {"if_none_match": in_quotes(unless_etag)}
+    @trusted("reads")
+    def get(
+        self, path: str, file: Path, *, unless_etag: str | None = None, expected: int | None = None
+    ) -> FileMetadata | None:
+        """One GET, from the first byte on: of a plain one obstore does not tell a part that nobody asked for.
 
-        def get(ob: Any, store: Any, key: str) -> tuple[Any, bytes | None]:
+        An object that is better read in parts, or empty, is declined once that is known.
+        """
+        most = self._config.multipart_threshold
+        if expected is not None and not 0 < expected < most:
+            raise Declined
+        options: dict[str, Any] = {"range": {"offset": 0}}
+        if unless_etag is not None:
+            options["if_none_match"] = in_quotes(unless_etag)
+
+        def get(ob: Any, store: Any, key: str) -> tuple[Any, Any]:
             result = ob.get(store, key, options=options)
-            return result, bytes(result.bytes()) if result.meta["size"] <= min(CHUNK, most - 1) else None
+            if result.meta["size"] >= most:
+                return result, None
+            pieces = iter(result.stream(min_chunk_size=CHUNK))
+            return result, (pieces, next(pieces, None))
 
         found = self._read(path, get)
         if found is Answer.SAME and unless_etag is not None:
             return None
-        result, data = self._whole(found)
-        if result.meta["size"] >= most:
+        result, body = self._whole(found)
+        size = result.meta["size"]
+        if tuple(result.range) != (0, size):
+            raise Surprise
+        if size >= most:
             raise Declined
-        self._write(result, data, file, path)
+        if not write_body(self._following(path, *body), size, file, self._where(path)):
+            raise Surprise
         return _described(path, result)
 
+    def _following(self, path: str, pieces: Iterator[Any], first: Any) -> Iterator[Any]:
+        """The pieces of an answer, each waited for so that signals are heard."""
+        while first:
+            yield first
+            first = self._understood(self._read(path, lambda *_: next(pieces, None)))
+
+    @trusted("reads")
     def last_bytes(
         self, path: str, reach: int, *, if_etag: str | None = None, unless_etag: str | None = None
     ) -> Tail | None:
@@ -88,9 +104,10 @@ class ObstoreEngine(Engine):
         result, data = self._whole(found)
         etag, size = plain_etag(result.meta["e_tag"]), result.meta["size"]
         if len(data) != min(reach, size) or result.range[1] != size:
-            raise self._surprise()
+            raise Surprise
         return Tail(etag, size, data)
 
+    @trusted("reads")
     def read(self, path: str, etag: str, start: int, stop: int) -> bytes:
         """One GET."""
         options = {"range": (start, stop), "if_match": in_quotes(etag)}
@@ -104,14 +121,24 @@ class ObstoreEngine(Engine):
         if plain_etag(result.meta["e_tag"]) != etag:  # a server that ignores If-Match
             raise changed(path, self._uri)
         if tuple(result.range) != (start, stop) or len(data) != stop - start:
-            raise self._surprise()
+            raise Surprise
         return data  # type: ignore[no-any-return]
 
+    @trusted("writes")
     def put(
         self, path: str, file: Path, said: Said, *, if_etag: str | None = None, if_absent: bool = False
     ) -> FileMetadata:
         """One PUT; after a refusal boto3 finds out whether it was our own."""
-        body = _small_body(file)
+        return self._put_body(path, small_body(file, self._where(path)), said, if_etag, if_absent=if_absent)
+
+    @trusted("writes")
+    def put_bytes(self, path: str, data: bytes, said: Said) -> FileMetadata:
+        """One PUT."""
+        return self._put_body(path, data, said, None, if_absent=False)
+
+    def _put_body(self, path: str, body: bytes, said: Said, if_etag: str | None, *, if_absent: bool) -> FileMetadata:
+        if self._config.checksums is False:
+            raise Declined
         if if_absent or if_etag is None:
             found = self._put(path, body, said, "create" if if_absent else "overwrite")
         else:
@@ -123,7 +150,7 @@ class ObstoreEngine(Engine):
             raise Declined
         answer = self._understood(found)
         if not plain_etag(answer["e_tag"]):
-            raise self._surprise()
+            raise Surprise
         return written(path, len(body), {"ETag": answer["e_tag"]}, said)
 
     def _put(self, path: str, body: bytes, said: Said, mode: Any) -> Any:
@@ -154,7 +181,8 @@ class ObstoreEngine(Engine):
         return endpoint
 
     def close(self) -> None:
-        """Drop the connections."""
+        """Drop the connections, and what was thought of the server."""
+        self.reads, self.writes = Trust(), Trust()
         self._client.close()
 
     def _read(self, path: str, call: Callable[[Any, Any, str], Any]) -> Any:
@@ -172,7 +200,6 @@ class ObstoreEngine(Engine):
         except BaseException as error:
             found = self._meaning(error, handled, key, path, repeatable=repeatable)
         else:
-            self._surprises = 0
             return answer
         if isinstance(found, StorageError):
             raise found
@@ -191,56 +218,25 @@ class ObstoreEngine(Engine):
 
     def _understood(self, found: Any) -> Any:
         """The answer, if it is one."""
+        if found is Answer.EMPTY:
+            raise Declined
         if isinstance(found, Answer):
-            raise self._surprise()
+            raise Surprise
         return found
 
     def _whole(self, found: Any) -> Any:
         """An object's answer and bytes, if it has what S3 says of every object; obstore fills in what is missing."""
         result, data = self._understood(found)
         if not plain_etag(result.meta["e_tag"]) or not result.meta["last_modified"].timestamp():
-            raise self._surprise()
+            raise Surprise
         return result, data
 
-    def _surprise(self) -> Declined:
-        self._surprises += 1
-        self._client.is_off |= self._surprises >= SURPRISES
-        return Declined()
-
-    def _write(self, result: Any, data: bytes | None, file: Path, path: str) -> None:
-        """The body into the file; where it ends early or breaks boto3 begins again."""
-        stream = None if data is not None else iter(result.stream(min_chunk_size=CHUNK))
-        size, position, piece = result.meta["size"], 0, data
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            while position < size:
-                if stream is not None:
-                    piece = self._understood(self._read(path, lambda *_: next(stream, None)))
-                position += self._write_piece(descriptor, piece, position)
-        except BaseException:
-            file.unlink(missing_ok=True)
-            raise
-        finally:
-            os.close(descriptor)
-
-    def _write_piece(self, descriptor: int, piece: Any, position: int) -> int:
-        if not piece:
-            raise self._surprise()  # the body ended before its length
-        left = memoryview(piece)
-        while left:
-            left = left[os.pwrite(descriptor, left, position + len(piece) - len(left)) :]
-        return len(piece)
+    def _where(self, path: str) -> str:
+        return f"key {path!r} in {self._uri}"
 
 
 def _with_bytes(result: Any) -> tuple[Any, bytes]:
     return result, bytes(result.bytes())
-
-
-def _small_body(file: Path) -> bytes:
-    with open(file, "rb") as source:
-        if os.fstat(source.fileno()).st_size > LARGEST_SENT:
-            raise Declined
-        return source.read()
 
 
 def _described(path: str, result: Any) -> FileMetadata:
