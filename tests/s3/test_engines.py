@@ -12,11 +12,12 @@ import pytest
 
 from autostore import AutoStore
 from autostore.backends.cloud.boto3.engine import Boto3Engine
-from autostore.backends.cloud.choosing import Together, chosen
-from autostore.backends.cloud.engine import Declined, Engine
+from autostore.backends.cloud.choosing import Together
+from autostore.engine.contract import Declined, Engine
 from autostore.errors import StorageConnectionError, StorageError, StoragePermissionError
-from autostore.s3 import S3StorageConfig
-from autostore.testing.engine import EngineContract
+from autostore.keys import parse_uri
+from autostore.s3 import S3Backend, S3StorageConfig
+from autostore.testing import EngineContract
 from tests.almost_s3 import AlmostS3
 from tests.proxy import Fault, Proxy
 from tests.s3.test_contract import S3Contract
@@ -37,7 +38,7 @@ def server(request):
 
 
 def engine_of(config, bucket):
-    return chosen(bucket, "data/", f"s3://{bucket}/data/", config)
+    return S3Backend(parse_uri(f"s3://{bucket}/data/"), config)._engine
 
 
 class Both(EngineContract):

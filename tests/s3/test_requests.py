@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from autostore.backends.cloud.objects import LARGEST_PUT
+from autostore.engine.objects import LARGEST_PUT
 from autostore.errors import PreconditionFailedError, StorageFileNotFoundError
 from autostore.mark import Mark
 from tests.s3.conftest import each_engine

@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from autostore.backend import FileMetadata, changed
-from autostore.backends.cloud.choosing import chosen
+from autostore.backends.cloud.boto3.engine import Boto3Engine
+from autostore.backends.cloud.choosing import fast_engine, together
 from autostore.backends.cloud.looks import Looks
-from autostore.backends.cloud.objects import LARGEST_PUT, marks_folder
 from autostore.backends.cloud.ranges import EngineRanges
 from autostore.backends.cloud.receiving import ReceivingS3
 from autostore.backends.left_out import LeftOut
 from autostore.config import S3StorageConfig, StorageConfig
 from autostore.disk.failures import disk_errors_are_typed
+from autostore.engine.contract import Engine
+from autostore.engine.objects import LARGEST_PUT, marks_folder
 from autostore.errors import InvalidKeyError, PreconditionFailedError, StorageError, StorageFileNotFoundError, compose
 from autostore.keys import RESERVED, ParsedUri, can_be_key, is_ours
 from autostore.mark import Mark
@@ -53,10 +55,15 @@ class S3Backend(ReceivingS3):
         super().__init__(ParsedUri("s3", f"{bucket}/{prefix}"), config)
         self._place = bucket, prefix
         self._settings = S3StorageConfig.adapt(config)
-        self._engine = chosen(bucket, prefix, self.uri, self._settings)
+        complete = Boto3Engine(bucket, prefix, self.uri, self._settings)
+        self._engine = together(self.first_engine(bucket, prefix, complete), complete)
         self.engine = self._engine.name
         self._looks = Looks()
         self.concurrency = self._settings.max_concurrency
+
+    def first_engine(self, bucket: str, prefix: str, complete: Engine) -> Engine | None:
+        """The engine that is asked before `complete` (boto3), which does what it declines; None: boto3 does all."""
+        return fast_engine(bucket, prefix, self.uri, self._settings, complete)
 
     def get_metadata(self, path: str) -> FileMetadata:
         """One HEAD.

@@ -4,31 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from autostore.backends.cloud.boto3.engine import Boto3Engine
-from autostore.backends.cloud.engine import Declined, Engine
 from autostore.backends.cloud.obstore.engine import ObstoreEngine
 from autostore.backends.cloud.obstore.settings import hindered
 from autostore.config import S3StorageConfig
+from autostore.engine.contract import Declined, Engine
 from autostore.errors import MissingDependencyError
 from autostore.optional import require_installed
 
-__all__ = ["Together", "chosen"]
+__all__ = ["Together", "fast_engine", "together"]
 
 
-def chosen(bucket: str, prefix: str, uri: str, config: S3StorageConfig) -> Engine:
-    """The engine of a store; `MissingDependencyError` where the settings name one that is not installed."""
-    complete = Boto3Engine(bucket, prefix, uri, config)
+def fast_engine(bucket: str, prefix: str, uri: str, config: S3StorageConfig, complete: Engine) -> Engine | None:
+    """What is asked before the complete engine; `MissingDependencyError` where it is demanded and not installed."""
     if config.engine == "boto3":
-        return complete
+        return None
     try:
         require_installed("obstore")
     except MissingDependencyError:
         if config.engine == "obstore":
             raise
-        return complete
-    if hindered(bucket, prefix, config):
-        return complete
-    return Together(ObstoreEngine(bucket, prefix, uri, config, complete), complete)
+        return None
+    return None if hindered(bucket, prefix, config) else ObstoreEngine(bucket, prefix, uri, config, complete)
+
+
+def together(first: Engine | None, complete: Engine) -> Engine:
+    """One engine of both."""
+    return complete if first is None else Together(first, complete)
 
 
 def _either(name: str) -> Any:

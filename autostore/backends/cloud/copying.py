@@ -6,11 +6,11 @@ import contextlib
 import time
 
 from autostore.backend import FileMetadata, StorageBackend, changed
-from autostore.backends.cloud.engine import Engine
 from autostore.backends.cloud.looks import JUST_NOW, Looks
-from autostore.backends.cloud.objects import Said, new_write_id, said_by
-from autostore.backends.cloud.traits import ALL, SOME, ServerTraits
 from autostore.config import S3StorageConfig
+from autostore.engine.contract import Engine
+from autostore.engine.objects import Said, new_write_id, said_by
+from autostore.engine.traits import ALL, SOME, ServerTraits
 from autostore.errors import PreconditionFailedError
 from autostore.mark import Mark
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autostore.backends.cloud.engine import Engine
+from autostore.engine.contract import Engine
 from autostore.parallel import in_order
 from autostore.pieces.ranges import Ranges, Span, Tail
 

@@ -7,7 +7,7 @@ import threading
 from autostore.backend import FileMetadata
 from autostore.backends.cloud.boto3.receiving import part_size
 from autostore.backends.cloud.copying import CopyingS3
-from autostore.backends.cloud.engine import SentParts
+from autostore.engine.contract import SentParts
 from autostore.mark import Mark
 from autostore.pieces.incoming import Incoming
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from autostore.backends.cloud.boto3.connection import S3Connection
 from autostore.backends.cloud.boto3.errors import code_of, is_broken_body, status_of
-from autostore.backends.cloud.objects import described, in_quotes, plain_etag
+from autostore.engine.objects import described, in_quotes, plain_etag
 from autostore.errors import StorageConnectionError, compose
 from autostore.guard.foreign import let_pass
 from autostore.pieces.ranges import Tail

@@ -18,12 +18,13 @@ from autostore.backends.cloud.boto3.listing import below, object_pages
 from autostore.backends.cloud.boto3.options import options_for
 from autostore.backends.cloud.boto3.probe import probed
 from autostore.backends.cloud.boto3.receiving import Parts
+from autostore.backends.cloud.boto3.said import headers_of
 from autostore.backends.cloud.boto3.uploads import put, put_bytes, put_if, put_parts, sweep
 from autostore.backends.cloud.boto3.versions import S3Versions
-from autostore.backends.cloud.engine import Engine, Page
-from autostore.backends.cloud.objects import LARGEST_PUT, Said, described, in_quotes, listed, plain_etag, written
-from autostore.backends.cloud.traits import ServerTraits
 from autostore.config import S3StorageConfig
+from autostore.engine.contract import Engine, Page
+from autostore.engine.objects import LARGEST_PUT, Said, described, in_quotes, listed, plain_etag, written
+from autostore.engine.traits import ServerTraits
 from autostore.errors import PreconditionFailedError, StorageFileNotFoundError
 from autostore.mark import Mark
 from autostore.optional import require_installed
@@ -78,8 +79,8 @@ class Boto3Engine(Engine):
         with translated(self._uri, path):
             key, size = self._prefix + path, file.stat().st_size
             if not if_absent and if_etag is None:
-                return written(path, size, put(self._connection, key, file, said.headers()), said)
-            answer = put_if(self._connection, key, file, None if if_absent else if_etag, said.headers())
+                return written(path, size, put(self._connection, key, file, headers_of(said)), said)
+            answer = put_if(self._connection, key, file, None if if_absent else if_etag, headers_of(said))
         if answer is None:
             raise exists_already(path, self._uri) if if_absent else changed(path, self._uri)
         return written(path, size, answer, said)
@@ -87,13 +88,13 @@ class Boto3Engine(Engine):
     def put_parts(self, path: str, file: Path, said: Said) -> FileMetadata:
         """`max_concurrency` at once."""
         with translated(self._uri, path):
-            answer = put_parts(self._connection, self._prefix + path, file, said.headers())
+            answer = put_parts(self._connection, self._prefix + path, file, headers_of(said))
             return written(path, file.stat().st_size, answer, said)
 
     def put_bytes(self, path: str, data: bytes, said: Said) -> FileMetadata:
         """One PUT."""
         with translated(self._uri, path):
-            answer = put_bytes(self._connection, self._prefix + path, data, said.headers())
+            answer = put_bytes(self._connection, self._prefix + path, data, headers_of(said))
         return written(path, len(data), answer, said)
 
     def begin_parts(self, path: str, said: Said) -> Parts:
@@ -150,12 +151,12 @@ class Boto3Engine(Engine):
         condition = {} if over == "" else {"IfNoneMatch": "*"} if over is None else {"IfMatch": in_quotes(over)}
         with translated(self._uri, source):
             try:
-                answer = copy_object(self._connection, from_key, to_key, if_etag, {**said.headers(), **condition})
+                answer = copy_object(self._connection, from_key, to_key, if_etag, {**headers_of(said), **condition})
             except Exception as error:
                 if not is_too_large(error):
                     raise
                 found, said = self._too_large(source, if_etag, error), said.identified()
-                answer = copy_parts(self._connection, from_key, to_key, found, said.headers(), condition=condition)
+                answer = copy_parts(self._connection, from_key, to_key, found, headers_of(said), condition=condition)
                 return written(target, found["ContentLength"], answer, said)
         if seen is None or seen.etag != plain_etag(answer.get("ETag")):
             return self.head(target)  # the answer does not tell the size
@@ -172,7 +173,7 @@ class Boto3Engine(Engine):
                     raise
                 found = self._too_large(source, if_etag, error)
                 said = Said(found.get("Metadata") or {}, found.get("ContentType", "")).identified()
-                copy_parts(self._connection, from_key, to_key, found, said.headers())
+                copy_parts(self._connection, from_key, to_key, found, headers_of(said))
 
     def _too_large(self, source: str, etag: str | None, refusal: Exception) -> Mapping[str, Any]:
         """What a HEAD says of an object that is too large for one copy, if that is why it was refused."""

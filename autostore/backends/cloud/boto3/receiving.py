@@ -10,9 +10,10 @@ from functools import partial
 from autostore.backend import FileMetadata
 from autostore.backends.cloud.boto3.connection import S3Connection
 from autostore.backends.cloud.boto3.errors import translated
+from autostore.backends.cloud.boto3.said import headers_of
 from autostore.backends.cloud.boto3.uploads import abort, complete
-from autostore.backends.cloud.engine import SentParts
-from autostore.backends.cloud.objects import Said, written
+from autostore.engine.contract import SentParts
+from autostore.engine.objects import Said, written
 from autostore.parallel import done_by
 
 __all__ = ["GROWS_AFTER", "Parts", "part_size"]
@@ -38,7 +39,7 @@ class Parts(SentParts):
         self._path = path
         self._uri = uri
         self._said = said
-        self._headers = headers = said.headers()
+        self._headers = headers = headers_of(said)
         self._width = min(AT_ONCE, connection.config.max_concurrency)
         with translated(uri, path):
             self._upload_id = connection.call("create_multipart_upload", Key=key, **headers)["UploadId"]

@@ -13,7 +13,8 @@ from autostore.backends.cloud.boto3.connection import S3Connection
 from autostore.backends.cloud.boto3.copies import copy_object, copy_parts, is_too_large
 from autostore.backends.cloud.boto3.downloads import download
 from autostore.backends.cloud.boto3.errors import code_of, translated
-from autostore.backends.cloud.objects import LARGEST_PUT, Said, described, moment_of, plain_etag, written
+from autostore.backends.cloud.boto3.said import headers_of
+from autostore.engine.objects import LARGEST_PUT, Said, described, moment_of, plain_etag, written
 from autostore.errors import InvalidConfigError, compose
 from autostore.mark import Mark
 from autostore.versioning import Stored, Versioning
@@ -84,11 +85,11 @@ class S3Versions(Versioning):
         source, key, at = self._prefix + path, self._prefix + target, self._at(version)
         with self._of_a_version(path):
             try:
-                answer = copy_object(at, source, key, None, said.headers())
+                answer = copy_object(at, source, key, None, headers_of(said))
             except Exception as error:
                 if not is_too_large(error) or found.size <= LARGEST_PUT:
                     raise
-                answer = copy_parts(at, source, key, at.call("head_object", Key=source), said.headers())
+                answer = copy_parts(at, source, key, at.call("head_object", Key=source), headers_of(said))
         return written(target, found.size, answer, said)
 
     def remove(self, path: str, version: str) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from autostore.backends.cloud.engine import Declined
 from autostore.disk.failures import disk_errors_are_typed
+from autostore.engine.contract import Declined
 
 __all__ = ["CHUNK", "small_body", "write_body"]
 

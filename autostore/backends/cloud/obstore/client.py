@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from autostore.backends.cloud.boto3.client import credential_source
-from autostore.backends.cloud.engine import Declined, Engine
 from autostore.backends.cloud.obstore.settings import client_options, custom_endpoint, needs_profile, retries
 from autostore.config import S3StorageConfig
+from autostore.engine.contract import Declined, Engine
 from autostore.guard.foreign import let_pass
 from autostore.holding.turns import Turns
 from autostore.optional import require

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from autostore.backend import FileMetadata, changed
-from autostore.backends.cloud.engine import Declined, Engine
-from autostore.backends.cloud.objects import Said, in_quotes, known, plain_etag, written
 from autostore.backends.cloud.obstore.answers import Answer, meaning
 from autostore.backends.cloud.obstore.bodies import CHUNK, small_body, write_body
 from autostore.backends.cloud.obstore.client import ObstoreClient
 from autostore.backends.cloud.obstore.settings import custom_endpoint, is_plain, needs_profile
 from autostore.backends.cloud.obstore.trust import Surprise, Trust, trusted
 from autostore.config import S3StorageConfig
+from autostore.engine.contract import Declined, Engine
+from autostore.engine.objects import Said, in_quotes, known, plain_etag, written
 from autostore.errors import StorageError, StorageFileNotFoundError
 from autostore.guard.foreign import let_pass
 from autostore.optional import require
@@ -60,21 +60,14 @@ class ObstoreEngine(Engine):
         if unless_etag is not None:
             options["if_none_match"] = in_quotes(unless_etag)
 
-        def get(ob: Any, store: Any, key: str) -> tuple[Any, Any]:
-            result = ob.get(store, key, options=options)
-            if result.meta["size"] >= most:
-                return result, None
-            pieces = iter(result.stream(min_chunk_size=CHUNK))
-            return result, (pieces, next(pieces, None))
-
-        found = self._read(path, get)
+        found = self._read(path, lambda ob, store, key: _begun(ob.get(store, key, options=options), most))
         if found is Answer.SAME and unless_etag is not None:
             return None
         result, body = self._whole(found)
         size = result.meta["size"]
         if tuple(result.range) != (0, size):
             raise Surprise
-        if size >= most:
+        if body is None:
             raise Declined
         if not write_body(self._following(path, *body), size, file, self._where(path)):
             raise Surprise
@@ -233,6 +226,14 @@ class ObstoreEngine(Engine):
 
     def _where(self, path: str) -> str:
         return f"key {path!r} in {self._uri}"
+
+
+def _begun(result: Any, most: int) -> tuple[Any, Any]:
+    """An answer, the rest of its pieces and the first; no pieces of an object that is better read in parts."""
+    if result.meta["size"] >= most:
+        return result, None
+    pieces = iter(result.stream(min_chunk_size=CHUNK))
+    return result, (pieces, next(pieces, None))
 
 
 def _with_bytes(result: Any) -> tuple[Any, bytes]:

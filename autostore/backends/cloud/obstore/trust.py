@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from autostore.backends.cloud.engine import Declined
+from autostore.engine.contract import Declined
 
 __all__ = ["Surprise", "Trust", "trusted"]
 

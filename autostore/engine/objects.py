@@ -74,11 +74,6 @@ class Said(NamedTuple):
             self if WRITE_ID in self.metadata else self._replace(metadata={**self.metadata, WRITE_ID: new_write_id()})
         )
 
-    def headers(self) -> dict[str, Any]:
-        """As arguments of boto3's uploads and copies."""
-        kind = {} if self.content_type is None else {"ContentType": self.content_type}
-        return {"Metadata": dict(self.metadata), **kind}
-
 
 def said_by(
     path: str,

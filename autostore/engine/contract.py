@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from autostore.backend import FileMetadata
-from autostore.backends.cloud.objects import Said
-from autostore.backends.cloud.traits import ServerTraits
+from autostore.engine.objects import Said
+from autostore.engine.traits import ServerTraits
 from autostore.mark import Mark
 from autostore.pieces.ranges import Tail
 from autostore.versioning import Versioning
