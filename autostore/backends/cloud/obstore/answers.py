@@ -9,6 +9,7 @@ import re
 from enum import Enum, auto
 
 from autostore.backend import not_found
+from autostore.backends.cloud.obstore.settings import NOWHERE
 from autostore.backends.cloud.refusals import failed, unreached
 from autostore.errors import StorageConnectionError, StorageError, compose
 
@@ -16,6 +17,7 @@ __all__ = ["Answer", "meaning"]
 
 _STATUS = re.compile(r" - Server returned non-2xx status code: (\d{3})\b(.*)", re.DOTALL)
 _CODE = re.compile(r"<Code>(\w{1,100})</Code>")
+_REDIRECTED = f" {NOWHERE.removeprefix('http://')},"
 _NOT_SENT = re.compile(r"^ +kind: (Connect|Timeout),$", re.MULTILINE)
 
 
@@ -58,8 +60,8 @@ def meaning(error: BaseException, key: str, path: str, uri: str, *, repeatable: 
 
 
 def _unanswered(told: str, debug: str, path: str, uri: str, *, repeatable: bool) -> Answer | StorageError:
-    """Nothing came back: of a TLS that fails boto3 says more, and finds out what became of a condition."""
-    if " - HTTP error: " not in told or "ertificate" in debug:
+    """Nothing came back: of redirects and failing TLS boto3 says more, and finds out what became of a condition."""
+    if " - HTTP error: " not in told or "ertificate" in debug or _REDIRECTED in debug:
         return Answer.UNCLEAR
     if repeatable or _NOT_SENT.search(debug):
         return unreached(path, uri)

@@ -143,12 +143,18 @@ class ObstoreClient:
                 "checksum_algorithm": "SHA256",
                 **self._secrets(),
             },
-            client_options=client_options(config, is_http=str(endpoint or "").startswith("http://")),
+            client_options=client_options(config, endpoint or f"https://s3.{region or 'us-east-1'}.amazonaws.com"),
             retry_config=retries(config),
         )
 
     def _secrets(self) -> dict[str, str]:
-        """In a function of its own, so that no traceback shows them as a local variable."""
+        """What no header can hold boto3 names; in a function of its own, so that no traceback shows a secret."""
+        found = self._found()
+        if not all(value.isascii() and value.isprintable() for value in found.values()):
+            raise Declined
+        return found
+
+    def _found(self) -> dict[str, str]:
         names = ("access_key_id", "secret_access_key", "session_token")
         if self._source is not None:
             found = self._source.get_frozen_credentials()

@@ -11,10 +11,11 @@ import urllib.request
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from autostore.config import S3StorageConfig
 
-__all__ = ["client_options", "custom_endpoint", "hindered", "needs_profile", "retries"]
+__all__ = ["NOWHERE", "client_options", "custom_endpoint", "hindered", "needs_profile", "retries"]
 
 # Either would change what is sent, or where to, and only one of both clients knows it:
 # https://developmentseed.org/obstore/latest/api/store/aws/ and
@@ -29,6 +30,9 @@ _AUTHORITIES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 
 _ODD_REGIONS = ("cn-", "us-iso", "eu-isoe")
 """Their addresses end otherwise."""
+
+NOWHERE = "http://127.0.0.1:0"
+"""Where nobody can listen."""
 
 BACKOFF = timedelta(milliseconds=50)
 
@@ -73,11 +77,16 @@ def needs_profile(config: S3StorageConfig) -> bool:
     return not told and Path(file).expanduser().exists()
 
 
-def client_options(config: S3StorageConfig, *, is_http: bool) -> dict[str, Any]:
-    """How connections are made; a transfer as a whole has no limit, as with boto3."""
+def client_options(config: S3StorageConfig, address: str) -> dict[str, Any]:
+    """How connections to the server at `address` are made; a transfer as a whole has no limit, as with boto3.
+
+    obstore follows redirects, and nothing forbids it to: whatever is not this server is sent to where nobody listens.
+    """
     limit = timedelta(seconds=config.timeout)
     return {
-        "allow_http": is_http,
+        "allow_http": address.startswith("http://"),
+        "proxy_url": NOWHERE,
+        "proxy_excludes": urlsplit(address).hostname or "",
         "timeout": timedelta(days=7),
         "read_timeout": limit,
         "connect_timeout": limit,
