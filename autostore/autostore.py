@@ -475,7 +475,8 @@ class AutoStore(DictInterface, LookingInterface, SendingInterface, BranchInterfa
         self.close()
 
     def __repr__(self) -> str:
-        return f"AutoStore({self.uri!r})"
+        engine = self._place.engine
+        return f"AutoStore({self.uri!r}, engine={engine!r})" if engine else f"AutoStore({self.uri!r})"
 
     def __getstate__(self) -> dict[str, Any]:
         told = {"uri": self._backend.uri, "config": self.config, "handlers": self._registry.changes()}

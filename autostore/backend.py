@@ -71,6 +71,9 @@ class StorageBackend(ABC):
     concurrency: int = 1
     """How many transfers are worth having in flight at once."""
 
+    engine: str = ""
+    """The client library that moves the bytes, where a place has a choice."""
+
     locks_exclude: bool = False
     """Whether `lock` excludes every other writer of the place, so that who holds it needs no claim."""
 

@@ -28,6 +28,8 @@ LARGEST_PART = 5 * 1024 * MIB
 _CONTROL = re.compile("[\\0-\\x1f\\x7f]")
 _OURS = ("Body", "Bucket", "IfMatch", "IfNoneMatch", "Key", "PartNumber", "UploadId")
 """Arguments of uploads that say where and when, which the library decides."""
+_WORDS = {"addressing_style": (None, "path", "virtual", "auto"), "conditions": (None, "all", "some"),
+          "engine": ("auto", "boto3", "obstore")}  # fmt: skip
 
 
 class _Kind(NamedTuple):  # what a setting may be, and in words
@@ -44,6 +46,7 @@ _KINDS: Mapping[str, _Kind] = {
     "int | None": _Kind((int, NoneType), "a whole number or None"),
     "float": _Kind((int, float), "a number"),
     "float | None": _Kind((int, float, NoneType), "a number or None"),
+    "str": _Kind((str,), "a text"),
     "str | None": _Kind((str, NoneType), "a text or None"),
     "str | bytes | None": _Kind((str, bytes, NoneType), "a long random secret as str or bytes"),
     "str | Path | None": _Kind((str, os.PathLike, NoneType), "the path of a folder, or None"),
@@ -195,6 +198,8 @@ class S3StorageConfig(StorageConfig):
         checksums: send checksums of our own; None: yes on AWS, only where required elsewhere.
         conditions: which conditions the server checks beside those of a PUT, for history: "all" (AWS, SeaweedFS),
             "some" (each change then claims its key), None: asked once for each bucket and process.
+        engine: the client library: "auto" takes obstore (extra `fast`) where it is installed, for what it does better,
+            and boto3 for the rest; "boto3" for everything; "obstore": as "auto", but it must be installed.
     """
 
     aws_access_key_id: str | None = field(default=None, repr=False)
@@ -213,6 +218,7 @@ class S3StorageConfig(StorageConfig):
     max_concurrency: int = 10
     checksums: bool | None = None
     conditions: str | None = None
+    engine: str = "auto"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -228,12 +234,9 @@ class S3StorageConfig(StorageConfig):
             if not isinstance(name, str) or name in _OURS:
                 named = f"{name}, which this library decides" if name in _OURS else f"a {type(name).__name__} as a name"
                 raise InvalidConfigError(f"upload_args holds {named}. Pass names of other arguments of an upload.")
-        if self.addressing_style not in (None, "path", "virtual", "auto"):
-            raise InvalidConfigError(
-                f"addressing_style={self.addressing_style!r} is unknown. Pass 'path', 'virtual' or 'auto'."
-            )
-        if self.conditions not in (None, "all", "some"):
-            raise InvalidConfigError(f"conditions={self.conditions!r} is unknown. Pass 'all', 'some' or None.")
+        for name, words in _WORDS.items():
+            if (given := getattr(self, name)) not in words:
+                raise InvalidConfigError(f"{name}={given!r:.80} is unknown. Pass one of {words!r:.80}.")
         if bool(self.aws_access_key_id) != bool(self.aws_secret_access_key):
             raise InvalidConfigError("aws_access_key_id and aws_secret_access_key go together. Pass both, or neither.")
 

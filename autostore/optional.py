@@ -22,6 +22,7 @@ _EXTRAS = {
     "boto3": "s3",
     "botocore": "s3",
     "numpy": "numpy",
+    "obstore": "fast",
     "pandas": "pandas",
     "platformdirs": "",
     "polars": "polars",

@@ -4,12 +4,16 @@ A format subclasses `DataHandler`, a place `StorageBackend`. Both are registered
 (`store.register_handler`, `AutoStore.register_backend`, or the entry point groups
 `autostore.handlers` and `autostore.backends`), and tested by subclassing
 `autostore.testing.HandlerContract` and `BackendContract`. `docs/extending.md` goes step by
-step; `backends/memory.py` is a whole place written with these names alone.
+step; `backends/memory.py` is a whole place written with these names alone. An `Engine` moves
+the bytes of a bucket by another client library than boto3.
 """
 
 from autostore.backend import FileMetadata, StorageBackend, changed, exists_already, not_found
 from autostore.config import StorageConfig
 from autostore.disk.failures import disk_errors_are_typed, failing_disk_is_an_os_error
+from autostore.engine.contract import Declined, Engine, Page, SentParts
+from autostore.engine.objects import Said, known
+from autostore.engine.traits import ServerTraits
 from autostore.equality import Again, Comparer, same
 from autostore.errors import (
     BrokenPluginError,
@@ -49,6 +53,8 @@ __all__ = [
     "Comparer",
     "CorruptDataError",
     "DataHandler",
+    "Declined",
+    "Engine",
     "Fact",
     "FileMetadata",
     "Header",
@@ -58,12 +64,16 @@ __all__ = [
     "Mark",
     "Markdown",
     "MissingDependencyError",
+    "Page",
     "ParsedUri",
     "Picture",
     "PreconditionFailedError",
     "Preview",
     "Ranges",
     "Rows",
+    "Said",
+    "SentParts",
+    "ServerTraits",
     "StorageBackend",
     "StorageConfig",
     "StorageConnectionError",
@@ -85,6 +95,7 @@ __all__ = [
     "failing_disk_is_an_os_error",
     "from_os_error",
     "in_order",
+    "known",
     "loaded_type",
     "not_found",
     "parse_uri",

@@ -136,6 +136,7 @@ class S3StorageConfig(StorageBase):
     max_concurrency: int = 10
     checksums: bool | None = None
     conditions: str | None = None
+    engine: str = "auto"
 
     def to_core(self) -> autostore.S3StorageConfig:
         """The same settings as the core's dataclass, which checks them."""

@@ -16,6 +16,7 @@ from benchmarks.steps import Contestant, Step
 
 NAME = "listing"
 THREADS = 16
+AIMS = {"update()": 1.6, "items()": 2.2, "values()": 2.2, "update(), bare keys": 1.3}
 Steps = Iterator[dict[str, Step]]
 
 
@@ -29,11 +30,16 @@ def tables(scale: Scale, _folder: Path, servers: Any) -> list[Table]:
         put = lambda number: client.put_object(Bucket=server["bucket"], Key=f"many/{number:06}.json", Body=b"{}")  # noqa: E731
         list(pool.map(put, range(listed)))
     boto = f"boto3, {THREADS} threads"
-    contestants = [Contestant("autostore", "ours"), Contestant(boto, "boto3")]
-    aims = [Aim(step, boto, 0.9) for step in ("update()", "items()", "values()")]
+    contestants = [
+        Contestant("autostore", "ours"),
+        Contestant("autostore, boto3 alone", "ours", {"engine": "boto3"}),
+        Contestant(boto, "boto3"),
+        Contestant(f"obstore, {THREADS} threads", "obstore"),
+    ]
+    aims = [Aim(step, boto, least) for step, least in AIMS.items()]
     many = race(f"{count:,} small dicts on radosgw", __name__, contestants, scale, aims, server=server, count=count)
     pages = [Contestant("autostore", "our_keys"), Contestant("boto3 paginator", "paginator")]
-    aims = [Aim("keys()", "boto3 paginator", 1 / 1.1)]
+    aims = [Aim("keys()", "boto3 paginator", 4.0)]
     keys = race(
         f"Keys of {listed:,} objects", __name__, pages, scale, aims, server=server, count=listed, prefix="many/"
     )
@@ -54,10 +60,12 @@ def _million(scale: Scale) -> Table:
     return table
 
 
-def ours(server: dict[str, Any], number: int, count: int) -> Steps:
-    """The store's own bulk methods, with its default of 10 in flight; the extension in the keys."""
+def ours(server: dict[str, Any], number: int, count: int, engine: str = "auto") -> Steps:
+    """The store's own bulk methods, with its default of 10 in flight; the extension in the keys, and not."""
     objects = {f"k{item:04}.json": value(item) for item in range(count)}
-    with competitors.s3_store(server, f"small-{number}/") as store:
+    bare = {f"k{item:04}": value(item) for item in range(count)}
+    beside = competitors.s3_store(server, f"bare-{number}/", engine=engine)
+    with beside, competitors.s3_store(server, f"small-{number}/", engine=engine) as store:
 
         def check(read: Any) -> None:
             assert sorted(read, key=lambda one: one["id"]) == list(objects.values())
@@ -66,6 +74,7 @@ def ours(server: dict[str, Any], number: int, count: int) -> Steps:
             "update()": Step(lambda: store.update(objects)),
             "items()": Step(lambda: dict(store.items()), None, lambda read: check(read.values())),
             "values()": Step(lambda: list(store.values()), None, check),
+            "update(), bare keys": Step(lambda: beside.update(bare)),
         }
 
 
@@ -80,11 +89,45 @@ def boto3(server: dict[str, Any], number: int, count: int) -> Steps:
     def get(key: str) -> Any:
         return json.loads(client.get_object(Bucket=bucket, Key=key)["Body"].read())
 
+    def look_and_put(key: str) -> None:
+        client.list_objects_v2(Bucket=bucket, Prefix=f"bare-{key.removesuffix('json')}", Delimiter="/")
+        client.put_object(Bucket=bucket, Key=f"bare-{key}", Body=json.dumps(objects[key]).encode())
+
     with competitors.threads(THREADS) as pool:
 
         def keys() -> list[str]:
             pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"small-{number}/")
             return [entry["Key"] for page in pages for entry in page["Contents"]]
+
+        def items() -> dict[str, Any]:
+            found = keys()
+            return dict(zip(found, pool.map(get, found), strict=True))
+
+        yield {
+            "update()": Step(lambda: list(pool.map(put, objects))),
+            "items()": Step(items),
+            "values()": Step(lambda: list(pool.map(get, keys()))),
+            "update(), bare keys": Step(lambda: list(pool.map(look_and_put, objects))),
+        }
+
+
+def obstore(server: dict[str, Any], number: int, count: int) -> Steps:
+    """The client in Rust alone, with a pool of threads."""
+    import obstore as library
+
+    store = competitors.obstore_bucket(server)
+    objects = {f"small-{number}/k{item:04}.json": value(item) for item in range(count)}
+
+    def put(key: str) -> None:
+        library.put(store, key, json.dumps(objects[key]).encode(), use_multipart=False)
+
+    def get(key: str) -> Any:
+        return json.loads(bytes(library.get(store, key).bytes()))
+
+    with competitors.threads(THREADS) as pool:
+
+        def keys() -> list[str]:
+            return [entry["path"] for page in library.list(store, f"small-{number}") for entry in page]
 
         def items() -> dict[str, Any]:
             found = keys()

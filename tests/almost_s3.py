@@ -37,6 +37,7 @@ class AlmostS3:
         self.spoil: Callable[[Answer], Answer] | None = None
         self.page = page
         self.takes_any_token = False
+        self.ignores_ranges = False
         self.requests = 0
         server = self
 
@@ -122,10 +123,13 @@ class AlmostS3:
             return Answer(operation, 304, [("ETag", _etag(body)), ("x-amz-request-id", "1")])
         headers = [("ETag", _etag(body)), ("Last-Modified", DATE), ("Date", DATE), ("x-amz-request-id", "1"),
                    ("Content-Type", "application/json"), *kept.items()]  # fmt: skip
-        span = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("Range") or "")
-        if span and int(span[1]) < len(body):
-            part = body[int(span[1]) : int(span[2]) + 1]
-            shown = f"bytes {span[1]}-{int(span[1]) + len(part) - 1}/{len(body)}"
+        span = re.fullmatch(r"bytes=(\d*)-(\d*)", request.headers.get("Range") or "")
+        if span and not self.ignores_ranges:
+            start = int(span[1]) if span[1] else max(0, len(body) - int(span[2]))
+            if start >= len(body):
+                return _error(operation, 416, "InvalidRange")
+            part = body[start : int(span[2]) + 1 if span[1] and span[2] else len(body)]
+            shown = f"bytes {start}-{start + len(part) - 1}/{len(body)}"
             return Answer(
                 operation, 206, [*headers, ("Content-Range", shown), ("Content-Length", str(len(part)))], part
             )

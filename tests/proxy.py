@@ -41,9 +41,9 @@ class Fault:
     """What goes wrong with one request.
 
     Attributes:
-        do: "reset" (before the server hears of it), "lost" (the server does it, the answer
-            is lost), "status" (answered here, with `status`), "short" (the answer's body
-            ends after `at` bytes), "cut" (the same, by a reset), "stall" (nothing for
+        do: "reset" (before the server hears of it), "headers" (it hears no more than these), "lost" (it
+            does it, the answer is lost), "status" (answered here, with `status`), "short" (the answer's
+            body ends after `at` bytes), "cut" (the same, by a reset), "stall" (nothing for
             `seconds`, then on), "flip" (a bit of the request's body changes).
     """
 
@@ -129,6 +129,8 @@ class Proxy:
             return self._refuse(client, request, fault)
         with socket.create_connection(self._upstream, timeout=60) as server:
             _send_head(server, first, {**headers, "connection": "close"})
+            if fault is not None and fault.do == "headers":
+                raise _Done
             self._pass_on(source, server, length, flip=fault is not None and fault.do == "flip")
             with server.makefile("rb") as answer:
                 return self._answer(client, answer, request, fault)

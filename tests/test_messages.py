@@ -237,7 +237,7 @@ except MissingDependencyError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-    assert re.fullmatch(r".*pip install 'autostore\[\w+\]'\n", done.stdout), done.stdout + done.stderr
+    assert re.fullmatch(r".*pip install 'dagster-autostore\[\w+\]'\n", done.stdout), done.stdout + done.stderr
 
 
 def test_no_long_name_of_a_cached_copy(tmp_path):

@@ -42,6 +42,7 @@ class CheckedBackend(StorageBackend):
         self.uri = self._is_a(str, "uri", getattr(place, "uri", None))
         self.config = place.config
         self.concurrency = self._is_a(int, "concurrency", place.concurrency)
+        self.engine = self._is_a(str, "engine", place.engine)
         self.excludes = bool(place.locks_exclude)
 
     @property

@@ -28,6 +28,7 @@ class PassingBackend(StorageBackend):
         self.uri = inner.uri
         self.config = inner.config
         self.concurrency = inner.concurrency
+        self.engine = inner.engine
         self.locks_exclude = inner.locks_exclude
 
     def get_metadata(self, path: str) -> FileMetadata:

@@ -17,9 +17,9 @@ __all__ = ["let_pass", "noted", "users_own"]
 # Beside the standard library: what formats and places are made with, and what that is made with.
 _LIBRARIES = frozenset(
     ["PIL", "_yaml", "annotated_types", "autostore", "boto3", "botocore", "certifi", "cffi", "dateutil", "defusedxml",
-     "idna", "jmespath", "numpy", "packaging", "pandas", "polars", "polars_runtime_32", "pyarrow", "pydantic",
-     "pydantic_core", "pytz", "s3transfer", "scipy", "six", "sympy", "torch", "typing_extensions", "typing_inspection",
-     "tzdata", "urllib3", "yaml", "zstandard"]
+     "idna", "jmespath", "numpy", "obstore", "packaging", "pandas", "polars", "polars_runtime_32", "pyarrow",
+     "pydantic", "pydantic_core", "pytz", "s3transfer", "scipy", "six", "sympy", "torch", "typing_extensions",
+     "typing_inspection", "tzdata", "urllib3", "yaml", "zstandard"]
 )  # fmt: skip
 _SOCKETS = frozenset({"socket", "ssl", "http", "urllib3", "botocore", "selectors"})
 _COMPILED = (".pyx", ".pxi", ".pxd", "<stringsource>")

@@ -64,6 +64,8 @@ def of_info(info: Info) -> Iterator[tuple[str, str]]:
     yield "size", f"{units.size(info.size)} ({info.size:,} bytes)"
     yield "modified", units.moment(info.modified_time)
     yield "etag", info.etag
+    if info.engine is not None:
+        yield "engine", info.engine
     if info.columns is not None:
         yield "columns", _several(list(info.columns))
     if info.parts:

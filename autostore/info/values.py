@@ -55,6 +55,7 @@ class Info(Header):
         etag: changes whenever the bytes do.
         modified_time: aware, UTC.
         content_type: media type; None where unknown.
+        engine: the client library that the place is reached by, where there is a choice.
     """
 
     key: str
@@ -65,6 +66,7 @@ class Info(Header):
     etag: str
     modified_time: datetime
     content_type: str | None = None
+    engine: str | None = None
 
     @property
     def rows(self) -> int | None:

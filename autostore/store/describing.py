@@ -66,6 +66,7 @@ class Describer:
             etag=found.etag,
             modified_time=found.modified_time,
             content_type=found.content_type,
+            engine=self._backend.engine or None,
         )
 
     def _own(self, name: str) -> str:

@@ -10,14 +10,20 @@ from pathlib import Path
 import pytest
 
 import autostore.plugins
+import autostore.s3
 from autostore import AutoStore, StorageConfig, UnsupportedFormatError
 from autostore.keys import parse_uri
-from autostore.testing import BackendContract, HandlerContract, same
+from autostore.testing import BackendContract, EngineContract, HandlerContract, same
+from tests.plugins.http_engine import PublicBackend
 from tests.plugins.mail_format import EmailHandler
 from tests.plugins.sqlite_place import SQLiteBackend
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = {"format": "tests/plugins/mail_format.py", "place": "tests/plugins/sqlite_place.py"}
+EXAMPLES = {
+    "format": "tests/plugins/mail_format.py",
+    "place": "tests/plugins/sqlite_place.py",
+    "engine": "tests/plugins/http_engine.py",
+}
 
 
 def letter(text):
@@ -62,6 +68,28 @@ class TestSQLite(BackendContract):
         return None if row is None else row[0]
 
 
+class TestHttp(EngineContract):
+    does = ("get",)
+
+    @pytest.fixture
+    def engine(self, moto_s3):
+        bucket = moto_s3.make_bucket()
+        backend = PublicBackend(parse_uri(f"s3://{bucket}/data/"), moto_s3.config())
+        self.bucket, self.client = bucket, moto_s3.raw()
+        yield backend._engine.first
+        backend.close()
+        self.client.close()
+
+    def raw_write(self, engine, path, data):
+        self.client.put_object(Bucket=self.bucket, Key="data/" + path, Body=data)
+
+    def raw_read(self, engine, path):
+        try:
+            return self.client.get_object(Bucket=self.bucket, Key="data/" + path)["Body"].read()
+        except self.client.exceptions.NoSuchKey:
+            return None
+
+
 @pytest.fixture
 def sqlite_scheme():
     AutoStore.register_backend("sqlite", SQLiteBackend)
@@ -79,12 +107,13 @@ def test_the_page_is_the_code(tag):
 
 @pytest.mark.parametrize("file", [*EXAMPLES.values(), "autostore/backends/memory.py"])
 def test_public_names_are_enough(file):
-    """An example, and the place in memory, import of the library nothing but `autostore.plugins`' public names."""
+    """An example, and the place in memory, import of the library nothing but public names."""
     tree = ast.parse((ROOT / file).read_text())
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     ours = [node for node in imports if node.module and node.module.split(".")[0] == "autostore"]
-    assert {node.module for node in ours} == {"autostore.plugins"}
-    assert {alias.name for node in ours for alias in node.names} <= set(autostore.plugins.__all__)
+    assert {node.module for node in ours} <= {"autostore.plugins", "autostore.s3"}
+    public = {*autostore.plugins.__all__, *autostore.s3.__all__}
+    assert {alias.name for node in ours for alias in node.names} <= public
 
 
 def test_one_registration_brings_everything(tmp_path):
@@ -122,3 +151,17 @@ def test_a_store_in_a_database(tmp_path, sqlite_scheme):
         assert dict(other.items()) == {"copy": "text", "k": "text", "n/m": 2}
         del other["k"]
         assert sorted(other.list_files()) == ["copy.txt", "n/m.json"]
+
+
+def test_a_store_by_an_engine_of_ones_own(moto_s3):
+    """What the engine does not do boto3 does; which one it is is told, and a missing key is one."""
+    AutoStore.register_backend("s3", PublicBackend)
+    try:
+        with AutoStore(f"s3://{moto_s3.make_bucket()}/data", moto_s3.config()) as store:
+            store.update({"k": {"a": 1}, "t": "words"})
+            assert dict(store.items()) == {"k": {"a": 1}, "t": "words"}
+            assert "no.txt" not in store
+            assert store.get("no.txt") is None
+            assert "engine='http'" in repr(store)
+    finally:
+        AutoStore.unregister_backend("s3")

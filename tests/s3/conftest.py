@@ -8,13 +8,30 @@ from tests.proxy import Proxy
 
 
 @pytest.fixture
-def open_backend():
+def engine():
+    """The engine of `open_backend`: boto3, which does everything; a module where it matters asks for `each_engine`."""
+    return "boto3"
+
+
+def each_engine(params=("boto3", "obstore")):
+    """A fixture for a module whose tests run with each engine that is installed."""
+
+    @pytest.fixture(params=params)
+    def engine(request):
+        return pytest.importorskip(request.param, reason="pip install 'dagster-autostore[fast]'").__name__
+
+    return engine
+
+
+@pytest.fixture
+def open_backend(engine):
     """Opens backends on a server and closes them at the end."""
     opened = []
 
     def open_one(server, *, bucket=None, prefix="data/", **settings):
         bucket = bucket or server.make_bucket()
-        backend = S3Backend(parse_uri(f"s3://{bucket}/{prefix}"), server.config(**settings))
+        config = server.config(**{"engine": engine, **settings})
+        backend = S3Backend(parse_uri(f"s3://{bucket}/{prefix}"), config)
         opened.append(backend)
         return backend
 

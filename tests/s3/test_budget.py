@@ -58,15 +58,19 @@ def test_writes(open_store, cost):
 
 
 def test_reads(open_store, cost, proxy):
-    """One GET where the path is known, one LIST more where it is not; a cached copy answers with a 304."""
+    """One GET where the path is known, one LIST more where it is not; a cached copy answers with a 304.
+
+    obstore reads from the first byte on, which an empty object refuses.
+    """
     writer = open_store()
     writer.update({"k": {"a": 1}, "n.json": {"a": 2}, "empty.bin": b""})
     store = open_store()
     assert cost(lambda: store["n.json"]) == {"GET": 1}
-    assert cost(lambda: store["empty.bin"]) == {"GET": 1}
+    by_obstore = "obstore" in repr(store)
+    assert cost(lambda: store["empty.bin"]) == {"GET": 2 if by_obstore else 1}
     assert cost(lambda: store["k"]) == {"LIST": 1, "GET": 1}
     assert cost(lambda: store["k"]) == {"GET": 1}
-    assert proxy.requests[-1].status == (304 if open_store.cached else 200)
+    assert proxy.requests[-1].status == (304 if open_store.cached else 206 if by_obstore else 200)
     assert cost(lambda: writer["k"]) == {"GET": 1}
 
 

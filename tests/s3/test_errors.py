@@ -21,8 +21,11 @@ from autostore.errors import (
 from autostore.keys import parse_uri
 from autostore.s3 import S3Backend, S3StorageConfig
 from tests.proxy import Fault
+from tests.s3.conftest import each_engine
 from tests.s3.tools import get, put
 from tests.servers import free_port
+
+engine = each_engine()
 
 SECRET = "sekret-VALUE-7f3a"
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from autostore import AutoStore
+from autostore.backends.cloud.boto3.client import make_client
 from tests.proxy import Proxy
 from tests.reliability.scale import scaled
 
@@ -80,10 +81,11 @@ def test_many_versions(line):
     count = scaled(1_001, 10_000)
     store["n.json"], store["n.json"] = 1, 2
     (old,) = [version for version in store.versions("n.json") if not version.current]
-    raw, bucket = store._place._connection._opened().client, store.uri.split("/")[2]
+    raw, bucket = make_client(store.config), store.uri.split("/")[2]
     folder = f"data/{old.path.rpartition('/')[0]}"
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda n: raw.put_object(Bucket=bucket, Key=f"{folder}/{n}-a.json", Body=b"0"), range(1, count)))
+    raw.close()
     assert cost(lambda: store.versions("n.json")) == Counter(HEAD=1, LIST=-(-count // 1_000))
     assert len(store.versions("n.json")) == count + 1
     assert cost(lambda: store.read("n.json", version=old.id)) == Counter(LIST=1, GET=1)

@@ -10,7 +10,10 @@ import pytest
 
 from autostore.keys import parse_uri
 from autostore.s3 import S3Backend, S3StorageConfig
+from tests.s3.conftest import each_engine
 from tests.s3.tools import get, put
+
+engine = each_engine()
 
 
 def fork(work):

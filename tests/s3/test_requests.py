@@ -4,10 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from autostore.backends.cloud.boto3.uploads import LARGEST_PUT
+from autostore.engine.objects import LARGEST_PUT
 from autostore.errors import PreconditionFailedError, StorageFileNotFoundError
 from autostore.mark import Mark
+from tests.s3.conftest import each_engine
 from tests.s3.tools import bucket_of, get, put
+
+engine = each_engine()
 
 MIB = 1 << 20
 
@@ -75,6 +78,7 @@ def test_absence_costs_one_request(s3_server, proxy, open_backend, ask):
         assert sum(counts.values()) == 1
 
 
+@pytest.mark.parametrize("engine", ["boto3"])
 def test_only_large_bodies_are_asked_for_first(line, proxy):
     """A small body is sent at once: to ask first whether it is wanted takes a round trip."""
     put(line, "small.bin", bytes(100_000))

@@ -12,7 +12,8 @@ import pytest
 
 from autostore.backends.cloud.boto3.connection import S3Connection
 from autostore.backends.cloud.boto3.copies import copy_parts
-from autostore.backends.cloud.objects import written_headers
+from autostore.backends.cloud.boto3.said import headers_of
+from autostore.engine.objects import said_by
 from autostore.errors import StorageError
 from autostore.mark import Mark
 from tests.proxy import Fault, Proxy
@@ -199,8 +200,8 @@ def test_copies_by_parts_are_whole_and_of_one_version(s3_server, open_backend):
     put(backend, "x.json", data)
     connection = S3Connection(bucket, s3_server.config(multipart_chunksize=5 * MIB))
     found = connection.call("head_object", Key=f"{prefix}x.json")
-    headers = written_headers("y.json", mark, {}, write_id="w")
-    copy_parts(connection, f"{prefix}x.json", f"{prefix}y.json", found, headers)
+    said = said_by("y.json", mark, {}, write_id="w")
+    copy_parts(connection, f"{prefix}x.json", f"{prefix}y.json", found, headers_of(said))
     connection.close()
     assert get(backend, "y.json") == data
     assert backend.get_metadata("y.json").mark.id == mark.id

@@ -17,8 +17,7 @@ JUST_NOW = 1.0
 class Look(NamedTuple):
     """What was seen of an object, and when (monotonic, seconds)."""
 
-    etag: str
-    size: int
+    found: FileMetadata
     time: float
     written: int
     """When it was written (ns), where a store with history did; else 0."""
@@ -38,5 +37,5 @@ class Looks:
         """The same, kept in mind."""
         if len(self._seen) >= MOST:
             self._seen.clear()
-        self._seen[found.path] = Look(found.etag, found.size, time.monotonic(), int(found.write.partition("-")[0] or 0))
+        self._seen[found.path] = Look(found, time.monotonic(), int(found.write.partition("-")[0] or 0))
         return found

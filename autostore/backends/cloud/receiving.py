@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from typing import Any
 
 from autostore.backend import FileMetadata
-from autostore.backends.cloud.boto3.errors import translated
-from autostore.backends.cloud.boto3.receiving import Parts, part_size
-from autostore.backends.cloud.boto3.uploads import put_bytes
+from autostore.backends.cloud.boto3.receiving import part_size
 from autostore.backends.cloud.copying import CopyingS3
-from autostore.backends.cloud.objects import written
+from autostore.engine.contract import SentParts
 from autostore.mark import Mark
 from autostore.pieces.incoming import Incoming
 
@@ -28,29 +24,20 @@ class ReceivingS3(CopyingS3):
         """One PUT where all fits in one part, else create, one for each part, and complete."""
         return _S3Incoming(self, path, mark)
 
-    def begin_parts(self, path: str, mark: Mark | None) -> tuple[Parts, Mapping[str, Any]]:
-        """An upload in parts, and what it says beside its bytes."""
-        headers = self._headers(path, mark, identified=True)
-        with translated(self.uri, path):
-            self._sent_parts = True
-            return Parts(self._connection, self._prefix + path, headers), headers
+    def begin_parts(self, path: str, mark: Mark | None) -> SentParts:
+        """An upload in parts."""
+        said = self._said(path, mark, identified=True)
+        self._sent_parts = True
+        return self._engine.begin_parts(path, said)
 
     def put_whole(self, path: str, data: bytes, mark: Mark | None) -> FileMetadata:
         """One PUT of bytes in memory."""
-        headers = self._headers(path, mark, identified=False)
-        with translated(self.uri, path):
-            answer = put_bytes(self._connection, self._prefix + path, data, headers)
-        return self._looks.noted(written(path, len(data), answer, headers, mark))
+        return self._looks.noted(self._engine.put_bytes(path, data, self._said(path, mark, identified=False)))
 
-    def complete_parts(
-        self, path: str, size: int, sent: tuple[Parts, Mapping[str, Any]], marks: tuple[Mark | None, Mark | None]
-    ) -> FileMetadata:
+    def complete_parts(self, path: str, sent: SentParts, marks: tuple[Mark | None, Mark | None]) -> FileMetadata:
         """Publish what was sent; a mark other than that which it bears is set by a copy onto itself."""
-        parts, headers = sent
         borne, mark = marks
-        with translated(self.uri, path):
-            answer = parts.complete()
-        found = self._looks.noted(written(path, size, answer, headers, borne))
+        found = self._looks.noted(sent.complete())
         return found if mark == borne else self.copy(path, path, mark=mark)
 
     @property
@@ -68,8 +55,7 @@ class _S3Incoming(Incoming):
         self._path = path
         self._first_mark = mark
         self._buffer = bytearray()
-        self._size = 0
-        self._sent: tuple[Parts, Mapping[str, Any]] | None = None
+        self._sent: SentParts | None = None
         self._turn = threading.Lock()
         self._over = False
 
@@ -93,7 +79,7 @@ class _S3Incoming(Incoming):
             found = self._place.put_whole(self._path, bytes(self._buffer), mark)
         else:
             self._send(len(self._buffer))
-            found = self._place.complete_parts(self._path, self._size, self._sent, (self.mark, mark))
+            found = self._place.complete_parts(self._path, self._sent, (self.mark, mark))
         self._over = True
         return found
 
@@ -103,10 +89,10 @@ class _S3Incoming(Incoming):
             gone, self._over = self._over, True
             self._buffer = bytearray()
             if self._sent is not None and not gone:
-                self._sent[0].abort()
+                self._sent.abort()
 
     def _wanted(self) -> int:
-        return part_size(self._place.part_bytes, 0 if self._sent is None else self._sent[0].count)
+        return part_size(self._place.part_bytes, 0 if self._sent is None else self._sent.count)
 
     def _send(self, count: int) -> None:
         if self._sent is None:
@@ -115,6 +101,4 @@ class _S3Incoming(Incoming):
         with memoryview(self._buffer) as view:
             piece = bytes(view[:count])
         del self._buffer[:count]
-        self._size += count
-        with translated(self._place.uri, self._path):
-            self._sent[0].send(piece)
+        self._sent.send(piece)

@@ -18,6 +18,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from autostore.backends.cloud.boto3.answers import NotQuiteS3Error, check_body
+from autostore.backends.cloud.boto3.entries import without_entries
 from autostore.config import S3StorageConfig, misplaced_credentials
 from autostore.errors import InvalidConfigError
 from autostore.guard.foreign import let_pass
@@ -25,7 +26,7 @@ from autostore.guard.secrecy import holds_secret, proxy_secrets
 from autostore.holding.turns import Turns
 from autostore.optional import require
 
-__all__ = ["credentials", "make_client", "opening", "secrets_of"]
+__all__ = ["credential_source", "credentials", "make_client", "opening", "secrets_of"]
 
 CONTINUE_FROM = 2 << 20
 """Bodies below this many bytes are sent without asking for a 100-continue first, which takes a round trip; Go's
@@ -57,6 +58,7 @@ def make_client(config: S3StorageConfig) -> Any:
     if "amazonaws.com" not in client.meta.endpoint_url:
         for operation in ("CopyObject", "UploadPartCopy"):
             client.meta.events.register(f"before-call.s3.{operation}", _in_rados_words)
+    client.meta.events.register_first("before-parse.s3.ListObjectsV2", _read_entries)
     client.meta.events.register("before-parse.s3", _check_body)
     client.meta.events.register("request-created.s3", _prepare(config.timeout))
     client.meta.events.register_first("needs-retry.s3", _give_up_in_time)
@@ -92,11 +94,17 @@ def credentials(config: S3StorageConfig) -> tuple[str, str, str | None] | None:
         return None
     if config.aws_access_key_id and config.aws_secret_access_key:
         return config.aws_access_key_id, config.aws_secret_access_key, config.aws_session_token
-    found = _session(config).get_credentials()
+    found = credential_source(config)
     if found is None:
         return None
     frozen = found.get_frozen_credentials()
     return frozen.access_key, frozen.secret_key, frozen.token
+
+
+def credential_source(config: S3StorageConfig) -> Any:
+    """What botocore's chain finds, which rotates; None where there is nothing."""
+    with _told_apart():
+        return _session(config).get_credentials()
 
 
 def _credentials(config: S3StorageConfig) -> dict[str, str]:
@@ -171,6 +179,14 @@ def _in_rados_words(params: dict[str, Any], **_: Any) -> None:
     headers = params["headers"]
     if "x-amz-copy-source-if-match" in headers:
         headers["x-amz-copy-if-match"] = headers["x-amz-copy-source-if-match"]
+
+
+def _read_entries(response_dict: Any, customized_response_dict: Any, **_: Any) -> None:
+    """Before botocore's own parsers, of which the first only looks whether a page is an error, and the last is slow."""
+    if response_dict["status_code"] == 200 and isinstance(response_dict["body"], bytes):
+        response_dict["body"], entries = without_entries(response_dict["body"], _timestamp)
+        if entries:
+            customized_response_dict["Contents"] = entries
 
 
 def _check_body(operation_model: Any, response_dict: Any, **_: Any) -> None:

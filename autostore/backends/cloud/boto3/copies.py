@@ -10,7 +10,7 @@ from autostore.backend import changed
 from autostore.backends.cloud.boto3.connection import S3Connection
 from autostore.backends.cloud.boto3.errors import code_of
 from autostore.backends.cloud.boto3.uploads import Send, upload_parts
-from autostore.backends.cloud.objects import in_quotes, plain_etag
+from autostore.engine.objects import in_quotes, plain_etag
 
 __all__ = ["copy_as_it_is", "copy_object", "copy_parts", "is_too_large"]
 

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from autostore.backends.cloud.boto3.connection import S3Connection
-from autostore.backends.cloud.boto3.errors import is_broken_body, status_of
-from autostore.backends.cloud.objects import in_quotes, plain_etag
+from autostore.backends.cloud.boto3.errors import code_of, is_broken_body, status_of
+from autostore.engine.objects import described, in_quotes, plain_etag
 from autostore.errors import StorageConnectionError, compose
 from autostore.guard.foreign import let_pass
+from autostore.pieces.ranges import Tail
 
-__all__ = ["Replaced", "download", "read_range"]
+__all__ = ["Replaced", "download", "last_bytes", "read_range"]
 
 READ_BYTES = 1 << 20
 """What one stream holds in memory; small reads cost CPU: https://github.com/boto/boto3/issues/691."""
@@ -56,6 +57,27 @@ def read_range(connection: S3Connection, key: str, etag: str, start: int, stop: 
     """The bytes of a range of one version (`etag` in quotes), resumed where the connection breaks; else `Replaced`."""
     with contextlib.closing(_Stream(connection, key, etag, position=start, stop=stop)) as stream:
         return stream.rest()
+
+
+def last_bytes(
+    connection: S3Connection, key: str, reach: int, if_etag: str | None, unless_etag: str | None
+) -> Tail | None:
+    """The version that is there, and its last bytes: one GET; None where it is still `unless_etag`."""
+    condition = {} if if_etag is None else {"IfMatch": in_quotes(if_etag)}
+    if unless_etag is not None:
+        condition = {"IfNoneMatch": in_quotes(unless_etag)}
+    try:
+        answer = connection.call("get_object", Key=key, Range=f"bytes=-{reach}", **condition)
+    except Exception as error:
+        if unless_etag is not None and status_of(error) == 304:
+            return None
+        if code_of(error) != "InvalidRange" and status_of(error) != 416:
+            raise
+        answer = connection.call("get_object", Key=key, **condition)  # an empty object has no last bytes
+    found = described(key, answer)
+    with contextlib.closing(answer["Body"]) as body:
+        data = body.read()
+    return Tail(found.etag, found.size, data)
 
 
 class Replaced(Exception):  # noqa: N818 - an event, not an error: the download begins again

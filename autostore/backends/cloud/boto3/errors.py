@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from autostore.backend import changed, not_found
 from autostore.backends.cloud.boto3.answers import NotQuiteS3Error, is_bare
+from autostore.backends.cloud.refusals import refused, unreached
 from autostore.errors import (
     InvalidConfigError,
     StorageConnectionError,
@@ -29,16 +29,6 @@ LONGEST_CODE = 100
 """Characters; a stranger may send any text as its code."""
 
 _MISSING = {"NoSuchKey", "NoSuchVersion"}
-_CREDENTIALS = {
-    "ExpiredToken",
-    "InvalidAccessKeyId",
-    "InvalidToken",
-    "SignatureDoesNotMatch",
-    "TokenRefreshRequired",
-}
-_REGION = {"301", "307", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"}
-_THROTTLED = {"429", "503", "RequestLimitExceeded", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequests"}
-_DAMAGED = {"BadDigest", "IncompleteBody", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
 
 # Classes of botocore.exceptions, by name, so that botocore is only imported where it is used.
 _NO_CREDENTIALS = (
@@ -104,7 +94,9 @@ def is_broken_body(error: BaseException) -> bool:
 
 def _translate(error: Exception, uri: str, path: str | None) -> StorageError | None:
     if _is_a(error, ("ClientError",)):
-        return _refused(code_of(error), status_of(error), error, uri, path)
+        code, status = code_of(error), status_of(error)
+        message: Any = error.response.get("Error", {}).get("Message")  # type: ignore[attr-defined]
+        return refused(code, status, message or "", uri, path, absent=_is_absent(code, status, error))
     if _is_a(error, _NO_CREDENTIALS):
         remedy = "Set aws_access_key_id and aws_secret_access_key, profile_name, or the AWS environment variables."
         return StoragePermissionError(compose("No usable credentials were found", key=path, uri=uri, remedy=remedy))
@@ -126,9 +118,7 @@ def _unreached(error: Exception, uri: str, path: str | None) -> StorageError:
         problem = "The request cannot be sent: a credential or upload argument holds what no header can"
         remedy = "Check the ends of the texts in the credentials and in upload_args: a line break is often left there."
         return InvalidConfigError(compose(problem, key=path, uri=uri, remedy=remedy))
-    problem = f"S3 could not be reached, or the connection broke ({type(error).__name__})"
-    remedy = "Check endpoint_url, region_name and the network, then try again."
-    return StorageConnectionError(compose(problem, key=path, uri=uri, remedy=remedy))
+    return unreached(path, uri, type(error).__name__)
 
 
 def _of_this_machine(error: OSError, uri: str, path: str | None) -> StorageError:
@@ -150,62 +140,10 @@ def _nonsense(error: Exception, uri: str, path: str | None) -> StorageError | No
     return StorageConnectionError(compose(problem, key=path, uri=uri, remedy=remedy))
 
 
-def _refused(code: str, status: int, error: Any, uri: str, path: str | None) -> StorageError:
-    """What an answer other than success means."""
-    if code == "NoSuchBucket":
-        bucket = uri.partition("://")[2].partition("/")[0]
-        remedy = f"Create it (aws s3 mb s3://{bucket}), or check the name, region_name and endpoint_url."
-        return StorageConnectionError(
-            compose(f"The bucket {bucket!r} does not exist", key=path, uri=uri, remedy=remedy)
-        )
-    if path is not None and _is_absent(code, status, error):
-        return not_found(path, uri)
-    if status in (409, 412) and path is not None and code != "OperationAborted":
-        return changed(path, uri)
-    if code in _REGION:
-        return StorageConnectionError(
-            compose("The bucket is in another region", key=path, uri=uri, remedy="Set region_name to the bucket's.")
-        )
-    if status in (401, 403) or code in _CREDENTIALS or code == "400":
-        return _denied(code, uri, path)
-    problem, remedy = _failed(code, status)
-    if problem:
-        return StorageConnectionError(compose(problem, key=path, uri=uri, remedy=remedy))
-    message = error.response.get("Error", {}).get("Message") or f"status {status}"
-    return StorageIOError(
-        compose(f"S3 refused the request: {code}, {message:.300}", key=path, uri=uri, remedy="Check upload_args.")
-    )
-
-
 def _is_absent(code: str, status: int, error: Any) -> bool:
     """Whether S3 itself said so: a HEAD has no body to hold a code, any other bare 404 comes from a stranger."""
     by_head = status == 404 and error.operation_name == "HeadObject" and not is_bare(error.response)
     return code in _MISSING or by_head
-
-
-def _denied(code: str, uri: str, path: str | None) -> StoragePermissionError:
-    # A HEAD has no body, so that an expired token is a bare 400 there.
-    if code in _CREDENTIALS or code == "400":
-        remedy = "Check the access key, the secret key and the session token."
-    elif code == "RequestTimeTooSkewed":
-        remedy = "Set this machine's clock."
-    elif code == "InvalidObjectState":
-        remedy = "The object is archived: ask S3 to bring it back (RestoreObject), and wait until it has."
-    else:
-        remedy = "Check the credentials, and what the bucket's policy allows them to do."
-    return StoragePermissionError(compose(f"S3 refused access ({code})", key=path, uri=uri, remedy=remedy))
-
-
-def _failed(code: str, status: int) -> tuple[str, str]:
-    if code in _THROTTLED or status in (429, 503):
-        return f"S3 asks to slow down ({code})", "Try again later, or raise max_retries."
-    if code in _DAMAGED:
-        return f"The bytes were damaged on their way ({code})", "Try again."
-    if code in ("404", "405") or (not code and status in (404, 405)):
-        return "What answers here is not S3", "Check endpoint_url."
-    if status >= 500 or code in ("OperationAborted", "RequestTimeout", "NoSuchUpload"):
-        return f"S3 failed ({code})", "Try again, or raise max_retries."
-    return "", ""
 
 
 def _names_no_place(error: BaseException) -> bool:

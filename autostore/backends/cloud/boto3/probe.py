@@ -9,7 +9,7 @@ from typing import Any
 
 from autostore.backends.cloud.boto3.connection import S3Connection
 from autostore.backends.cloud.boto3.errors import code_of, status_of
-from autostore.backends.cloud.traits import ServerTraits
+from autostore.engine.traits import ServerTraits
 
 __all__ = ["probed"]
 

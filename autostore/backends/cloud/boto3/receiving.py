@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any
 
+from autostore.backend import FileMetadata
 from autostore.backends.cloud.boto3.connection import S3Connection
+from autostore.backends.cloud.boto3.errors import translated
+from autostore.backends.cloud.boto3.said import headers_of
 from autostore.backends.cloud.boto3.uploads import abort, complete
+from autostore.engine.contract import SentParts
+from autostore.engine.objects import Said, written
 from autostore.parallel import done_by
 
 __all__ = ["GROWS_AFTER", "Parts", "part_size"]
@@ -27,34 +30,43 @@ def part_size(smallest: int, number: int) -> int:
     return smallest << (number // GROWS_AFTER)
 
 
-class Parts:
+class Parts(SentParts):
     """One upload, begun."""
 
-    def __init__(self, connection: S3Connection, key: str, headers: Mapping[str, Any]) -> None:
+    def __init__(self, connection: S3Connection, key: str, path: str, uri: str, said: Said) -> None:
         self._connection = connection
         self._key = key
-        self._headers = headers
+        self._path = path
+        self._uri = uri
+        self._said = said
+        self._headers = headers = headers_of(said)
         self._width = min(AT_ONCE, connection.config.max_concurrency)
-        self._upload_id = connection.call("create_multipart_upload", Key=key, **headers)["UploadId"]
+        with translated(uri, path):
+            self._upload_id = connection.call("create_multipart_upload", Key=key, **headers)["UploadId"]
         self._pool = ThreadPoolExecutor(self._width, thread_name_prefix="autostore-parts")
         self._waiting: deque[Future[str]] = deque()
         self._etags: list[str] = []
         self.count = 0
+        self._size = 0
 
     def send(self, data: bytes) -> None:
         """Have the next part sent, once fewer than `AT_ONCE` are on their way; raises what an earlier one met."""
-        while len(self._waiting) >= self._width:
-            self._etags.append(self._waiting.popleft().result())
+        with translated(self._uri, self._path):
+            while len(self._waiting) >= self._width:
+                self._etags.append(self._waiting.popleft().result())
         self.count += 1
+        self._size += len(data)
         self._waiting.append(done_by(self._pool, partial(self._one, self.count, data), wait=True))
 
-    def complete(self) -> Mapping[str, Any]:
+    def complete(self) -> FileMetadata:
         """Publish the parts."""
-        while self._waiting:
-            self._etags.append(self._waiting.popleft().result())
-        self._pool.shutdown()
-        parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(self._etags, start=1)]
-        return complete(self._connection, self._key, self._upload_id, parts, self._headers, condition={})
+        with translated(self._uri, self._path):
+            while self._waiting:
+                self._etags.append(self._waiting.popleft().result())
+            self._pool.shutdown()
+            parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(self._etags, start=1)]
+            answer = complete(self._connection, self._key, self._upload_id, parts, self._headers, condition={})
+        return written(self._path, self._size, answer, self._said)
 
     def abort(self) -> None:
         """Leave nothing of it; what an abort cannot reach is swept a day later."""

@@ -17,13 +17,12 @@ from typing import Any
 from autostore.backends.cloud.boto3.answers import NotQuiteS3Error, pages
 from autostore.backends.cloud.boto3.connection import S3Connection
 from autostore.backends.cloud.boto3.errors import code_of, status_of
-from autostore.backends.cloud.objects import WRITE_ID, in_quotes, plain_etag
+from autostore.engine.objects import WRITE_ID, in_quotes, plain_etag
 from autostore.guard.foreign import let_pass
 
-__all__ = ["LARGEST_PUT", "abort", "complete", "put", "put_bytes", "put_if", "put_parts", "sweep", "upload_parts"]
+__all__ = ["abort", "complete", "put", "put_bytes", "put_if", "put_parts", "sweep", "upload_parts"]
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-LARGEST_PUT = 5 << 30
 MOST_PARTS = 10_000
 
 READ_BYTES = 1 << 20

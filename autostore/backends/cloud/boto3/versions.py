@@ -13,26 +13,26 @@ from autostore.backends.cloud.boto3.connection import S3Connection
 from autostore.backends.cloud.boto3.copies import copy_object, copy_parts, is_too_large
 from autostore.backends.cloud.boto3.downloads import download
 from autostore.backends.cloud.boto3.errors import code_of, translated
-from autostore.backends.cloud.boto3.uploads import LARGEST_PUT
-from autostore.backends.cloud.objects import described, moment_of, plain_etag, written
+from autostore.backends.cloud.boto3.said import headers_of
+from autostore.engine.objects import LARGEST_PUT, Said, described, moment_of, plain_etag, written
 from autostore.errors import InvalidConfigError, compose
 from autostore.mark import Mark
 from autostore.versioning import Stored, Versioning
 
 __all__ = ["S3Versions"]
 
-Headers = Callable[[str, Mark | None], Mapping[str, Any]]
+Says = Callable[[str, Mark | None], Said]
 """What a write of a path says beside its bytes."""
 
 
 class S3Versions(Versioning):
     """Of one bucket, below one prefix."""
 
-    def __init__(self, connection: S3Connection, prefix: str, uri: str, headers: Headers) -> None:
+    def __init__(self, connection: S3Connection, prefix: str, uri: str, says: Says) -> None:
         self._connection = connection
         self._prefix = prefix
         self._uri = uri
-        self._headers = headers
+        self._says = says
 
     def check(self) -> None:
         """One request; a bucket whose versioning is suspended keeps what it kept, and overwrites what comes."""
@@ -81,16 +81,16 @@ class S3Versions(Versioning):
 
     def copy(self, path: str, version: str, target: str, mark: Mark | None) -> FileMetadata:
         """A HEAD and a COPY; above 5 GiB by parts."""
-        found, headers = self.metadata(path, version), self._headers(target, mark)
+        found, said = self.metadata(path, version), self._says(target, mark)
         source, key, at = self._prefix + path, self._prefix + target, self._at(version)
         with self._of_a_version(path):
             try:
-                answer = copy_object(at, source, key, None, headers)
+                answer = copy_object(at, source, key, None, headers_of(said))
             except Exception as error:
                 if not is_too_large(error) or found.size <= LARGEST_PUT:
                     raise
-                answer = copy_parts(at, source, key, at.call("head_object", Key=source), headers)
-        return written(target, found.size, answer, headers, mark)
+                answer = copy_parts(at, source, key, at.call("head_object", Key=source), headers_of(said))
+        return written(target, found.size, answer, said)
 
     def remove(self, path: str, version: str) -> None:
         """One DELETE."""

@@ -1,4 +1,4 @@
-"""What S3 says about an object, in this library's words: pure functions over requests and answers."""
+"""What is said about an object, in this library's words: to a server by a write, and by it in its answers."""
 
 from __future__ import annotations
 
@@ -7,24 +7,30 @@ import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from autostore.backend import FileMetadata
 from autostore.mark import Mark
 from autostore.media import content_type
 
 __all__ = [
+    "LARGEST_PUT",
     "WRITE_ID",
+    "Said",
     "described",
     "in_quotes",
+    "known",
     "listed",
     "marks_folder",
     "moment_of",
     "new_write_id",
     "plain_etag",
+    "said_by",
     "written",
-    "written_headers",
 ]
+
+LARGEST_PUT = 5 << 30
+"""Bytes of one request: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html."""
 
 # User metadata of an object, lower case as S3 returns it; formats.md settles the first three.
 _VERSION, _TIME, _ID = "autostore-v", "autostore-time", "autostore-id"
@@ -55,14 +61,28 @@ def new_write_id() -> str:
     return uuid.uuid4().hex
 
 
-def written_headers(
+class Said(NamedTuple):
+    """What a write says beside its bytes: user metadata, the mark's included, and the media type."""
+
+    metadata: Mapping[str, str]
+    content_type: str | None = None
+    mark: Mark | None = None
+
+    def identified(self) -> Said:
+        """The same with an id of its own, if it has none."""
+        return (
+            self if WRITE_ID in self.metadata else self._replace(metadata={**self.metadata, WRITE_ID: new_write_id()})
+        )
+
+
+def said_by(
     path: str,
     mark: Mark | None,
     upload_args: Mapping[str, Any],
     *,
     write_id: str | None = None,
     moment: int | None = None,
-) -> dict[str, Any]:
+) -> Said:
     """The content type and user metadata that a write of `path` sets; the user's own are kept."""
     metadata = dict(upload_args.get("Metadata") or {})
     if mark is not None:
@@ -71,40 +91,55 @@ def written_headers(
         metadata[WRITE_ID] = write_id
     if moment is not None:
         metadata[_WRITTEN] = str(moment)
-    headers: dict[str, Any] = {"Metadata": metadata}
-    kind = upload_args.get("ContentType") or content_type(path)
-    return headers if kind is None else {**headers, "ContentType": kind}
+    return Said(metadata, upload_args.get("ContentType") or content_type(path), mark)
 
 
 def described(path: str, answer: Mapping[str, Any]) -> FileMetadata:
     """What the headers of a GET or HEAD say; of a range, too, the size is the whole object's."""
-    metadata = answer.get("Metadata") or {}
     whole = str(answer.get("ContentRange") or "").rpartition("/")[2]
+    return known(
+        path,
+        int(whole) if answer.get("ContentRange") else answer["ContentLength"],
+        answer.get("ETag"),
+        _utc(answer.get("LastModified"), answer),
+        metadata=answer.get("Metadata") or {},
+        content_type=answer.get("ContentType"),
+    )
+
+
+def known(
+    path: str,
+    size: int,
+    etag: str | None,
+    modified: datetime,
+    *,
+    metadata: Mapping[str, str],
+    content_type: str | None,
+) -> FileMetadata:
+    """What an engine was told of one object."""
     return FileMetadata(
         path=path,
-        size=int(whole) if answer.get("ContentRange") else answer["ContentLength"],
-        etag=plain_etag(answer.get("ETag")),
-        modified_time=_utc(answer.get("LastModified"), answer),
-        content_type=answer.get("ContentType"),
+        size=size,
+        etag=plain_etag(etag),
+        modified_time=modified,
+        content_type=content_type,
         extra={name: value for name, value in metadata.items() if not name.startswith("autostore-")},
         mark=_mark(metadata),
         write=_write(metadata),
     )
 
 
-def written(
-    path: str, size: int, answer: Mapping[str, Any], headers: Mapping[str, Any], mark: Mark | None
-) -> FileMetadata:
+def written(path: str, size: int, answer: Mapping[str, Any], said: Said) -> FileMetadata:
     """What is known of an object after a write, without asking again."""
     return FileMetadata(
         path=path,
         size=size,
         etag=plain_etag(answer.get("ETag")),
         modified_time=_utc(answer.get("LastModified"), answer),
-        content_type=headers.get("ContentType"),
-        extra={name: value for name, value in headers["Metadata"].items() if not name.startswith("autostore-")},
-        mark=mark,
-        write=_write(headers["Metadata"]),
+        content_type=said.content_type,
+        extra={name: value for name, value in said.metadata.items() if not name.startswith("autostore-")},
+        mark=said.mark,
+        write=_write(said.metadata),
     )
 
 
@@ -149,6 +184,6 @@ def _utc(modified: datetime | None, answer: Mapping[str, Any]) -> datetime:
         return modified.replace(tzinfo=UTC)
 
 
-def marks_folder(path: str, entry: Mapping[str, Any]) -> bool:
+def marks_folder(file: FileMetadata) -> bool:
     """Whether an object is what consoles make to show an empty folder."""
-    return (not path or path.endswith("/")) and not entry["Size"]
+    return (not file.path or file.path.endswith("/")) and not file.size

@@ -1,0 +1,52 @@
+"""The bytes of objects and of files on this machine: a small file whole in memory, and an answer's pieces in a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from autostore.disk.failures import disk_errors_are_typed
+from autostore.engine.contract import Declined
+
+__all__ = ["CHUNK", "small_body", "write_body"]
+
+LARGEST_SENT = 8 << 20
+"""Bytes of a body that is held in memory while it is sent."""
+
+CHUNK = 1 << 20
+"""Bytes of an answer that are held in memory at once."""
+
+
+def small_body(file: Path, where: str) -> bytes:
+    """The whole file; `Declined` where it is too large to be held; `where` names key and URI."""
+    with disk_errors_are_typed(where), open(file, "rb") as source:
+        if os.fstat(source.fileno()).st_size > LARGEST_SENT:
+            raise Declined
+        return source.read()
+
+
+def write_body(pieces: Iterator[Any], size: int, file: Path, where: str) -> bool:
+    """Whether the pieces, until None, are so many bytes: these are in `file` then, else it does not exist."""
+    position = 0
+    with disk_errors_are_typed(where):
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            while position < size and (piece := next(pieces, None)):
+                position += _write_piece(descriptor, piece, position)
+        except BaseException:
+            file.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(descriptor)
+        if position != size:
+            file.unlink()
+    return position == size
+
+
+def _write_piece(descriptor: int, piece: Any, position: int) -> int:
+    left = memoryview(piece)
+    while left:
+        left = left[os.pwrite(descriptor, left, position + len(piece) - len(left)) :]
+    return len(piece)
