@@ -111,6 +111,7 @@ def project(tmp_path_factory):
         *(f"scaffold defs {name} {name.rpartition('.')[2].lower()}" for name in sorted(NAMES)),
         "check yaml",
         "check defs",
+        f"check toml --target-path {ROOT}",
     ]
     return folder, said_by_dg(folder, *lines)
 
@@ -118,13 +119,14 @@ def project(tmp_path_factory):
 @pytest.mark.timeout(200)
 def test_dg_lists_scaffolds_and_checks(project):
     """`dg` finds both components by their entry point, scaffolds each, and finds the project sound."""
-    folder, (listed, *_, yaml, defs) = project
+    folder, (listed, *_, yaml, defs, example) = project
     items = json.loads(listed.partition("\n")[2])["items"]
     assert {item["key"] for item in items} >= NAMES
     scaffolded = folder / "flights_project" / "defs" / "autostorecomponent" / "defs.yaml"
     assert scaffolded.read_text().startswith("type: autostore_dagster.components.AutoStoreComponent")
     assert "YAML validated" in yaml
     assert "definitions loaded successfully" in defs
+    assert "All TOML configuration files are valid" in example
 
 
 @pytest.fixture
