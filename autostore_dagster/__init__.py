@@ -10,6 +10,7 @@ from autostore_dagster.checks import build_stored_checks
 from autostore_dagster.config import LocalStorageConfig, S3StorageConfig, StorageBase
 from autostore_dagster.definitions import stamp
 from autostore_dagster.io_manager import AutoStoreIOManager
+from autostore_dagster.moving import Moved, build_move_in_job, move_in
 from autostore_dagster.promoting import Promoted, build_promote_job, promote
 from autostore_dagster.pruning import Pruned, build_prune_job, prune
 from autostore_dagster.resource import AutoStoreResource
@@ -20,6 +21,7 @@ __all__ = [
     "AutoStoreIOManager",
     "AutoStoreResource",
     "LocalStorageConfig",
+    "Moved",
     "Partitions",
     "Promoted",
     "Pruned",
@@ -27,9 +29,11 @@ __all__ = [
     "StorageBase",
     "asset_key",
     "asset_uri",
+    "build_move_in_job",
     "build_promote_job",
     "build_prune_job",
     "build_stored_checks",
+    "move_in",
     "parse_key",
     "promote",
     "prune",

@@ -2,7 +2,7 @@
 
 All of them lay an asset at `<prefix>/<asset key>` and a partition at `<asset key>/<partition>`, the values of several
 dimensions one below the other in the order of their names; dagster-polars adds `.parquet`, a store its value's own
-extension, Dagster's pickles have none.
+extension, Dagster's pickles have none, nor has what the original autostore wrote under a bare key.
 """
 
 import dataclasses
@@ -22,11 +22,9 @@ from autostore import (
     UntrustedDataError,
 )
 from autostore_dagster.keys import parse
+from autostore_dagster.recognizing import extension_of
 
 __all__ = ["Previous"]
-
-PICKLED = b"\x80"
-"""How pickles begin, since Python 3.0 made protocol 3 the default; they end in a dot."""
 
 Reading = Callable[[AutoStore, str], Any]
 """Reads a key of a store, as the consumer's annotation asks."""
@@ -47,7 +45,7 @@ class Previous:
     def read(self, key: str, reading: Reading) -> Any:
         """What lies there of the asset or partition that has this key here; not found where nothing does.
 
-        A look and a read more than of the own place, and of a pickle without extension the whole of it in memory.
+        A look and a read more than of the own place, and of a file without extension the whole of it in memory.
         """
         path = self._path(key)
         try:
@@ -55,20 +53,24 @@ class Previous:
         except (StorageFileNotFoundError, InvalidKeyError):
             if (content := self._content(path)) is None:
                 return self._read_parquet(key, path, reading)
-        except CorruptDataError:  # an asset called `q1.csv` was a pickle of that name
+        except CorruptDataError:  # an asset called `q1.csv` was a pickle of that name, or Parquet
             content = self._content(path)
-            if content is None or not (content.startswith(PICKLED) and content.endswith(b".")):
+            if content is None or path.endswith(extension_of(content) or path):
                 raise
-        return self._unpickled(path, content, reading)
+        return self._recognized(path, content, reading)
 
-    def _unpickled(self, path: str, content: bytes, reading: Reading) -> Any:
+    def _recognized(self, path: str, content: bytes, reading: Reading) -> Any:
+        """What is in a file whose name does not say its format; whatever is no other one is taken for a pickle."""
+        name = f"value{extension_of(content) or '.pkl'}"
         with tempfile.TemporaryDirectory(prefix="autostore-") as folder:
-            Path(folder, "value.pkl").write_bytes(content)
+            Path(folder, name).write_bytes(content)
             with AutoStore(folder, self._pickles()) as store:
                 try:
-                    return reading(store, "value.pkl")
+                    value = reading(store, name)
+                    # A lazy table reads its file when it is collected, and this one is gone by then.
+                    return value.collect().lazy() if type(value).__name__ == "LazyFrame" else value
                 except (UntrustedDataError, UnknownTypeError, CorruptDataError) as error:
-                    message = f"The pickle {path!r} of the previous place {self.store.uri} was not read: {error}"
+                    message = f"The file {path!r} of the previous place {self.store.uri} was not read: {error}"
                     raise type(error)(message) from error
 
     def _path(self, key: str) -> str:

@@ -1,5 +1,6 @@
 """What Dagster loads: the assets, their checks, one job over all of them, and the store."""
 
+from pathlib import Path
 from types import ModuleType
 
 import dagster as dg
@@ -27,9 +28,10 @@ def defs() -> dg.Definitions:
 
         model = network
     modules = [settings, flights, features, model, report]
-    return dg.Definitions(
+    own = dg.Definitions(
         assets=stamp(dg.load_assets_from_modules(modules), uri=store_uri()),
         asset_checks=dg.load_asset_checks_from_modules(modules),
         jobs=[everything],
         resources={"io_manager": io_manager(), "store": store_resource()},
     )
+    return dg.Definitions.merge(own, dg.load_from_defs_folder(path_within_project=Path(__file__).parent))

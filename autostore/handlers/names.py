@@ -86,7 +86,7 @@ def _spell(cls: Any) -> str:
         origin, arguments = typing.get_origin(cls), typing.get_args(cls)
         if origin is None:
             raise UnsupportedFormatError(f"{cls!r:.80} has no name that a file could hold. Use a class.")
-    head = {types.UnionType: "UnionType", typing.Union: "Union"}.get(origin) or _spell(origin)
+    head = {typing.Union: "Union", types.UnionType: "UnionType"}.get(origin) or _spell(origin)
     return f"{head}[{','.join(map(_spell, arguments))}]"
 
 

@@ -5,11 +5,14 @@ import subprocess
 import sys
 
 import dagster as dg
+import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from dagster_aws.s3 import S3PickleIOManager, S3Resource
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from PIL import Image
 from pydantic import BaseModel
 
 from autostore import AutoStore, InvalidConfigError, InvalidKeyError, StorageFileNotFoundError, UntrustedDataError
@@ -20,6 +23,8 @@ from autostore_dagster import (
     S3StorageConfig,
     asset_key,
     asset_uri,
+    build_move_in_job,
+    move_in,
     parse_key,
     stamp,
 )
@@ -286,3 +291,92 @@ def test_old_pickles_run_only_where_they_may(local_rig, tmp_path, storage):
         local_rig.load(dg.AssetSpec("evil").with_io_manager_key("io_manager"))
     assert not ran.exists()
     assert os.listdir(tmp_path / "old") == ["evil"]
+
+
+def test_files_without_an_extension(local_rig, tmp_path):
+    """What the original autostore wrote under a bare key, or under a name of another format, is read by its content."""
+    (tmp_path / "old").mkdir()
+    frame = pl.DataFrame({"x": [1]})
+    frame.write_parquet(tmp_path / "old" / "frame")
+    frame.write_parquet(tmp_path / "old" / "table.csv")
+    np.save(tmp_path / "array.npy", np.arange(3))
+    (tmp_path / "array.npy").rename(tmp_path / "old" / "array")
+    Image.new("RGB", (2, 2), "red").save(tmp_path / "old" / "picture", "PNG")
+    for name, text in {"settings": '{"x": 1}', "number": "5", "rows": '[{"x": 1}]', "nothing": "null"}.items():
+        (tmp_path / "old" / name).write_text(text)
+    moved(local_rig, tmp_path / "old")
+
+    def load(name, kind=None):
+        return local_rig.load(dg.AssetSpec(name).with_io_manager_key("io_manager"), kind)
+
+    assert load("frame").equals(frame)
+    assert load("frame", pl.LazyFrame).collect().equals(frame)
+    assert load("frame", pd.DataFrame).x.to_list() == [1]
+    assert load("table.csv", pl.DataFrame).equals(frame)
+    assert load("array").tolist() == [0, 1, 2]
+    assert load("picture").getpixel((0, 0)) == (255, 0, 0)
+    assert (load("settings"), load("number"), load("rows"), load("nothing")) == ({"x": 1}, 5, [{"x": 1}], None)
+    assert load("settings", Point) == Point(x=1)
+
+
+@dg.asset(partitions_def=dg.DynamicPartitionsDefinition(name="names"), metadata={"autostore/format": "csv"})
+def named(context) -> pl.DataFrame:
+    """One row."""
+    return pl.DataFrame({"x": [1]})
+
+
+@dg.asset(metadata={"autostore/format": "csv"})
+def doubtful() -> pl.DataFrame:
+    """A frame that CSV does not hold."""
+    return pl.DataFrame({"x": ["1"]})
+
+
+@dg.asset
+def broken() -> pl.DataFrame:
+    """A frame whose file is none."""
+    return pl.DataFrame()
+
+
+MOVING = [plain, daily, cell, named, doubtful, broken]
+
+
+def test_moving_all(local_rig, tmp_path, instance):
+    """What is not here yet is moved, read again and compared; what cannot be is named, and is not here afterwards."""
+    old = tmp_path / "old"
+    before = Rig(str(old), instance, manager=dg.FilesystemIOManager(base_dir=str(old)))
+    instance.add_dynamic_partitions("names", ["a"])
+    before.run(plain)
+    before.run(doubtful)
+    before.run(daily, partition=DAYS[0])
+    before.run(cell, partition=cells.get_partition_keys()[0])
+    before.run(named, partition="a")
+    (old / "broken").write_bytes(b"\x80\x04.")
+    moved(local_rig, old)
+    local_rig.store()[asset_key(daily, DAYS[0])] = "newer"
+    job = build_move_in_job(defs=lambda: defs)
+    defs = dg.Definitions(MOVING, jobs=[job], resources={"io_manager": local_rig.manager})
+
+    rehearsed = move_in(defs, instance=instance, dry_run=True)
+    assert local_rig.stored() == [asset_key(daily, DAYS[0])]
+    done = move_in(defs, instance=instance)
+    wanted = {asset_key(plain), asset_key(cell, cells.get_partition_keys()[0]), asset_key(named, "a")}
+    assert set(done.keys) == wanted
+    assert set(rehearsed.keys) == wanted | {"doubtful"}
+    assert set(done.failed) == {"doubtful", "broken"}
+    assert "doubtful" in str(done)
+    assert set(local_rig.stored()) == wanted | {asset_key(daily, DAYS[0])}
+    assert local_rig.store()[asset_key(daily, DAYS[0])] == "newer"
+    assert local_rig.store().get_metadata(asset_key(named, "a")).path.endswith(".csv")
+    assert move_in(defs, instance=instance, assets=["plain", ["raw", "q1.csv"]]).keys == []
+
+    del local_rig.store()[asset_key(plain)]
+    run = defs.resolve_job_def("move_in").execute_in_process(instance=instance)
+    output = next(event for event in run.all_node_events if event.is_successful_output)
+    assert output.step_output_data.metadata["values"].value == 1
+    assert local_rig.stored()[-1] == asset_key(plain)
+
+
+def test_moving_needs_a_previous_place(local_rig):
+    """A manager without one says so, and names the setting."""
+    with pytest.raises(InvalidConfigError, match="previous="):
+        move_in(dg.Definitions([plain], resources={"io_manager": local_rig.manager}))

@@ -1,0 +1,1 @@
+"""What `dg scaffold defs` lays down; it is loaded beside the assets of this example."""
