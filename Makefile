@@ -42,7 +42,7 @@ check: .venv/dev
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
 docs: .venv-release/done
-	.venv-release/bin/python -m mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 .venv-release/bin/python -m mkdocs build --strict
 
 # Twice, as what is published must follow from the commit alone.
 dist: .venv-release/done
