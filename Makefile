@@ -58,7 +58,7 @@ test-wheel: .venv/dev dist
 	.ci/test-wheel $(ARGS)
 
 audit: .venv/dev .venv-release/done
-	.venv-release/bin/pip-licenses --python $(BIN)/python --order=license --summary
+	.venv-release/bin/pip-licenses --python $(BIN)/python --order=license --fail-on="GPL;AGPL;LGPL;UNKNOWN" --partial-match --summary
 	.venv-release/bin/cyclonedx-py environment --output-file sbom.json $(BIN)/python
 	.venv-release/bin/pip-audit --path $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 
