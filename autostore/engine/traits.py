@@ -1,10 +1,12 @@
-"""What a server checks beside the conditions of a PUT: by documentation, by setting, or by a probe."""
+"""What a server checks: told by the settings, of AWS known from its documentation, else asked by a probe once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ALL", "SOME", "ServerTraits"]
+from autostore.config import CONDITIONS
+
+__all__ = ["ALL", "ServerTraits", "told"]
 
 
 @dataclass(frozen=True)
@@ -15,11 +17,13 @@ class ServerTraits:
         delete: If-Match of a DELETE.
         source: If-Match of what a COPY copies.
         target: If-Match and If-None-Match of what a COPY replaces.
+        put: If-Match and If-None-Match of a PUT; no store can be changed under a condition without.
     """
 
     delete: bool
     source: bool
     target: bool
+    put: bool = True
 
     @property
     def claims(self) -> bool:
@@ -27,4 +31,12 @@ class ServerTraits:
         return not (self.delete and self.source)
 
 
-ALL, SOME = ServerTraits(True, True, True), ServerTraits(False, False, False)
+ALL = ServerTraits(delete=True, source=True, target=True)
+
+
+def told(conditions: str | None) -> ServerTraits | None:
+    """What the setting says; None where it leaves that to documentation and probe."""
+    if conditions is None:
+        return None
+    names = set(CONDITIONS.get(conditions, conditions).split(","))
+    return ServerTraits(**{name: name in names for name in ("delete", "source", "target", "put")})

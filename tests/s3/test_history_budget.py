@@ -81,7 +81,7 @@ def test_many_versions(line):
     count = scaled(1_001, 10_000)
     store["n.json"], store["n.json"] = 1, 2
     (old,) = [version for version in store.versions("n.json") if not version.current]
-    raw, bucket = make_client(store.config), store.uri.split("/")[2]
+    (raw, _), bucket = make_client(store.config), store.uri.split("/")[2]
     folder = f"data/{old.path.rpartition('/')[0]}"
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda n: raw.put_object(Bucket=bucket, Key=f"{folder}/{n}-a.json", Body=b"0"), range(1, count)))

@@ -24,7 +24,15 @@ from autostore.config import S3StorageConfig, StorageConfig
 from autostore.disk.failures import disk_errors_are_typed
 from autostore.engine.contract import Engine
 from autostore.engine.objects import LARGEST_PUT, marks_folder
-from autostore.errors import InvalidKeyError, PreconditionFailedError, StorageError, StorageFileNotFoundError, compose
+from autostore.engine.traits import told
+from autostore.errors import (
+    InvalidConfigError,
+    InvalidKeyError,
+    PreconditionFailedError,
+    StorageError,
+    StorageFileNotFoundError,
+    compose,
+)
 from autostore.keys import RESERVED, ParsedUri, can_be_key, is_ours
 from autostore.mark import Mark
 from autostore.parallel import in_order
@@ -128,7 +136,7 @@ class S3Backend(ReceivingS3):
         small = size < min(self._settings.multipart_threshold, LARGEST_PUT)
         said = self._said(path, mark, identified=conditional or not small)
         if conditional:
-            self._check_size(path, size)
+            self._check_condition(path, size)
         elif not small:
             self._sent_parts = True
             return self._looks.noted(self._engine.put_parts(path, file, said))
@@ -138,7 +146,7 @@ class S3Backend(ReceivingS3):
         """One DELETE; with `if_etag`, for servers that ignore the condition, one HEAD before it."""
         if if_etag is not None and self._traits is not None:
             self._expect_there(path, if_etag)
-        elif if_etag is not None and not self._engine.is_aws():
+        elif if_etag is not None and not self._checks("delete"):
             found = self._look(path)
             if found is None or found.etag != if_etag:
                 raise changed(path, self.uri)
@@ -189,7 +197,14 @@ class S3Backend(ReceivingS3):
             elif not marks_folder(file) and not is_ours(file.path):
                 left_out.add(file.path)
 
-    def _check_size(self, path: str, size: int) -> None:
+    def _check_condition(self, path: str, size: int) -> None:
+        known = told(self._settings.conditions)
+        if known is not None and not known.put:
+            problem = (
+                f"The settings say that this server checks no conditions (conditions={self._settings.conditions!r})"
+            )
+            remedy = "Write it unconditionally, or to another place."
+            raise InvalidConfigError(compose(problem, key=path, uri=self.uri, remedy=remedy))
         if size > LARGEST_PUT:
             problem = f"S3 cannot check a condition for {size} bytes: above 5 GiB a file is sent in parts"
             remedy = "Write it unconditionally, or in smaller objects."

@@ -10,7 +10,7 @@ from autostore.backends.cloud.looks import JUST_NOW, Looks
 from autostore.config import S3StorageConfig
 from autostore.engine.contract import Engine
 from autostore.engine.objects import Said, new_write_id, said_by
-from autostore.engine.traits import ALL, SOME, ServerTraits
+from autostore.engine.traits import ALL, ServerTraits, told
 from autostore.errors import PreconditionFailedError
 from autostore.mark import Mark
 
@@ -28,10 +28,10 @@ class CopyingS3(StorageBackend):
 
     def begin_history(self) -> bool:
         """Ask what the server checks, unless it is AWS or the settings say so; each write has an id from now on."""
-        configured = {"all": ALL, "some": SOME}.get(self._settings.conditions or "")
-        if configured is None:
-            configured = ALL if self._engine.is_aws() else self._engine.traits()
-        self._traits = configured
+        known = told(self._settings.conditions)
+        if known is None:
+            known = ALL if self._engine.is_aws() else self._engine.traits()
+        self._traits = known
         return self._traits.claims
 
     def copy(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
@@ -86,7 +86,8 @@ class CopyingS3(StorageBackend):
         return said_by(path, mark, self._settings.upload_args, write_id=write_id, moment=moment)
 
     def _checks(self, condition: str) -> bool:
-        return self._engine.is_aws() if self._traits is None else bool(getattr(self._traits, condition))
+        known = self._traits or told(self._settings.conditions)
+        return self._engine.is_aws() if known is None else bool(getattr(known, condition))
 
     def _expect(self, path: str, etag: str, condition: str = "source") -> None:
         """Refuse if the object is another version now: not every server checks the condition."""

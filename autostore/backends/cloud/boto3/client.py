@@ -18,6 +18,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from autostore.backends.cloud.boto3.answers import NotQuiteS3Error, check_body
+from autostore.backends.cloud.boto3.endpoints import is_named, named_here
 from autostore.backends.cloud.boto3.entries import without_entries
 from autostore.config import S3StorageConfig, misplaced_credentials
 from autostore.errors import InvalidConfigError
@@ -41,10 +42,14 @@ _loaders: dict[int, Any] = {}
 """One for each process: botocore's parsed service models."""
 
 
-def make_client(config: S3StorageConfig) -> Any:
-    """A client; an endpoint that holds credentials, wherever it was set, is refused before anything is sent."""
+def make_client(config: S3StorageConfig) -> tuple[Any, bool]:
+    """A client, and whether its server may be any, as somebody named it; else it is AWS.
+
+    An endpoint that holds credentials, wherever it was set, is refused before anything is sent.
+    """
     with _told_apart():
-        client = _session(config).client(
+        session = _session(config)
+        client = session.client(
             "s3",
             endpoint_url=config.endpoint_url,
             use_ssl=config.use_ssl,
@@ -52,17 +57,18 @@ def make_client(config: S3StorageConfig) -> Any:
             config=_botocore_config(config),
             **_credentials(config),
         )
+        named = is_named(config, session._session)  # noqa: SLF001 - the session of botocore that was given to it
     if holds_secret(client.meta.endpoint_url) or any(sign in client.meta.endpoint_url for sign in "@?#"):
         client.close()
         raise misplaced_credentials("The endpoint of the AWS configuration or environment")
-    if "amazonaws.com" not in client.meta.endpoint_url:
+    if named:
         for operation in ("CopyObject", "UploadPartCopy"):
             client.meta.events.register(f"before-call.s3.{operation}", _in_rados_words)
     client.meta.events.register_first("before-parse.s3.ListObjectsV2", _read_entries)
     client.meta.events.register("before-parse.s3", _check_body)
     client.meta.events.register("request-created.s3", _prepare(config.timeout))
     client.meta.events.register_first("needs-retry.s3", _give_up_in_time)
-    return client
+    return client, named
 
 
 @contextlib.contextmanager
@@ -143,7 +149,7 @@ def _timestamp(value: Any) -> datetime | None:
 
 
 def _botocore_config(config: S3StorageConfig) -> Any:
-    custom = any((config.endpoint_url, *map(os.environ.get, ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"))))
+    custom = named_here(config) is not None
     checksums = config.checksums if config.checksums is not None else not custom
     # boto3's default checksums are refused by many S3-compatible servers: https://github.com/boto/boto3/issues/4392
     # Without them the signature covers a SHA-256 of the body, which every server checks.

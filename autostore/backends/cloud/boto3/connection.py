@@ -99,8 +99,8 @@ class S3Connection:
 
     @property
     def is_aws(self) -> bool:
-        """AWS honours the conditions of DELETE and of copies; radosgw does both regardless."""
-        return "amazonaws.com" in self.endpoint
+        """Whether nobody named a server: AWS checks all conditions, and takes checksums of every kind."""
+        return not self._opened().named
 
     @property
     def region(self) -> str | None:
@@ -192,7 +192,7 @@ class _Opened:
 
     def __init__(self, config: S3StorageConfig) -> None:
         self.pid = os.getpid()
-        self.client = make_client(config)
+        self.client, self.named = make_client(config)
         self.threads = ThreadPoolExecutor(config.max_concurrency, thread_name_prefix="autostore-s3")
         self._members: dict[str, frozenset[str]] = {}
 

@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from autostore.backends.cloud.boto3.client import credential_source
-from autostore.backends.cloud.obstore.settings import client_options, custom_endpoint, needs_profile, retries
+from autostore.backends.cloud.boto3.endpoints import named_here
+from autostore.backends.cloud.obstore.settings import client_options, needs_profile, retries
 from autostore.config import S3StorageConfig
 from autostore.engine.contract import Declined, Engine
 from autostore.guard.foreign import let_pass
@@ -127,7 +128,7 @@ class ObstoreClient:
         config = self._config
         if config.aws_access_key_id and not config.aws_session_token and os.environ.get("AWS_SESSION_TOKEN"):
             raise Declined  # obstore would add the token to another key
-        endpoint, region = custom_endpoint(config), config.region_name or os.environ.get("AWS_DEFAULT_REGION")
+        endpoint, region = named_here(config), config.region_name or os.environ.get("AWS_DEFAULT_REGION")
         if needs_profile(config):
             told = self._complete.storage_options("polars")
             endpoint, region = told.get("aws_endpoint_url"), told["aws_region"]

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from autostore.backend import FileMetadata, changed
+from autostore.backends.cloud.boto3.endpoints import named_here
 from autostore.backends.cloud.obstore.answers import Answer, meaning
 from autostore.backends.cloud.obstore.bodies import CHUNK, small_body, write_body
 from autostore.backends.cloud.obstore.client import ObstoreClient
-from autostore.backends.cloud.obstore.settings import custom_endpoint, is_plain, needs_profile
+from autostore.backends.cloud.obstore.settings import is_plain, needs_profile
 from autostore.backends.cloud.obstore.trust import Surprise, Trust, trusted
 from autostore.config import S3StorageConfig
 from autostore.engine.contract import Declined, Engine
@@ -168,7 +169,7 @@ class ObstoreEngine(Engine):
 
     def place(self) -> str:
         """The endpoint, where it was set."""
-        endpoint = custom_endpoint(self._config)
+        endpoint = named_here(self._config)
         if endpoint is None or needs_profile(self._config):
             raise Declined
         return endpoint

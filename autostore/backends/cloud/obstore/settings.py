@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from autostore.backends.cloud.boto3.endpoints import named_here
 from autostore.config import S3StorageConfig
 
-__all__ = ["NOWHERE", "client_options", "custom_endpoint", "hindered", "needs_profile", "retries"]
+__all__ = ["NOWHERE", "client_options", "hindered", "needs_profile", "retries"]
 
 # Either would change what is sent, or where to, and only one of both clients knows it:
 # https://developmentseed.org/obstore/latest/api/store/aws/ and
@@ -39,7 +40,7 @@ BACKOFF = timedelta(milliseconds=50)
 
 def hindered(bucket: str, prefix: str, config: S3StorageConfig) -> bool:
     """Whether any setting is one that only boto3 keeps; nothing is imported or asked for it."""
-    endpoint = custom_endpoint(config)
+    endpoint = named_here(config)
     custom, plain_http = endpoint is not None, (endpoint or "").startswith("http://")
     styles = (None, "path") if custom else (None, "path", "virtual", "auto")
     return (
@@ -62,17 +63,11 @@ def is_plain(key: str) -> bool:
     return not {"", ".", ".."} & set(key.split("/")) if key else True
 
 
-def custom_endpoint(config: S3StorageConfig) -> str | None:
-    """The address that was set; None: AWS, or one that the AWS configuration files name."""
-    found = (config.endpoint_url, os.environ.get("AWS_ENDPOINT_URL_S3"), os.environ.get("AWS_ENDPOINT_URL"))
-    return next((address for address in found if address), None)
-
-
 def needs_profile(config: S3StorageConfig) -> bool:
     """Whether the AWS configuration files may say where to, so that botocore is asked."""
     if config.profile_name or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE"):
         return True
-    told = custom_endpoint(config) is not None and bool(config.region_name or os.environ.get("AWS_DEFAULT_REGION"))
+    told = named_here(config) is not None and bool(config.region_name or os.environ.get("AWS_DEFAULT_REGION"))
     file = os.environ.get("AWS_CONFIG_FILE") or "~/.aws/config"
     return not told and Path(file).expanduser().exists()
 

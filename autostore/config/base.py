@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Self
 
 from autostore.errors import InvalidConfigError
 
-__all__ = ["NATIVE", "LocalFileConfig", "S3StorageConfig", "StorageConfig", "misplaced_credentials"]
+__all__ = ["CONDITIONS", "NATIVE", "LocalFileConfig", "S3StorageConfig", "StorageConfig", "misplaced_credentials"]
 
 NATIVE = "native"
 MIB = 1024 * 1024
@@ -28,8 +28,12 @@ LARGEST_PART = 5 * 1024 * MIB
 _CONTROL = re.compile("[\\0-\\x1f\\x7f]")
 _OURS = ("Body", "Bucket", "IfMatch", "IfNoneMatch", "Key", "PartNumber", "UploadId")
 """Arguments of uploads that say where and when, which the library decides."""
-_WORDS = {"addressing_style": (None, "path", "virtual", "auto"), "conditions": (None, "all", "some"),
+_WORDS = {"addressing_style": (None, "path", "virtual", "auto"),
           "engine": ("auto", "boto3", "obstore")}  # fmt: skip
+
+CONDITIONS = {"all": "put,delete,source,target", "some": "put", "none": ""}
+"""Whose conditions a server may check, by name: those of a PUT, of a DELETE, of a COPY's source and target."""
+_CHECKED = ("put", "delete", "source", "target")
 
 
 class _Kind(NamedTuple):  # what a setting may be, and in words
@@ -196,8 +200,10 @@ class S3StorageConfig(StorageConfig):
             that keeps all connections busy to the end).
         max_concurrency: parts, or objects of a bulk read or write, in flight at once.
         checksums: send checksums of our own; None: yes on AWS, only where required elsewhere.
-        conditions: which conditions the server checks beside those of a PUT, for history: "all" (AWS, SeaweedFS),
-            "some" (each change then claims its key), None: asked once for each bucket and process.
+        conditions: which conditions the server checks: "all" (AWS, SeaweedFS), "some" (those of a PUT; with history
+            each change then claims its key), "none" (a change under a condition is then refused), or names of
+            put, delete, source and target (of a copy), joined by commas. None: AWS all; of another server those
+            of a PUT, and with history it is asked, once for each bucket and process.
         engine: the client library: "auto" takes obstore (extra `fast`) where it is installed, for what it does better,
             and boto3 for the rest; "boto3" for everything; "obstore": as "auto", but it must be installed.
     """
@@ -234,6 +240,10 @@ class S3StorageConfig(StorageConfig):
             if not isinstance(name, str) or name in _OURS:
                 named = f"{name}, which this library decides" if name in _OURS else f"a {type(name).__name__} as a name"
                 raise InvalidConfigError(f"upload_args holds {named}. Pass names of other arguments of an upload.")
+        odd = set(CONDITIONS.get(self.conditions or "all", self.conditions or "").split(",")) - {*_CHECKED, ""}
+        if odd:
+            names = "'all', 'some', 'none', or names of " + ", ".join(_CHECKED)
+            raise InvalidConfigError(f"conditions={self.conditions!r:.80} is unknown. Pass {names}, joined by commas.")
         for name, words in _WORDS.items():
             if (given := getattr(self, name)) not in words:
                 raise InvalidConfigError(f"{name}={given!r:.80} is unknown. Pass one of {words!r:.80}.")
