@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from autostore.autostore import AutoStore
     from autostore.backend import FileMetadata, StorageBackend
     from autostore.backends.local.backend import LocalFileBackend
-    from autostore.config import LocalFileConfig, S3StorageConfig, StorageConfig
+    from autostore.config import AzureStorageConfig, LocalFileConfig, S3StorageConfig, StorageConfig
     from autostore.errors import (
         AmbiguousKeyError,
         BrokenPluginError,
@@ -42,6 +42,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AmbiguousKeyError",
     "AutoStore",
+    "AzureStorageConfig",
     "BrokenPluginError",
     "CorruptDataError",
     "DataHandler",
@@ -72,6 +73,7 @@ __all__ = [
 
 _HOMES = {
     "AutoStore": "autostore",
+    "AzureStorageConfig": "config",
     "DataHandler": "handler",
     "FileMetadata": "backend",
     "LocalFileBackend": "backends.local.backend",

@@ -7,7 +7,7 @@ check_installation()
 
 from autostore_dagster.addresses import Address, asset_key, asset_uri, parse_key
 from autostore_dagster.checks import build_stored_checks
-from autostore_dagster.config import LocalStorageConfig, S3StorageConfig, StorageBase
+from autostore_dagster.config import AzureStorageConfig, LocalStorageConfig, S3StorageConfig, StorageBase
 from autostore_dagster.definitions import stamp
 from autostore_dagster.io_manager import AutoStoreIOManager
 from autostore_dagster.moving import Moved, build_move_in_job, move_in
@@ -20,6 +20,7 @@ __all__ = [
     "Address",
     "AutoStoreIOManager",
     "AutoStoreResource",
+    "AzureStorageConfig",
     "LocalStorageConfig",
     "Moved",
     "Partitions",

@@ -17,7 +17,7 @@ import autostore
 from autostore import StorageConfig
 from autostore_dagster.settings import Strict
 
-__all__ = ["LocalStorageConfig", "S3StorageConfig", "StorageBase"]
+__all__ = ["AzureStorageConfig", "LocalStorageConfig", "S3StorageConfig", "StorageBase"]
 
 MIB = 1024 * 1024
 
@@ -57,7 +57,7 @@ def _attributes(core: type[StorageConfig]) -> dict[str, str]:
 
 @_described
 class StorageBase(Strict, dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster's own base is untyped
-    """Settings that every store understands; use `LocalStorageConfig` or `S3StorageConfig`."""
+    """Settings that every store understands; use `LocalStorageConfig`, `S3StorageConfig` or `AzureStorageConfig`."""
 
     core_class: ClassVar[type[StorageConfig]] = StorageConfig
 
@@ -141,3 +141,27 @@ class S3StorageConfig(StorageBase):
     def to_core(self) -> autostore.S3StorageConfig:
         """The same settings as the core's dataclass, which checks them."""
         return autostore.S3StorageConfig(**self._settings())
+
+
+@_described
+class AzureStorageConfig(StorageBase):
+    """Settings of a store on Azure Blob Storage: `autostore.AzureStorageConfig` for Dagster."""
+
+    core_class: ClassVar[type[StorageConfig]] = autostore.AzureStorageConfig
+
+    account_name: str | None = None
+    account_key: SecretText = None
+    sas_token: SecretText = None
+    tenant_id: str | None = None
+    client_id: str | None = None
+    client_secret: SecretText = None
+    use_azure_cli: bool = False
+    endpoint_url: str | None = None
+    anonymous: bool = False
+    multipart_threshold: int = 64 * MIB
+    multipart_chunksize: int = 16 * MIB
+    max_concurrency: int = 10
+
+    def to_core(self) -> autostore.AzureStorageConfig:
+        """The same settings as the core's dataclass, which checks them."""
+        return autostore.AzureStorageConfig(**self._settings())

@@ -19,7 +19,8 @@ __all__ = ["backend_class", "register", "supported", "unregister"]
 _BUILT_IN = {
     "file": "autostore.backends.local.backend:LocalFileBackend",
     "memory": "autostore.backends.memory:MemoryBackend",
-    "s3": "autostore.backends.cloud.backend:S3Backend",
+    "s3": "autostore.backends.cloud.s3:S3Backend",
+    "az": "autostore.backends.cloud.azure.backend:AzureBackend",
 }
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 

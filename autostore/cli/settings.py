@@ -20,12 +20,15 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from autostore import InvalidConfigError, LocalFileConfig, S3StorageConfig, StorageConfig
+from autostore import AzureStorageConfig, InvalidConfigError, LocalFileConfig, S3StorageConfig, StorageConfig
 
 __all__ = ["TEMPLATE", "Settings", "config_from", "settings_file"]
 
-SECRETS = frozenset({"aws_access_key_id", "aws_secret_access_key", "aws_session_token", "pickle_key"})
-_KNOWN = {one.name: one.type for kind in (S3StorageConfig, LocalFileConfig) for one in fields(kind)}
+SECRETS = frozenset({
+    "account_key", "aws_access_key_id", "aws_secret_access_key", "aws_session_token", "client_secret", "pickle_key",
+    "sas_token",
+})  # fmt: skip
+_KNOWN = {one.name: one.type for kind in (AzureStorageConfig, S3StorageConfig, LocalFileConfig) for one in fields(kind)}
 _FILE_KEYS = frozenset({"uri", "settings", "profiles"})
 
 TEMPLATE = """\

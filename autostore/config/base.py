@@ -17,23 +17,11 @@ from typing import Any, NamedTuple, Self
 
 from autostore.errors import InvalidConfigError
 
-__all__ = ["CONDITIONS", "NATIVE", "LocalFileConfig", "S3StorageConfig", "StorageConfig", "misplaced_credentials"]
+__all__ = ["MIB", "NATIVE", "LocalFileConfig", "StorageConfig", "misplaced_credentials"]
 
 NATIVE = "native"
 MIB = 1024 * 1024
-# S3 refuses parts under 5 MiB and objects of more than 10,000 parts:
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-SMALLEST_PART = 5 * MIB
-LARGEST_PART = 5 * 1024 * MIB
 _CONTROL = re.compile("[\\0-\\x1f\\x7f]")
-_OURS = ("Body", "Bucket", "IfMatch", "IfNoneMatch", "Key", "PartNumber", "UploadId")
-"""Arguments of uploads that say where and when, which the library decides."""
-_WORDS = {"addressing_style": (None, "path", "virtual", "auto"),
-          "engine": ("auto", "boto3", "obstore")}  # fmt: skip
-
-CONDITIONS = {"all": "put,delete,source,target", "some": "put", "none": ""}
-"""Whose conditions a server may check, by name: those of a PUT, of a DELETE, of a COPY's source and target."""
-_CHECKED = ("put", "delete", "source", "target")
 
 
 class _Kind(NamedTuple):  # what a setting may be, and in words
@@ -144,6 +132,13 @@ class StorageConfig:
                     "that it was read from. Pass it without: .strip()."
                 )
 
+    def _check_address(self) -> None:
+        """Refuse an `endpoint_url` that carries more than an address."""
+        given = getattr(self, "endpoint_url", None)
+        if given is not None and any(sign in str(given) for sign in "@?#"):
+            object.__setattr__(self, "endpoint_url", None)  # a crash report shows the settings
+            raise misplaced_credentials("endpoint_url")
+
     def _at_least(self, name: str, least: float, *, exclusive: bool = False) -> None:
         value = getattr(self, name)
         number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -179,76 +174,6 @@ class LocalFileConfig(StorageConfig):
     """
 
     durable: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class S3StorageConfig(StorageConfig):
-    """Settings of a store on S3 or a compatible server.
-
-    Attributes:
-        aws_access_key_id, aws_secret_access_key, aws_session_token: static credentials;
-            only passed on when set, else botocore's own chain finds (and rotates) them.
-        profile_name: a profile of the AWS configuration files.
-        region_name: the bucket's region.
-        endpoint_url: address of an S3-compatible server; None: AWS.
-        use_ssl, verify: https, and how its certificate is checked (False, or a CA bundle).
-        addressing_style: "path", "virtual" or "auto"; None: path for a custom endpoint.
-        anonymous: send unsigned requests, for public buckets.
-        upload_args: extra arguments of every upload (ServerSideEncryption, StorageClass, ACL, ...).
-        multipart_threshold: files from this size on move in parallel parts, bytes.
-        multipart_chunksize: size of a part, bytes (raised where S3's 10,000 parts would not do, lowered where
-            that keeps all connections busy to the end).
-        max_concurrency: parts, or objects of a bulk read or write, in flight at once.
-        checksums: send checksums of our own; None: yes on AWS, only where required elsewhere.
-        conditions: which conditions the server checks: "all" (AWS, SeaweedFS), "some" (those of a PUT; with history
-            each change then claims its key), "none" (a change under a condition is then refused), or names of
-            put, delete, source and target (of a copy), joined by commas. None: AWS all; of another server those
-            of a PUT, and with history it is asked, once for each bucket and process.
-        engine: the client library: "auto" takes obstore (extra `fast`) where it is installed, for what it does better,
-            and boto3 for the rest; "boto3" for everything; "obstore": as "auto", but it must be installed.
-    """
-
-    aws_access_key_id: str | None = field(default=None, repr=False)
-    aws_secret_access_key: str | None = field(default=None, repr=False)
-    aws_session_token: str | None = field(default=None, repr=False)
-    profile_name: str | None = None
-    region_name: str | None = None
-    endpoint_url: str | None = None
-    use_ssl: bool = True
-    verify: bool | str | None = None
-    addressing_style: str | None = None
-    anonymous: bool = False
-    upload_args: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    multipart_threshold: int = 64 * MIB
-    multipart_chunksize: int = 16 * MIB
-    max_concurrency: int = 10
-    checksums: bool | None = None
-    conditions: str | None = None
-    engine: str = "auto"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._at_least("multipart_threshold", 1)
-        self._at_least("max_concurrency", 1)
-        self._at_least("multipart_chunksize", SMALLEST_PART)
-        if self.multipart_chunksize > LARGEST_PART:
-            raise InvalidConfigError(f"multipart_chunksize is over S3's limit. Pass at most {LARGEST_PART} bytes.")
-        if self.endpoint_url is not None and any(sign in str(self.endpoint_url) for sign in "@?#"):
-            object.__setattr__(self, "endpoint_url", None)  # a crash report shows the settings
-            raise misplaced_credentials("endpoint_url")
-        for name in self.upload_args:
-            if not isinstance(name, str) or name in _OURS:
-                named = f"{name}, which this library decides" if name in _OURS else f"a {type(name).__name__} as a name"
-                raise InvalidConfigError(f"upload_args holds {named}. Pass names of other arguments of an upload.")
-        odd = set(CONDITIONS.get(self.conditions or "all", self.conditions or "").split(",")) - {*_CHECKED, ""}
-        if odd:
-            names = "'all', 'some', 'none', or names of " + ", ".join(_CHECKED)
-            raise InvalidConfigError(f"conditions={self.conditions!r:.80} is unknown. Pass {names}, joined by commas.")
-        for name, words in _WORDS.items():
-            if (given := getattr(self, name)) not in words:
-                raise InvalidConfigError(f"{name}={given!r:.80} is unknown. Pass one of {words!r:.80}.")
-        if bool(self.aws_access_key_id) != bool(self.aws_secret_access_key):
-            raise InvalidConfigError("aws_access_key_id and aws_secret_access_key go together. Pass both, or neither.")
 
 
 def misplaced_credentials(where: str) -> InvalidConfigError:

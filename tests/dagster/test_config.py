@@ -17,6 +17,7 @@ from autostore import StorageError
 from autostore_dagster import (
     AutoStoreIOManager,
     AutoStoreResource,
+    AzureStorageConfig,
     LocalStorageConfig,
     S3StorageConfig,
     StorageBase,
@@ -28,6 +29,7 @@ PAIRS = [
     (StorageBase, autostore.StorageConfig),
     (LocalStorageConfig, autostore.LocalFileConfig),
     (S3StorageConfig, autostore.S3StorageConfig),
+    (AzureStorageConfig, autostore.AzureStorageConfig),
 ]
 # What Dagster's configuration can say, where it cannot say what the core takes.
 EXPRESSED = {
@@ -79,6 +81,8 @@ def test_every_field_arrives(config, core, tmp_path):
     if core is autostore.S3StorageConfig:
         given |= {"upload_args": {"StorageClass": "GLACIER"}, "max_concurrency": 3, "addressing_style": "path"}
         given |= {"aws_access_key_id": "AKIA", "aws_secret_access_key": SECRET, "checksums": True}
+    if core is autostore.AzureStorageConfig:
+        given |= {"account_name": "a", "account_key": SECRET, "use_azure_cli": True, "max_concurrency": 3}
     assert config(**given).to_core() == core(**given)
 
 

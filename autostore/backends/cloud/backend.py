@@ -1,4 +1,4 @@
-"""A store on S3 or a compatible server: `S3Backend`, each duty in as few requests as S3 allows.
+"""A store in a bucket, whosever it is: each duty in as few requests as S3 allows.
 
 How bytes move, and what errors and answers mean, is the business of an `Engine`; which one, nobody asks here.
 """
@@ -8,23 +8,21 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from abc import abstractmethod
 from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from autostore.backend import FileMetadata, changed
-from autostore.backends.cloud.boto3.engine import Boto3Engine
-from autostore.backends.cloud.choosing import fast_engine, together
 from autostore.backends.cloud.looks import Looks
 from autostore.backends.cloud.ranges import EngineRanges
 from autostore.backends.cloud.receiving import ReceivingS3
 from autostore.backends.left_out import LeftOut
-from autostore.config import S3StorageConfig, StorageConfig
+from autostore.config import AzureStorageConfig, S3StorageConfig, StorageConfig
 from autostore.disk.failures import disk_errors_are_typed
 from autostore.engine.contract import Engine
 from autostore.engine.objects import LARGEST_PUT, marks_folder
-from autostore.engine.traits import told
 from autostore.errors import (
     InvalidConfigError,
     InvalidKeyError,
@@ -39,39 +37,40 @@ from autostore.parallel import in_order
 from autostore.pieces.ranges import REACH, Tail
 from autostore.versioning import Versioning
 
-__all__ = ["S3Backend", "S3StorageConfig"]
-
-_BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
+__all__ = ["CloudBackend"]
 
 
-class S3Backend(ReceivingS3):
-    """Objects below `s3://bucket/prefix/`; the prefix means the same with its last `/` and without.
+class CloudBackend(ReceivingS3):
+    """Objects below `scheme://bucket/prefix/`; the prefix means the same with its last `/` and without."""
 
-    A missing bucket is a `StorageConnectionError`, never an absent key or an empty listing.
-    Copies set the content type and the mark anew; other user metadata does not travel.
-    """
+    scheme: ClassVar[str]
+    place: ClassVar[str] = "bucket"
+    """What holds the objects, in its provider's word."""
 
-    config_class = S3StorageConfig
+    names: ClassVar[re.Pattern[str]]
 
     def __init__(self, uri: ParsedUri, config: StorageConfig) -> None:
         bucket, _, prefix = uri.rest.partition("/")
-        if not _BUCKET.fullmatch(bucket):
-            remedy = "Pass 's3://bucket/prefix/'."
+        if not self.names.fullmatch(bucket):
+            remedy = f"Pass '{self.scheme}://{self.place}/prefix/'."
             shown = "This" if set("@:") & set(bucket) else repr(bucket)  # such are credentials, misplaced
-            raise InvalidKeyError(compose(f"{shown} is not a bucket's name", remedy=remedy))
+            raise InvalidKeyError(compose(f"{shown} is not a {self.place}'s name", remedy=remedy))
         prefix = prefix.rstrip("/") + "/" if prefix.strip("/") else ""
-        super().__init__(ParsedUri("s3", f"{bucket}/{prefix}"), config)
+        super().__init__(ParsedUri(self.scheme, f"{bucket}/{prefix}"), config)
         self._place = bucket, prefix
-        self._settings = S3StorageConfig.adapt(config)
-        complete = Boto3Engine(bucket, prefix, self.uri, self._settings)
-        self._engine = together(self.first_engine(bucket, prefix, complete), complete)
+        self._settings = self.settings_of(config)
+        self._engine = self.make_engine(bucket, prefix)
         self.engine = self._engine.name
         self._looks = Looks()
         self.concurrency = self._settings.max_concurrency
 
-    def first_engine(self, bucket: str, prefix: str, complete: Engine) -> Engine | None:
-        """The engine that is asked before `complete` (boto3), which does what it declines; None: boto3 does all."""
-        return fast_engine(bucket, prefix, self.uri, self._settings, complete)
+    @abstractmethod
+    def settings_of(self, config: StorageConfig) -> S3StorageConfig | AzureStorageConfig:
+        """The settings as this place's own."""
+
+    @abstractmethod
+    def make_engine(self, bucket: str, prefix: str) -> Engine:
+        """What moves the bytes; it declines nothing."""
 
     def get_metadata(self, path: str) -> FileMetadata:
         """One HEAD.
@@ -198,11 +197,10 @@ class S3Backend(ReceivingS3):
                 left_out.add(file.path)
 
     def _check_condition(self, path: str, size: int) -> None:
-        known = told(self._settings.conditions)
+        known = self._told()
         if known is not None and not known.put:
-            problem = (
-                f"The settings say that this server checks no conditions (conditions={self._settings.conditions!r})"
-            )
+            given = getattr(self._settings, "conditions", None)
+            problem = f"The settings say that this server checks no conditions (conditions={given!r})"
             remedy = "Write it unconditionally, or to another place."
             raise InvalidConfigError(compose(problem, key=path, uri=self.uri, remedy=remedy))
         if size > LARGEST_PUT:

@@ -7,7 +7,7 @@ import time
 
 from autostore.backend import FileMetadata, StorageBackend, changed
 from autostore.backends.cloud.looks import JUST_NOW, Looks
-from autostore.config import S3StorageConfig
+from autostore.config import AzureStorageConfig, S3StorageConfig
 from autostore.engine.contract import Engine
 from autostore.engine.objects import Said, new_write_id, said_by
 from autostore.engine.traits import ALL, ServerTraits, told
@@ -21,14 +21,14 @@ class CopyingS3(StorageBackend):
     """What S3 does on its own side; `S3Backend` has the rest."""
 
     _engine: Engine
-    _settings: S3StorageConfig
+    _settings: S3StorageConfig | AzureStorageConfig
     _looks: Looks
     _traits: ServerTraits | None = None
     """What the server checks, of a store with history; else nobody asked."""
 
     def begin_history(self) -> bool:
         """Ask what the server checks, unless it is AWS or the settings say so; each write has an id from now on."""
-        known = told(self._settings.conditions)
+        known = self._told()
         if known is None:
             known = ALL if self._engine.is_aws() else self._engine.traits()
         self._traits = known
@@ -83,10 +83,13 @@ class CopyingS3(StorageBackend):
             last = self._looks.last(path)
             moment = max(time.time_ns(), 0 if mark is None else mark.time_ns, 0 if last is None else last.written + 1)
         write_id = new_write_id() if identified or moment is not None else None
-        return said_by(path, mark, self._settings.upload_args, write_id=write_id, moment=moment)
+        return said_by(path, mark, getattr(self._settings, "upload_args", {}), write_id=write_id, moment=moment)
+
+    def _told(self) -> ServerTraits | None:
+        return told(self._settings.conditions) if isinstance(self._settings, S3StorageConfig) else None
 
     def _checks(self, condition: str) -> bool:
-        known = self._traits or told(self._settings.conditions)
+        known = self._traits or self._told()
         return self._engine.is_aws() if known is None else bool(getattr(known, condition))
 
     def _expect(self, path: str, etag: str, condition: str = "source") -> None:

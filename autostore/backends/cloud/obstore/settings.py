@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from autostore.backends.cloud.boto3.endpoints import named_here
-from autostore.config import S3StorageConfig
+from autostore.config import S3StorageConfig, StorageConfig
 
 __all__ = ["NOWHERE", "client_options", "hindered", "needs_profile", "retries"]
 
@@ -90,7 +90,7 @@ def client_options(config: S3StorageConfig, address: str) -> dict[str, Any]:
     }
 
 
-def retries(config: S3StorageConfig) -> dict[str, Any]:
+def retries(config: StorageConfig) -> dict[str, Any]:
     """As often as boto3, and none begins after `timeout`."""
     return {
         "max_retries": config.max_retries,
