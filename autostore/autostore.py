@@ -28,6 +28,7 @@ from autostore.errors import (
 from autostore.handler import DataHandler
 from autostore.handlers.registry import HandlerRegistry
 from autostore.keys import Key, check_key, parse_uri, uri_below
+from autostore.memo.interface import MemoInterface
 from autostore.naming.resolution import OURS, Listed
 from autostore.preview import Preview
 from autostore.scans.source import frame_over
@@ -48,13 +49,15 @@ from autostore.store.version import Version, check_note, name_of
 if TYPE_CHECKING:
     import polars as pl
 
+    from autostore.memo.results import Memory
+
 __all__ = ["AutoStore", "DataHandler"]
 
 Object = TypeVar("Object")
 Located = TypeVar("Located", FileMetadata, Version)
 
 
-class AutoStore(DictInterface, LookingInterface, SendingInterface, BranchInterface):
+class AutoStore(DictInterface, LookingInterface, SendingInterface, BranchInterface, MemoInterface):
     """A store of objects under one URI.
 
     Args:
@@ -493,6 +496,11 @@ class AutoStore(DictInterface, LookingInterface, SendingInterface, BranchInterfa
             check_key(key, self.uri)
             key = self._root + key
         return self._registry.parse(key, self._backend.uri)
+
+    def _memory(self, name: str, expires: float | None) -> Memory:
+        from autostore.memo.results import Memory
+
+        return Memory(self, self._place, name, self._root, expires, self._registry.changes)
 
     def _side(self) -> Side:
         return Side(self._backend, self._registry, self._resolver, self._publisher, self._copies, self._root)

@@ -12,6 +12,7 @@ Each is a `StorageError` and also the builtin that a caller would expect, so tha
      ├─ AmbiguousKeyError          ValueError                    files that were not written under the key answer to it
      ├─ InvalidConfigError         ValueError                    a setting or an argument cannot be
      ├─ UnsupportedFormatError     TypeError                     the format cannot hold this value exactly
+     ├─ UnhashableInputError       TypeError                     what a memoized function depends on cannot be hashed
      ├─ SchemaMismatchError        ValueError                    the tables of one scan do not fit each other
      ├─ UnsupportedSchemeError     ValueError                    no backend serves this kind of URI
      ├─ MissingDependencyError     ImportError                   an optional library is not installed
@@ -33,6 +34,7 @@ refused and unreachable are three different things: `in` and `get` swallow the f
     AmbiguousKeyError          use one of the full names that the message lists
     InvalidConfigError         correct the setting that is named
     UnsupportedFormatError     use a bare key or another format, or convert the value
+    UnhashableInputError       pass it to `ignore=` if it changes no result, or a `key=`
     SchemaMismatchError        pass schema='all', or cast the column that is named in its file
     UnsupportedSchemeError     correct the scheme, or register its backend
     MissingDependencyError     run the `pip install` that is given
@@ -70,6 +72,7 @@ __all__ = [
     "StorageIOError",
     "StoragePermissionError",
     "TooLargeError",
+    "UnhashableInputError",
     "UnknownTypeError",
     "UnsupportedFormatError",
     "UnsupportedSchemeError",
@@ -149,6 +152,10 @@ class SchemaMismatchError(StorageError, ValueError):
 
 class PickledWarning(UserWarning):
     """A bare key fell back to a pickle, once for each class that causes it; names the key, the part and the remedy."""
+
+
+class UnhashableInputError(StorageError, TypeError):
+    """What a memoized function was given, or reads, cannot be hashed so that equal means the same; nothing was run."""
 
 
 class UnsupportedSchemeError(StorageError, ValueError):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-__all__ = ["done_by", "in_order"]
+__all__ = ["done_by", "in_order", "in_thread"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -92,3 +93,22 @@ class _Task(Generic[Result]):
             future.set_exception(error)
             if not isinstance(error, Exception):
                 raise  # of the thread that it struck, as Ctrl-C in the caller's
+
+
+async def in_thread(work: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
+    """The work in a thread, beside an event loop; whoever is cancelled meanwhile waits until it is done, or undone.
+
+    So no thread of a cancelled task goes on behind its back.
+    """
+    import asyncio
+
+    task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        with contextlib.suppress(Exception, asyncio.CancelledError):
+            task.result()  # its failure is nobody's any more
+        raise

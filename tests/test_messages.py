@@ -164,6 +164,7 @@ CASES = {
     "too large": (errors.TooLargeError, "max_read_bytes", lambda d: [
         AutoStore(d).write("k", pl.DataFrame({"a": np.zeros(99)})),
         AutoStore(d, LocalFileConfig(max_read_bytes=9))["k"]]),
+    "unhashable": (errors.UnhashableInputError, "ignore=", lambda d: AutoStore(d).cache(lambda x: x)(object())),
     "schemas": (errors.SchemaMismatchError, "cast", lambda d: [
         AutoStore(d).update({"f/a": pl.DataFrame({"k": [1]}), "f/b": pl.DataFrame({"k": ["x"]})}),
         AutoStore(d).scan("f/")]),

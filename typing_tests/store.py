@@ -133,3 +133,21 @@ assert_type(store.write("a", (pl.DataFrame() for _ in range(3)), options={"row_g
 store.write("a", 1, options="zstd")  # type: ignore[arg-type]
 assert_type(store.url("a", expires=3600), str)
 assert_type(store.storage_options("polars"), dict[str, Any])
+
+
+@store.cache
+def counted(word: str, times: int = 1) -> list[str]:
+    return [word] * times
+
+
+@store.cache(ignore="log", expires=3600)
+async def awaited(x: int, log: object = None) -> str:
+    return str(x)
+
+
+async def memoized() -> None:
+    assert_type(counted("a"), list[str])
+    assert_type(counted.call("a", times=2), list[str])
+    assert_type(counted.forget("a"), bool)
+    assert_type(await awaited(1), str)
+    counted(1)  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 from autostore.backend import StorageBackend
-from autostore.disk.small import put_text
+from autostore.disk.small import put_text, text_of
 from autostore.errors import (
     InvalidConfigError,
     PreconditionFailedError,
@@ -27,7 +27,7 @@ from autostore.errors import (
 )
 from autostore.keys import RESERVED
 
-__all__ = ["HISTORY", "WITHOUT", "Held", "check_claims", "claim", "sole_remover"]
+__all__ = ["HISTORY", "LEASE", "WITHOUT", "Claim", "Held", "check_claims", "claim", "path_of_claim", "sole_remover"]
 
 LEASE = 60.0
 """Seconds after which an unchanged claim is a crashed writer's; longer than any small request."""
@@ -49,13 +49,17 @@ def sole_remover(backend: StorageBackend, key: str) -> AbstractContextManager[He
 @contextlib.contextmanager
 def claim(backend: StorageBackend, key: str) -> Iterator[Held]:
     """Wait until nobody else holds the key's claim, and hold it until the block ends."""
-    digest = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
-    held = _Claim(backend, f"{RESERVED}/claims/{digest}", key)
+    held = Claim(backend, path_of_claim(key), key)
     held.take()
     try:
         yield held.still_ours
     finally:
         held.release()
+
+
+def path_of_claim(key: str) -> str:
+    """Where the claim of a key lies."""
+    return f"{RESERVED}/claims/{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}"
 
 
 def check_claims(backend: StorageBackend, path: str, *, needs: str = HISTORY, remedy: str = WITHOUT) -> None:
@@ -74,55 +78,79 @@ def check_claims(backend: StorageBackend, path: str, *, needs: str = HISTORY, re
         raise InvalidConfigError(compose(problem, key=path, uri=backend.uri, remedy=remedy))
 
 
-class _Claim:
-    """One writer's hold on one claim object."""
+class Claim:
+    """One writer's hold on one claim object.
 
-    def __init__(self, backend: StorageBackend, path: str, key: str) -> None:
+    Attributes:
+        told: what the claim says of its holder, beside a text that is never the same.
+    """
+
+    def __init__(self, backend: StorageBackend, path: str, key: str, told: str = "") -> None:
+        self.told = told
         self._backend = backend
         self._path = path
         self._key = key
         self._etag = ""
         self._taken = 0.0
+        self._seen, self._since = "", time.monotonic()
 
     def take(self) -> None:
-        seen, since = "", time.monotonic()
-        deadline = since + 2 * LEASE
+        """Wait for it, for two leases at most."""
+        deadline = time.monotonic() + 2 * LEASE
         while time.monotonic() < deadline:
-            with contextlib.suppress(PreconditionFailedError):
-                expired = seen and time.monotonic() - since > LEASE
-                self._put(if_etag=seen if expired else None)
+            if self.attempt():
                 return
-            there = self._there()
-            if there != seen:
-                seen, since = there, time.monotonic()
             time.sleep(random.uniform(0.02, 0.1))  # noqa: S311 - spreads rivals, keeps no secret
         problem = "Other writers kept this key busy while its format changes"
         raise StorageConnectionError(compose(problem, key=self._key, uri=self._backend.uri, remedy="Try again."))
 
+    def attempt(self, is_gone: Callable[[str], bool] | None = None) -> bool:
+        """Take it where nobody holds it, or its holder left it unchanged for a lease, or `is_gone` by what it told."""
+        expired = self._seen and time.monotonic() - self._since > LEASE
+        if (not self._seen or expired) and self._put(if_etag=self._seen if expired else None):
+            return True
+        there = self._there()
+        if there == self._seen:
+            return False
+        self._seen, self._since = there, time.monotonic()
+        return bool(there and is_gone and is_gone(self._said())) and self._put(if_etag=there)
+
     def still_ours(self) -> bool:
         """True without a request in the first half of the lease; after that the claim is renewed."""
-        if time.monotonic() - self._taken < LEASE / 2:
-            return True
-        try:
-            self._put(if_etag=self._etag)
-        except PreconditionFailedError:
-            return False
-        return True
+        return time.monotonic() - self._taken < LEASE / 2 or self._put(if_etag=self._etag)
+
+    def renew(self) -> bool:
+        """Hold it for a lease from now on; False where another took it over."""
+        return self._put(if_etag=self._etag)
 
     def release(self) -> None:
+        """Let the next one in."""
         # Late, it may be another's by now, and deleting it would let a third one in.
         if time.monotonic() - self._taken < LEASE / 2:
             self._backend.delete(self._path)
 
-    def _put(self, if_etag: str | None) -> None:
+    @property
+    def is_free(self) -> bool:
+        """Whether nobody held it when it was last looked at."""
+        return not self._seen
+
+    def _put(self, if_etag: str | None) -> bool:
         started = time.monotonic()
-        with self._backend.scratch_file() as file:
-            put_text(file, uuid.uuid4().hex, f"key {self._key!r} in {self._backend.uri}")
+        with self._backend.scratch_file() as file, contextlib.suppress(PreconditionFailedError):
+            put_text(file, f"{uuid.uuid4().hex} {self.told}".strip(), f"key {self._key!r} in {self._backend.uri}")
             self._etag = self._backend.upload(file, self._path, if_etag=if_etag, if_absent=if_etag is None).etag
-        self._taken = started
+            self._taken = started
+            return True
+        return False
 
     def _there(self) -> str:
         try:
             return self._backend.get_metadata(self._path).etag
         except StorageFileNotFoundError:
             return ""
+
+    def _said(self) -> str:
+        with self._backend.scratch_file() as file, contextlib.suppress(StorageFileNotFoundError):
+            self._backend.download(self._path, file)
+            return text_of(file, f"key {self._key!r} in {self._backend.uri}").partition(" ")[2]
+        return ""

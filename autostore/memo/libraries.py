@@ -1,0 +1,37 @@
+"""Whose code it is: a library's, for which its name and version stand, or the user's own, which is read."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import sys
+from pathlib import Path
+
+__all__ = ["version_of"]
+
+_INSTALLED = frozenset(("site-packages", "dist-packages"))
+_OURS = frozenset(("autostore", "autostore_dagster"))
+
+
+@functools.lru_cache(maxsize=4096)
+def version_of(module: str) -> str | None:
+    """The version of the library that a module is of; None for the user's own code, also one installed in place."""
+    top = module.partition(".")[0]
+    if top in sys.stdlib_module_names:
+        return "python " + ".".join(map(str, sys.version_info[:3]))
+    if top not in _OURS and not _is_installed(module):
+        return None
+    told = getattr(sys.modules.get(top), "__version__", None)
+    return told.encode().decode() if isinstance(told, str) else _of_distribution(top)  # may be of a class of its own
+
+
+def _is_installed(module: str) -> bool:
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return isinstance(file, str) and not _INSTALLED.isdisjoint(Path(file).parts)
+
+
+def _of_distribution(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return ""

@@ -1,0 +1,420 @@
+"""`store.cache`: a function runs once for what it is given, and nobody gets another answer than the function's."""
+
+import asyncio
+import dataclasses
+import functools
+import multiprocessing
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from autostore import AutoStore, InvalidConfigError, StorageConfig, UnsupportedFormatError
+
+ROOT = Path(__file__).parents[2]
+SLOW = """
+import os, sys, time
+from autostore import AutoStore
+
+store = AutoStore(sys.argv[1])
+
+@store.cache(ignore=["LOG"])
+def slow(x):
+    with open(LOG, "a") as log:
+        log.write(f"{os.getpid()} ")
+    time.sleep(float(sys.argv[3]))
+    return x * 2
+
+LOG = sys.argv[2]
+if __name__ == "__main__":
+    print(slow(21), flush=True)
+"""
+
+
+@pytest.fixture(params=["local", "memory", "moto"])
+def store(request, store):
+    return store
+
+
+@pytest.fixture
+def runs():
+    """Arguments that a function was run with."""
+    return []
+
+
+@pytest.fixture
+def double(store, runs):
+    @store.cache(ignore="runs")
+    def double(x, factor=2):
+        runs.append(x)
+        if x is None:
+            raise ValueError("nothing to double")
+        return x * factor
+
+    return double
+
+
+def test_a_function_runs_once_for_what_it_is_given(store, double, runs):
+    """Another handle, and arguments passed in another way, find the result; it is a plain file below `_cache/`."""
+    frame = pl.DataFrame({"x": [1, 2]})
+    first = double(frame)
+    assert first.equals(frame * 2)
+    assert double(frame.clone(), factor=2).equals(first)
+    assert len(runs) == 1
+    key = double.key(frame)
+    assert key.startswith("_cache/tests.memo.test_cache.double.locals.double/")
+    assert AutoStore(store.uri, store.config)[key].equals(first)
+    assert store.get_metadata(key).path.endswith(".parquet")
+    assert (double(1), double(1.0), double(True), double(1)) == (2, 2.0, 2, 2)
+    assert type(double(1.0)) is float
+    assert len(runs) == 4
+    assert double.call(1) == 2
+    assert len(runs) == 5
+    told = double.info()
+    assert (told.hits, told.misses, told.results) == (3, 4, 4)
+    assert "3 hits, 4 misses, 43% hits" in str(told)
+    assert told.size == sum(entry.size for entry in store.entries("_cache/"))
+
+
+def test_errors_are_raised_and_not_kept(store, double, runs):
+    """Each call runs again, and None is a result as any."""
+    for _ in range(2):
+        with pytest.raises(ValueError, match="nothing"):
+            double(None)
+    assert runs == [None, None]
+    assert list(store.keys()) == []
+    assert list(store.list_files(".*")) == []
+    nothing = store.cache(ignore="runs")(lambda x: runs.append(x))
+    assert [nothing(5), nothing(5)] == [None, None]
+    assert runs == [None, None, 5]
+
+
+def test_results_are_forgotten(store, double, runs):
+    """One, or all of a function, whatever its code was; nothing else."""
+    store["_cache/other"] = 1
+    double(1), double(2), double(3)
+    assert double.forget(1)
+    assert not double.forget(1)
+    double(1)
+    assert runs == [1, 2, 3, 1]
+    assert double.forget_all(older=3600) == 0
+    assert double.forget_all() == 3
+    assert list(store.keys()) == ["_cache/other"]
+
+
+def test_a_result_expires(tmp_path, runs):
+    """Counted from when it was kept; then it is computed anew, and replaced."""
+    store = AutoStore(tmp_path)
+    memo = store.cache(expires=timedelta(hours=1), ignore="runs")(lambda x: runs.append(x) or len(runs))
+    assert [memo(1), memo(1)] == [1, 1]
+    file = tmp_path / store.get_metadata(memo.key(1)).path
+    os.utime(file, (time.time() - 3601,) * 2)
+    assert [memo(1), memo(1)] == [2, 2]
+
+
+def test_a_damaged_result_is_computed_anew(tmp_path, runs):
+    """A file that does not read is no answer."""
+    store = AutoStore(tmp_path)
+    memo = store.cache(ignore="runs")(lambda x: runs.append(x) or np.arange(x))
+    memo(3)
+    (tmp_path / store.get_metadata(memo.key(3)).path).write_bytes(b"torn")
+    assert memo(3).tolist() == [0, 1, 2]
+    assert len(runs) == 2
+    assert store[memo.key(3)].tolist() == [0, 1, 2]
+
+
+def test_streams_and_queries_are_given_as_they_were_kept(tmp_path):
+    """What can be gone through once is not handed on empty."""
+    store = AutoStore(tmp_path)
+
+    @store.cache
+    def lazy(x):
+        return pl.LazyFrame({"x": [x]})
+
+    @store.cache
+    def pieces(x):
+        return (pl.DataFrame({"x": [x]}) for _ in range(2))
+
+    for _ in range(2):
+        assert lazy(1).collect()["x"].to_list() == [1]
+        assert pieces(1).collect()["x"].to_list() == [1, 1]
+
+
+class Model:
+    """With memoized methods."""
+
+    memo = AutoStore("memory://methods")
+    runs = []
+
+    def __init__(self, weight):
+        self.weight = weight
+
+    @memo.cache(ignore=["Model.runs", "Model.memo"])
+    def predict(self, x):
+        self.runs.append(x)
+        return self.weight * x
+
+    @staticmethod
+    @memo.cache
+    def still(x):
+        return x
+
+
+def test_methods_count_their_object():
+    """Its content is an argument; `key` and `forget` are of the bound method."""
+    light, heavy = Model(1), Model(10)
+    assert [light.predict(2), heavy.predict(2), Model(1).predict(2)] == [2, 20, 2]
+    assert Model.runs == [2, 2]
+    assert light.predict.key(2) == Model.predict.key(light, 2) != heavy.predict.key(2)
+    light.weight = 3
+    assert light.predict(2) == 6
+    assert light.predict.forget(2)
+    assert Model.still(4) == 4
+    assert Model.predict.info().misses == 3
+
+
+def module_level(x):
+    """Of a module."""
+    return x + 1
+
+
+@AutoStore("memory://pickled").cache
+def decorated(x):
+    return x + 1
+
+
+def test_what_is_no_function_is_refused(tmp_path):
+    """When it is decorated, with what to do."""
+    store = AutoStore(tmp_path)
+
+    def generate():
+        yield 1
+
+    for wrong, told in [
+        (3, "takes a function"),
+        (staticmethod(len), "below"),
+        (generate, "one by one"),
+        (Model, "takes a function"),
+    ]:
+        with pytest.raises(InvalidConfigError, match=told):
+            store.cache(wrong)
+    for options, told in [({"expires": 0}, "expires=0"), ({"ignore": "y", "version": 1}, "no y")]:
+        with pytest.raises(InvalidConfigError, match=told):
+            store.cache(**options)(module_level)
+    with pytest.raises(InvalidConfigError, match="reads no y"):
+        store.cache(ignore=["y"])(module_level)(1)
+
+
+def test_it_is_still_the_function(tmp_path):
+    """Name, documentation, signature; and a part of the store keeps results of its own."""
+    store = AutoStore(tmp_path)
+    memo = store.cache(module_level)
+    assert (memo.__name__, memo.__doc__, memo.__wrapped__) == ("module_level", "Of a module.", module_level)
+    assert functools.partial(memo, 1)() == 2
+    assert store.cache(functools.partial(module_level, 5))() == 6
+    assert (store / "part").cache(module_level).key(1) == memo.key(1)
+    assert (store / "part").cache(module_level)(1) == 2
+    assert f"part/{memo.key(1)}" in store
+
+
+def test_what_cannot_be_kept_is_an_error(tmp_path):
+    """As of a write, so that nobody computes for ever what is never found."""
+    memo = AutoStore(tmp_path).cache(lambda x: lambda: x)
+    with pytest.raises(UnsupportedFormatError, match="top level"):
+        memo(1)
+
+
+def test_a_read_only_store_gives_what_it_has(tmp_path, runs):
+    """And computes the rest, which it does not keep."""
+    memo = AutoStore(tmp_path).cache(module_level)
+    memo(1)
+    closed = AutoStore(tmp_path, StorageConfig(read_only=True)).cache(module_level)
+    assert [closed(1), closed(2)] == [2, 3]
+    assert (closed.info().hits, closed.info().results) == (1, 1)
+
+
+def test_key_stands_for_the_arguments(tmp_path, runs):
+    """What `key=` gives is hashed instead of them."""
+    memo = AutoStore(tmp_path).cache(key=lambda run, **_: run["id"], ignore="runs")(lambda run, log: runs.append(1))
+    memo({"id": 1, "at": 5}, log=threading.Lock())
+    memo({"id": 1, "at": 6}, log=threading.Lock())
+    memo({"id": 2}, log=None)
+    assert len(runs) == 2
+
+
+def test_recursion_is_what_it_was(tmp_path):
+    """A function that calls itself waits for nobody; with the same arguments it would for ever, and is told."""
+    store = AutoStore(tmp_path)
+
+    @store.cache
+    def fib(n):
+        return n if n < 2 else fib(n - 1) + fib(n - 2)
+
+    assert fib(12) == 144
+    assert fib.info().misses == 13
+
+    @store.cache
+    def endless(n):
+        return endless(n)
+
+    with pytest.raises(RecursionError, match="same arguments"):
+        endless(1)
+
+
+def test_threads_wait_for_one_computation(store):
+    """Eight ask at once, one computes, all have its answer."""
+    running, most, runs = [], [], []
+
+    @store.cache(ignore=["running", "most", "runs"])
+    def slow(x):
+        running.append(1), most.append(len(running)), runs.append(x)
+        time.sleep(0.2)
+        running.pop()
+        return x
+
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(slow(1))) for _ in range(8)]
+    [thread.start() for thread in threads], [thread.join(60) for thread in threads]
+    assert (answers, runs) == ([1] * 8, [1])
+    assert list(store.list_files(".autostore/*")) == []
+
+
+def start(tmp_path, seconds):
+    script = tmp_path / "slow.py"
+    script.write_text(SLOW)
+    words = [sys.executable, script, tmp_path / "store", tmp_path / "log", str(seconds)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True)
+
+
+def wait_for(file):
+    deadline = time.monotonic() + 60
+    while not file.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def test_processes_wait_for_one_computation(tmp_path):
+    """Three processes: one runs the function."""
+    children = [start(tmp_path, 0.5) for _ in range(3)]
+    assert [child.communicate(timeout=60)[0] for child in children] == ["42\n"] * 3
+    assert len((tmp_path / "log").read_text().split()) == 1
+
+
+def test_a_killed_computation_is_followed_at_once(tmp_path):
+    """Its process is gone from this machine, so nobody waits for its lease."""
+    dead = start(tmp_path, 60)
+    wait_for(tmp_path / "log")
+    waiting = start(tmp_path, 0)
+    dead.send_signal(signal.SIGKILL)
+    dead.communicate()
+    started = time.monotonic()
+    assert waiting.communicate(timeout=50)[0] == "42\n"
+    assert time.monotonic() - started < 30
+    assert len((tmp_path / "log").read_text().split()) == 2
+
+
+def test_a_dead_machine_is_followed_after_a_lease(tmp_path, monkeypatch):
+    """A claim of elsewhere that nobody renews ends; one that is renewed is waited for."""
+    from autostore.naming import claims
+
+    monkeypatch.setattr(claims, "LEASE", 0.8)
+    store = AutoStore(tmp_path)
+    memo = store.cache(module_level)
+    lain = tmp_path / claims.path_of_claim(f"computing {memo.key(1)}")
+    lain.parent.mkdir(parents=True)
+    lain.write_text("0123 elsewhere 1")
+    started = time.monotonic()
+    assert memo(1) == 2
+    assert time.monotonic() - started >= 0.8
+
+    runs = []
+    slow = store.cache(ignore="runs")(lambda x: (runs.append(x), time.sleep(2.5)))
+    rivals = [threading.Thread(target=slow, args=(1,)) for _ in range(2)]
+    [rival.start() for rival in rivals], [rival.join(60) for rival in rivals]
+    assert runs == [1]
+
+
+async def gathered(*waiting):
+    return await asyncio.gather(*waiting)
+
+
+def test_coroutines_are_awaited_as_before(store):
+    """Many at once compute once; the loop is not held up, and a failure is not kept."""
+    runs = []
+
+    @store.cache(ignore=["runs"])
+    async def slow(x):
+        runs.append(x)
+        await asyncio.sleep(0.1)
+        if x is None:
+            raise ValueError("nothing")
+        return x * 2
+
+    async def whole():
+        assert await asyncio.gather(*(slow(1) for _ in range(50))) == [2] * 50
+        assert await slow.call(2) == 4
+        with pytest.raises(ValueError, match="nothing"):
+            await slow(None)
+
+    asyncio.run(asyncio.wait_for(whole(), 60))
+    assert runs == [1, 2, None]
+    assert asyncio.run(slow(1)) == 2
+    assert slow.info().hits == 50
+
+
+def test_a_cancelled_coroutine_leaves_no_claim(tmp_path):
+    """The next one computes at once."""
+    store = AutoStore(tmp_path)
+    seconds = [30]
+
+    @store.cache(ignore=["seconds"])
+    async def slow(x):
+        await asyncio.sleep(seconds[0])
+        return x
+
+    async def whole():
+        for pause in (0.0, 0.001, 0.01, 0.2):
+            task = asyncio.ensure_future(slow(1))
+            await asyncio.sleep(pause)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        seconds[0] = 0
+        return await asyncio.wait_for(slow(1), 20)
+
+    assert asyncio.run(whole()) == 1
+    assert list((tmp_path / ".autostore").rglob("claims/*")) == []
+
+
+def test_a_memoized_function_travels(tmp_path):
+    """It pickles as functions do, by name, so that pools take it."""
+    assert pickle.loads(pickle.dumps(decorated)) is decorated
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(decorated, (1,)) == 2
+
+
+@dataclasses.dataclass
+class Own:
+    x: int
+
+    def total(self):
+        return self.x
+
+
+def test_a_function_may_call_another_memoized_one(tmp_path):
+    """Whose code is part of its own."""
+    keys = set()
+    for factor in (1, 2):
+        scope = {"store": AutoStore(tmp_path), "__name__": "scope"}
+        exec(f"@store.cache\ndef inner(x): return x * {factor}\n@store.cache\ndef outer(x): return inner(x) + 1", scope)
+        assert scope["outer"](5) == 5 * factor + 1
+        keys.add(scope["outer"].key(5))
+    assert len(keys) == 2
