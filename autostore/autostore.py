@@ -33,10 +33,12 @@ from autostore.naming.resolution import OURS, Listed
 from autostore.preview import Preview
 from autostore.scans.source import frame_over
 from autostore.store.assembly import Parts, assembled, layered
+from autostore.store.awaiting import AsyncInterface
 from autostore.store.branching import BranchInterface
 from autostore.store.changing import Changer
 from autostore.store.describing import Describer
 from autostore.store.layers import check_bases, stricter
+from autostore.store.lending import LendingInterface
 from autostore.store.looking import LookingInterface
 from autostore.store.mapping import DictInterface
 from autostore.store.pruning import Pruned
@@ -57,7 +59,9 @@ Object = TypeVar("Object")
 Located = TypeVar("Located", FileMetadata, Version)
 
 
-class AutoStore(DictInterface, LookingInterface, SendingInterface, BranchInterface, MemoInterface):
+class AutoStore(
+    DictInterface, LookingInterface, SendingInterface, LendingInterface, BranchInterface, MemoInterface, AsyncInterface
+):
     """A store of objects under one URI.
 
     Args:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
 __all__ = ["done_by", "in_order", "in_thread"]
+
+WIDEST = 32
+"""How many calls of event loops are under way at once."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -95,14 +99,25 @@ class _Task(Generic[Result]):
                 raise  # of the thread that it struck, as Ctrl-C in the caller's
 
 
+_pools: dict[int, ThreadPoolExecutor] = {}
+
+
+def _threads() -> ThreadPoolExecutor:
+    """Threads of our own, so that nobody else's work keeps ours waiting; a forked child has others."""
+    pool = _pools.get(os.getpid())
+    return pool or _pools.setdefault(os.getpid(), ThreadPoolExecutor(WIDEST, thread_name_prefix="autostore-async"))
+
+
 async def in_thread(work: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
     """The work in a thread, beside an event loop; whoever is cancelled meanwhile waits until it is done, or undone.
 
     So no thread of a cancelled task goes on behind its back.
     """
     import asyncio
+    import contextvars
 
-    task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+    call = functools.partial(contextvars.copy_context().run, work, *args, **kwargs)
+    task = asyncio.get_running_loop().run_in_executor(_threads(), call)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:

@@ -142,7 +142,7 @@ def counted(word: str, times: int = 1) -> list[str]:
 
 @store.cache(ignore="log", expires=3600)
 async def awaited(x: int, log: object = None) -> str:
-    return str(x)
+    return f"{x}{log}"
 
 
 async def memoized() -> None:

@@ -18,7 +18,7 @@ from autostore.naming.resolution import Resolver
 from autostore.scans.fetching import Opener
 from autostore.store.history import History
 from autostore.store.layered_history import LayeredHistory
-from autostore.store.layers import LayeredLoader, LayeredOpener
+from autostore.store.layers import LayeredCopies, LayeredLoader, LayeredOpener
 from autostore.store.loading import Loader
 from autostore.store.native_past import NativePast
 from autostore.store.native_pruning import NativePruner
@@ -64,7 +64,8 @@ def layered(
     loader = LayeredLoader(parts.loader, both, reader.loader)
     opener = LayeredOpener(parts.opener, both, reader.opener)
     history = LayeredHistory(parts.history, reader.history, parts.resolver)
-    return parts._replace(loader=loader, opener=opener, history=history)
+    copies = LayeredCopies(parts.copies, both, reader.copies)
+    return parts._replace(loader=loader, opener=opener, history=history, copies=copies)
 
 
 def _parts(

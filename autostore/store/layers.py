@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NoReturn
 
 from autostore.backend import FileMetadata, StorageBackend
+from autostore.cache.copies import Copies
 from autostore.config import StorageConfig
 from autostore.disk.failures import disk_errors_are_typed
 from autostore.errors import InvalidConfigError, StorageError, StorageFileNotFoundError, compose
@@ -20,7 +22,7 @@ from autostore.scans.fetching import Opener, Pinned
 from autostore.store.loading import Loaded, Loader
 from autostore.store.promoting import Renew
 
-__all__ = ["LayeredLoader", "LayeredOpener", "check_bases", "renewing", "stricter"]
+__all__ = ["LayeredCopies", "LayeredLoader", "LayeredOpener", "check_bases", "renewing", "stricter"]
 
 
 class LayeredLoader(Loader):
@@ -72,6 +74,21 @@ class LayeredOpener(Opener):
         raise StorageError(
             f"A scan of the branch {self.backend.uri} does not pickle. Make it where it runs, or scan the base."
         )
+
+
+class LayeredCopies(Copies):
+    """The branch's file, else the base's; one look more."""
+
+    def __init__(self, own: Copies, layered: LayeredBackend, base: Copies) -> None:
+        vars(self).update(vars(own))
+        self._own = own
+        self._layered = layered
+        self._base = base
+
+    def open(self, path: str, extension: str) -> AbstractContextManager[tuple[Path, FileMetadata | None]]:
+        """Of the place that the file which is shown lies in."""
+        shown = look(self._layered.top, path) is not None or self._layered.hides(path)
+        return (self._own if shown else self._base).open(path, extension)
 
 
 def check_bases(uri: str, bases: list[str]) -> None:

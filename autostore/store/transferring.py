@@ -20,7 +20,7 @@ from autostore.mark import Mark
 from autostore.naming.publishing import Publisher
 from autostore.naming.resolution import Resolver
 
-__all__ = ["Side", "Transferred", "checksum", "relocate", "transfer"]
+__all__ = ["Side", "Transferred", "checksum", "on_found", "relocate", "transfer"]
 
 ATTEMPTS = 20
 """How often a transfer looks again when its source was replaced by another format in between."""
@@ -72,7 +72,7 @@ def transfer(source: Side, key: Key, target: Side, to: str | None, *, if_absent:
         _check(seen.size, written.size, wanted.text, target.backend.uri)
         return Transferred(seen, written)
 
-    return _found(source, key, once)
+    return on_found(source, key, once)
 
 
 def relocate(source: Side, key: Key, target: Side, to: str | None) -> Transferred:
@@ -87,7 +87,7 @@ def relocate(source: Side, key: Key, target: Side, to: str | None) -> Transferre
         wanted = target.key(name if to is None else to)
         return Transferred(found, source.publisher.move(source.key(name), wanted))
 
-    return _found(source, key, once)
+    return on_found(source, key, once)
 
 
 def checksum(side: Side, key: Key) -> str:
@@ -102,10 +102,11 @@ def checksum(side: Side, key: Key) -> str:
             with file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
 
-    return _found(side, key, once)
+    return on_found(side, key, once)
 
 
-def _found(side: Side, key: Key, act: Callable[[FileMetadata], Result]) -> Result:
+def on_found(side: Side, key: Key, act: Callable[[FileMetadata], Result]) -> Result:
+    """What `act` gives for the key's file, again where that was replaced by another format since it was found."""
     for _ in range(ATTEMPTS):
         found = side.resolver.locate(key)
         with contextlib.suppress(StorageFileNotFoundError):  # replaced by another format since it was found

@@ -1,0 +1,69 @@
+"""A file of this machine for whoever wants a name: the place's own, or a copy that lives while the store is open."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from autostore.backend import FileMetadata
+from autostore.disk.failures import disk_errors_are_typed
+from autostore.errors import StorageFileNotFoundError
+from autostore.keys import Key, where
+from autostore.store.transferring import Side, on_found
+
+__all__ = ["LendingInterface"]
+
+_numbers = itertools.count()
+
+
+class LendingInterface(ABC):
+    """What a store hands to libraries that read files themselves."""
+
+    @abstractmethod
+    def _side(self) -> Side:
+        """What handing out a file needs of this store."""
+
+    @abstractmethod
+    def _key(self, key: object) -> Key:
+        """The key, checked and parsed."""
+
+    def path(self, key: str) -> Path:
+        """A file on this machine that holds the object's bytes, for a library that wants a file's name.
+
+        Of a store in a folder it is the stored file itself, there until the key is written or deleted: read it, never
+        change it, and ask again rather than keep the path. Of any other place, and of a base, it is a copy under the
+        file's own name (`model.pt`), one for each call, as the object is now: it is yours until the store is closed or
+        the process ends, and what you change in it changes nothing stored. Costs as reading it as bytes; disk for each.
+
+        Raises:
+            StorageFileNotFoundError: nothing is stored under the key.
+        """
+        side, parsed = self._side(), self._key(key)
+        return on_found(side, parsed, lambda found: _lent(side, parsed, found))
+
+
+def _lent(side: Side, key: Key, found: FileMetadata) -> Path:
+    own = side.backend.local_file(found.path)
+    if own is not None and own.is_file():
+        return own
+    at = where(key.text, side.backend.uri)
+    # Held until the end of the call, so that a store that is closed beside it takes the copy along.
+    with (
+        side.backend.scratch_files(),
+        side.copies.open(found.path, key.extension_of(found.path)) as (name, fetched),
+        disk_errors_are_typed(at),
+    ):
+        folder = side.backend.scratch() / f"path-{next(_numbers)}"
+        folder.mkdir(exist_ok=True)
+        target = folder / found.path.rpartition("/")[2]
+        try:
+            if fetched is not None and not name.is_symlink():
+                os.replace(name, target)  # a download of our own
+            else:
+                shutil.copyfile(name, target)
+        except FileNotFoundError as error:
+            raise StorageFileNotFoundError(str(error)) from error  # replaced meanwhile: it is looked for again
+    return target
