@@ -79,6 +79,7 @@ class StorageBase(Strict, dg.ConfigurableResource):  # type: ignore[type-arg]  #
     )
     history_keep: int | None = None
     history_days: float | None = None
+    progress: bool | None = None
 
     def to_core(self) -> StorageConfig:
         """The same settings as the core's dataclass, which checks them."""

@@ -11,8 +11,8 @@ from autostore import AutoStore
 from autostore.cli.places import Place
 from autostore.cli.session import Session, command
 from autostore.cli.words import DryRun, Where, Yes, completed
-from autostore.info import units
 from autostore.store.changes import Change
+from autostore.telling import units
 
 __all__ = ["add"]
 

@@ -18,9 +18,9 @@ from autostore.cli.verdicts import BAD, careful, verdict
 from autostore.cli.words import DryRun, Recursive, Where, Yes
 from autostore.equality import same
 from autostore.errors import InvalidConfigError, PreconditionFailedError, StorageError
-from autostore.info import units
 from autostore.info.values import Entry
 from autostore.parallel import in_order
+from autostore.telling import units
 
 __all__ = ["add"]
 

@@ -12,8 +12,9 @@ from autostore.cli.places import Place, matching
 from autostore.cli.session import Session, command
 from autostore.cli.words import Keys, Long, OneKey, Recursive, Where
 from autostore.errors import StorageError, StorageFileNotFoundError
-from autostore.info import text, units
+from autostore.info import text
 from autostore.info.values import Entry
+from autostore.telling import units
 
 __all__ = ["add"]
 

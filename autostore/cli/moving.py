@@ -10,7 +10,7 @@ from autostore.cli.places import Place, matching
 from autostore.cli.session import Session, command
 from autostore.cli.transfers import Step, copies, difference, done, surplus
 from autostore.cli.words import DryRun, Keys, Recursive, Source, Target, Yes, completed
-from autostore.info import units
+from autostore.telling import units
 
 __all__ = ["add"]
 

@@ -12,8 +12,8 @@ from autostore import AutoStore
 from autostore.cli.places import Place
 from autostore.cli.session import Session, command
 from autostore.cli.words import DryRun, OneKey, Where, Yes
-from autostore.info import units
 from autostore.store.version import Version
+from autostore.telling import units
 
 __all__ = ["add"]
 

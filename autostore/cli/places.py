@@ -71,6 +71,7 @@ class Places:
             for beginning, own in self.settings.stores.items():
                 if _below(uri, beginning) is not None:
                     told |= own
+            told["progress"] = False  # the commands have bars of their own
             self._open[uri] = AutoStore(uri, config_from(kind, told))
         return self._open[uri]
 

@@ -21,9 +21,9 @@ from autostore.errors import (
     StorageFileNotFoundError,
     compose,
 )
-from autostore.info import units
 from autostore.info.values import Entry
 from autostore.parallel import in_order
+from autostore.telling import units
 
 __all__ = ["Step", "copies", "difference", "done", "surplus"]
 

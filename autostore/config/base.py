@@ -29,7 +29,7 @@ class _Kind(NamedTuple):  # what a setting may be, and in words
     wanted: str
 
 
-_KINDS: Mapping[str, _Kind] = {
+_KINDS: Mapping[str, _Kind] = {  # by the annotation of a setting; a third party's own settings may be any others
     "bool": _Kind((bool,), "True or False"),
     "bool | None": _Kind((bool, NoneType), "True, False or None"),
     "bool | str": _Kind((bool, str), "True, False or 'native'"),
@@ -44,7 +44,6 @@ _KINDS: Mapping[str, _Kind] = {
     "str | Path | None": _Kind((str, os.PathLike, NoneType), "the path of a folder, or None"),
     "Mapping[str, Any]": _Kind((Mapping,), "a dict"),
 }
-"""By the annotation of a setting; those of a third party's own settings may be any others."""
 
 
 def _is_of(value: object, annotation: Any) -> bool:
@@ -88,6 +87,7 @@ class StorageConfig:
             the bucket keeps them itself.
         history_keep: how many values of a key `prune` keeps, the current one included; None: no number.
         history_days: for how many days after it was replaced `prune` keeps a value; None: no time.
+        progress: show a bar for what takes over two seconds; None: in terminals and notebooks, not in Dagster.
     """
 
     timeout: float = 30
@@ -105,6 +105,7 @@ class StorageConfig:
     history: bool | str = False
     history_keep: int | None = None
     history_days: float | None = None
+    progress: bool | None = None
 
     def __post_init__(self) -> None:
         self._check_types()

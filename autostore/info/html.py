@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from autostore.info import text, units
+from autostore.info import text
 from autostore.keys import uri_below
+from autostore.telling import units
 
 if TYPE_CHECKING:
     from autostore.info.values import Entry, Format, Info, Tree

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from autostore.info import units
 from autostore.keys import uri_below
+from autostore.telling import units
 
 if TYPE_CHECKING:
     from autostore.headers.header import Header

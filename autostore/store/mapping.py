@@ -11,9 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar, overload
 
 from autostore.backend import FileMetadata
+from autostore.config import StorageConfig
 from autostore.errors import PreconditionFailedError, StorageFileNotFoundError
 from autostore.naming.resolution import Listed
 from autostore.parallel import in_order
+from autostore.telling.bars import counted
 
 __all__ = ["DictInterface"]
 
@@ -25,6 +27,8 @@ Default = TypeVar("Default")
 
 class DictInterface(ABC):
     """What a dict offers, over a store's own operations."""
+
+    config: StorageConfig
 
     @abstractmethod
     def read(self, key: str, *, as_type: Any = None) -> Any:
@@ -91,7 +95,7 @@ class DictInterface(ABC):
             except StorageFileNotFoundError:
                 return listed.key, _MISSING  # deleted since it was listed
 
-        loaded = in_order(load, self._entries(prefix), self._width)
+        loaded = counted("read", in_order(load, self._entries(prefix), self._width), None, self.config.progress)
         return (item for item in loaded if item[1] is not _MISSING)
 
     @overload
@@ -150,5 +154,6 @@ class DictInterface(ABC):
     def update(self, other: Mapping[str, Any] | Iterable[tuple[str, Any]] = (), /, **objects: Any) -> None:
         """Write many objects, `max_concurrency` at a time, each as `write`; on a failure those already written stay."""
         pairs = dict(other, **objects)
-        for _ in in_order(lambda key: self.write(key, pairs[key]), pairs, self._width):
+        written = in_order(lambda key: self.write(key, pairs[key]), pairs, self._width)
+        for _ in counted("write", written, len(pairs), self.config.progress):
             pass

@@ -92,7 +92,7 @@ def values():
     return [
         None, False, True, 0, 1, -1, 10**40, 0.0, -0.0, 1.0, float("nan"), float("inf"), 1j, "", "1", "b1", b"1", b"",
         bytearray(b"1"), (), [], {}, set(), frozenset(), (1,), [1], [1.0], [True], ["1"], [[1]], [1, 1], [(1,)],
-        {1}, {"1"},
+        {1}, {"1"}, set(map(str, range(50))),
         frozenset([1]), {1: 2}, {"1": 2}, {"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": {"b": 1}}, {"a": 1, "b": {}},
         itself,
         list(range(100)), [float(n) for n in range(100)], tuple(range(100)), ["a"] * 100, ["\ud800"] * 100,

@@ -20,8 +20,13 @@ class Notebook:
 
     def run(self, code):
         """The last output of a cell, by media type."""
+        return [{}, *self.all_shown(code, updates=False)][-1]
+
+    def all_shown(self, code, *, updates=True):
+        """All outputs of a cell, also those that took the place of an earlier one."""
         wanted = self.client.execute(code)
-        shown, deadline = {}, time.monotonic() + SECONDS
+        kinds = ("execute_result", "display_data", *(["update_display_data"] if updates else []))
+        shown, deadline = [], time.monotonic() + SECONDS
         while time.monotonic() < deadline:
             try:
                 message = self.client.get_iopub_msg(timeout=1)
@@ -31,8 +36,8 @@ class Notebook:
                 continue
             kind, content = message["msg_type"], message["content"]
             assert kind != "error", content
-            if kind in ("execute_result", "display_data"):
-                shown = content["data"]
+            if kind in kinds:
+                shown.append(content["data"])
             if kind == "status" and content["execution_state"] == "idle":
                 return shown
         raise TimeoutError(code)
@@ -99,3 +104,14 @@ def test_keys_complete(notebook):
     matches = notebook.completed('store["flights/')
     assert any("flights/monday" in match for match in matches)
     assert not any(match.strip("'\"") == "n" for match in matches)
+
+
+def test_what_takes_a_while_shows_a_bar(notebook):
+    """As an element of the page, which is gone at the end."""
+    code = (
+        "from autostore.telling import bars; bars.PATIENCE, bars.REDRAW = 0.0, 0.0\n"
+        "AutoStore('bars').update({str(n): n for n in range(5)})"
+    )
+    drawn = [page["text/html"] for page in notebook.all_shown(code)]
+    assert any("<progress value=" in page and "of 5" in page for page in drawn)
+    assert drawn[-1] == ""

@@ -35,6 +35,7 @@ from autostore.keys import RESERVED, ParsedUri, can_be_key, is_ours
 from autostore.mark import Mark
 from autostore.parallel import in_order
 from autostore.pieces.ranges import REACH, Tail
+from autostore.telling.transfers import transfer
 from autostore.versioning import Versioning
 
 __all__ = ["CloudBackend"]
@@ -83,7 +84,9 @@ class CloudBackend(ReceivingS3):
     def download(self, path: str, file: Path, *, unless_etag: str | None = None) -> FileMetadata | None:
         """One GET, conditional with `unless_etag`; a large object in parallel ranges of one version."""
         look = self._looks.last(path)
-        return self._engine.get(path, file, unless_etag=unless_etag, expected=None if look is None else look.found.size)
+        size = None if look is None else look.found.size
+        with transfer("read", self, path, size) as told:
+            return told.of(self._engine.get(path, file, unless_etag=unless_etag, expected=size))
 
     def ranges(
         self, path: str, *, if_etag: str | None = None, seen: Tail | None = None, reach: int = REACH
@@ -134,12 +137,14 @@ class CloudBackend(ReceivingS3):
         conditional = if_absent or if_etag is not None
         small = size < min(self._settings.multipart_threshold, LARGEST_PUT)
         said = self._said(path, mark, identified=conditional or not small)
-        if conditional:
-            self._check_condition(path, size)
-        elif not small:
-            self._sent_parts = True
-            return self._looks.noted(self._engine.put_parts(path, file, said))
-        return self._looks.noted(self._engine.put(path, file, said, if_etag=if_etag, if_absent=if_absent))
+        with transfer("write", self, path, size) as told:
+            if conditional:
+                self._check_condition(path, size)
+            elif not small:
+                self._sent_parts = True
+                return told.of(self._looks.noted(self._engine.put_parts(path, file, said)))
+            sent = self._engine.put(path, file, said, if_etag=if_etag, if_absent=if_absent)
+            return told.of(self._looks.noted(sent))
 
     def delete(self, path: str, *, if_etag: str | None = None) -> None:
         """One DELETE; with `if_etag`, for servers that ignore the condition, one HEAD before it."""

@@ -10,6 +10,7 @@ from autostore.backends.cloud.copying import CopyingS3
 from autostore.engine.contract import SentParts
 from autostore.mark import Mark
 from autostore.pieces.incoming import Incoming
+from autostore.telling.transfers import transfer
 
 __all__ = ["ReceivingS3"]
 
@@ -32,12 +33,15 @@ class ReceivingS3(CopyingS3):
 
     def put_whole(self, path: str, data: bytes, mark: Mark | None) -> FileMetadata:
         """One PUT of bytes in memory."""
-        return self._looks.noted(self._engine.put_bytes(path, data, self._said(path, mark, identified=False)))
+        with transfer("write", self, path, len(data)) as told:
+            sent = self._engine.put_bytes(path, data, self._said(path, mark, identified=False))
+            return told.of(self._looks.noted(sent))
 
     def complete_parts(self, path: str, sent: SentParts, marks: tuple[Mark | None, Mark | None]) -> FileMetadata:
         """Publish what was sent; a mark other than that which it bears is set by a copy onto itself."""
         borne, mark = marks
-        found = self._looks.noted(sent.complete())
+        with transfer("write", self, path) as told:  # its parts have left: the line says how much they were
+            found = told.of(self._looks.noted(sent.complete()))
         return found if mark == borne else self.copy(path, path, mark=mark)
 
     @property

@@ -14,7 +14,6 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import cast
 
 from autostore.backend import FileMetadata, StorageBackend, changed, exists_already, not_found
 from autostore.backends.local import files, versions
@@ -31,6 +30,7 @@ from autostore.disk.sync import fsync
 from autostore.errors import InvalidKeyError, PreconditionFailedError, compose
 from autostore.keys import RESERVED, ParsedUri
 from autostore.mark import Mark
+from autostore.telling.transfers import transfer
 
 __all__ = ["LocalFileBackend"]
 
@@ -46,15 +46,14 @@ class LocalFileBackend(StorageBackend):
     def __init__(self, uri: ParsedUri, config: StorageConfig) -> None:
         root = absolute(uri.rest)
         super().__init__(ParsedUri("file", root), config)
-        self._durable = cast("LocalFileConfig", config).durable
+        self._durable = LocalFileConfig.adapt(config).durable
         if os.path.exists(root) and not os.path.isdir(root):
             raise InvalidKeyError(compose("A file stands here", uri=self.uri, remedy="Pass a folder."))
         self._root = root
         ours = os.path.join(root, RESERVED)
         self._scratch, self._marks = Scratch(os.path.join(ours, "tmp")), LocalMarks(os.path.join(ours, "marks"))
         self._locks = FolderLocks(config.timeout)
-        self._times = Times(ours, self._locks)
-        self._names = FolderNames()
+        self._times, self._names = Times(ours, self._locks), FolderNames()
 
     def get_metadata(self, path: str) -> FileMetadata:
         """One stat, and one look for the mark."""
@@ -138,9 +137,10 @@ class LocalFileBackend(StorageBackend):
                     shutil.copyfile(file, own)
                     return self.upload(own, path, mark=mark, if_etag=if_etag, if_absent=if_absent)
             target = self._inside(path, through_last=False)  # a link there is replaced, not followed
-            with self._locks.hold(os.path.dirname(target), make=True, durable=self._durable):
+            alone = self._locks.hold(os.path.dirname(target), make=True, durable=self._durable)
+            with alone, transfer("write", self, path, bar=False) as told:
                 old = self._expect(target, path, if_etag, if_absent)
-                return self._publish(str(file), target, path, mark, old)
+                return told.of(self._publish(str(file), target, path, mark, old))
 
     def move(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
         """One rename, whatever the size."""

@@ -18,6 +18,7 @@ from autostore.backends.cloud.boto3.errors import code_of, status_of
 from autostore.config import SMALLEST_PART, S3StorageConfig
 from autostore.guard.secrecy import quieted
 from autostore.parallel import done_by
+from autostore.telling.requests import told
 
 __all__ = ["S3Connection"]
 
@@ -52,7 +53,11 @@ class S3Connection:
         try:
             opened = self._opened()
             # Never in a local variable: a crash report may show those, and upload_args may hold a key.
-            response = getattr(opened.client, operation)(**self._with_upload_args(opened, operation, arguments))
+            response = told(
+                operation,
+                str(arguments.get("Key", arguments.get("Prefix", ""))),
+                lambda: getattr(opened.client, operation)(**self._with_upload_args(opened, operation, arguments)),
+            )
         except Exception as error:
             quieted(error, secrets_of(self.config))
             if code_of(error) in ("304", "NoSuchKey", "PreconditionFailed"):

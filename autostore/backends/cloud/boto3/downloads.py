@@ -21,6 +21,7 @@ from autostore.engine.objects import described, in_quotes, plain_etag
 from autostore.errors import StorageConnectionError, compose
 from autostore.guard.foreign import let_pass
 from autostore.pieces.ranges import Tail
+from autostore.telling.transfers import moved_by
 
 __all__ = ["Replaced", "download", "last_bytes", "read_range"]
 
@@ -140,12 +141,15 @@ class _Stream:
         self._etag = etag
         self._body = body
         self._failures = 0
+        self._moved = moved_by()
         self.position = position
         self.stop = stop
 
     def fork(self, position: int, stop: int) -> _Stream:
         """Another stream of the same version."""
-        return _Stream(self._connection, self._key, self._etag, position=position, stop=stop)
+        made = _Stream(self._connection, self._key, self._etag, position=position, stop=stop)
+        made._moved = self._moved
+        return made
 
     def copy_to(self, descriptor: int, end: int) -> None:
         """Write the bytes up to `end` to their places."""
@@ -155,6 +159,7 @@ class _Stream:
             while written < len(data):
                 written += os.pwrite(descriptor, memoryview(data)[written:], self.position + written)
             self.position += written
+            self._moved(written)
 
     def rest(self) -> bytes:
         """All bytes that are left."""

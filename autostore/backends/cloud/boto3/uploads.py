@@ -19,6 +19,7 @@ from autostore.backends.cloud.boto3.connection import S3Connection
 from autostore.backends.cloud.boto3.errors import code_of, status_of
 from autostore.engine.objects import WRITE_ID, in_quotes, plain_etag
 from autostore.guard.foreign import let_pass
+from autostore.telling.transfers import moved_by
 
 __all__ = ["abort", "complete", "put", "put_bytes", "put_if", "put_parts", "sweep", "upload_parts"]
 
@@ -154,6 +155,7 @@ def _send_all(connection: S3Connection, size: int, send: Send) -> list[dict[str,
     step = max(connection.part_size(size), -(-size // MOST_PARTS))
     spans: Iterator[tuple[int, int]] = iter(list(enumerate(range(0, size, step), start=1)))
     guard, stopped, done = threading.Lock(), threading.Event(), {}
+    moved = moved_by()
 
     def work() -> None:
         try:
@@ -163,6 +165,7 @@ def _send_all(connection: S3Connection, size: int, send: Send) -> list[dict[str,
                 if not number:
                     return
                 done[number] = send(number, start, min(step, size - start))
+                moved(min(step, size - start))
         except BaseException:
             stopped.set()
             raise

@@ -24,6 +24,7 @@ from autostore.errors import StorageError, StorageFileNotFoundError
 from autostore.guard.foreign import let_pass
 from autostore.optional import require
 from autostore.pieces.ranges import Tail
+from autostore.telling.requests import told
 
 __all__ = ["ObstoreEngine"]
 
@@ -190,7 +191,7 @@ class ObstoreEngine(Engine):
         store, ob = self._client.store(), require("obstore")
         handled = sys.exc_info()[1]
         try:
-            answer = call(ob, store, key)
+            answer = told("obstore", key, lambda: call(ob, store, key))
         except BaseException as error:
             found = self._meaning(error, handled, key, path, repeatable=repeatable)
         else:

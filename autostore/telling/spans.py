@@ -1,0 +1,42 @@
+"""Spans of OpenTelemetry, where the process uses it; it is never imported from here."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+__all__ = ["are_used", "end", "span"]
+
+_TRACE = "opentelemetry.trace"
+
+
+def are_used() -> bool:
+    """Whether somebody may look at spans."""
+    return _TRACE in sys.modules
+
+
+def span(name: str, told: Mapping[str, str]) -> AbstractContextManager[Any]:
+    """A span, the current one of this thread meanwhile; gives None where nobody uses spans."""
+    trace: Any = sys.modules.get(_TRACE)
+    if trace is None:
+        return contextlib.nullcontext()
+    attributes = {f"autostore.{field}": value for field, value in told.items()}
+    tracer = trace.get_tracer("autostore")
+    made: AbstractContextManager[Any] = tracer.start_as_current_span(
+        name, attributes=attributes, record_exception=False, set_status_on_exception=False
+    )
+    return made
+
+
+def end(span: Any, size: int, failure: str) -> None:
+    """Say how it went; of a failure only the class, as messages of other libraries may hold anything."""
+    if span is None:
+        return
+    trace: Any = sys.modules[_TRACE]
+    span.set_attribute("autostore.bytes", size)
+    if failure:
+        span.set_attribute("error.type", failure)
+        span.set_status(trace.Status(trace.StatusCode.ERROR, failure))
