@@ -36,6 +36,7 @@ from autostore.store.assembly import Parts, assembled, layered
 from autostore.store.awaiting import AsyncInterface
 from autostore.store.branching import BranchInterface
 from autostore.store.changing import Changer
+from autostore.store.defaulting import UNSAID, default_uri
 from autostore.store.describing import Describer
 from autostore.store.layers import check_bases, stricter
 from autostore.store.lending import LendingInterface
@@ -62,10 +63,18 @@ Located = TypeVar("Located", FileMetadata, Version)
 class AutoStore(
     DictInterface, LookingInterface, SendingInterface, LendingInterface, BranchInterface, MemoInterface, AsyncInterface
 ):
-    """A store of objects under one URI.
+    """A store of objects under one URI: a dict that gives back what was put in, of the same type.
+
+        store["a/b"] = frame            store["a/b"]            del store["a/b"]         "a/b" in store
+        write read modify               get pop setdefault      update items values      keys len
+        info entries tree show formats  preview get_metadata    get_size exists          list_files
+        scan path url storage_options   copy move               copy_to move_to          checksum
+        versions restore prune          over base diff          promote discard          store / "prefix"
+        cache (memoizes functions)      aread awrite ...        register_handler         close cleanup_cache
 
     Args:
-        uri: a folder (`"./data"`, a `Path`), `"s3://bucket/prefix/"`, or `"memory://"`.
+        uri: a folder (`"./data"`, a `Path`), `"s3://bucket/prefix/"`, or `"memory://"`; left out, the environment's
+            `AUTOSTORE_URI`, else a folder of the user's data, which a warning names.
         config: settings; a backend takes those that it knows.
         base: another store, or a URI that is opened with the same settings: what is not here is read there, and
             nothing is ever written there but by `promote`.
@@ -76,13 +85,13 @@ class AutoStore(
 
     def __init__(
         self,
-        uri: str | os.PathLike[str],
+        uri: str | os.PathLike[str] = UNSAID,
         config: StorageConfig | None = None,
         *,
         base: AutoStore | str | os.PathLike[str] | None = None,
     ) -> None:
         self._root = ""
-        parsed = parse_uri(uri)
+        parsed = parse_uri(default_uri() if uri is UNSAID else uri)
         cls = schemes.backend_class(parsed.scheme)
         self.config = cls.config_class.adapt(config)
         self._registry = HandlerRegistry(self.config)

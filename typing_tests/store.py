@@ -16,7 +16,8 @@ AutoStore("s3://bucket/prefix/", config=S3StorageConfig(anonymous=True))
 AutoStore("memory://", None)
 AutoStore.register_backend("s3", S3Backend)
 
-AutoStore()  # type: ignore[call-arg]
+AutoStore()
+AutoStore(None)  # type: ignore[arg-type]
 AutoStore(3)  # type: ignore[arg-type]
 AutoStore(b"./data")  # type: ignore[arg-type]
 AutoStore("./data", {"read_only": True})  # type: ignore[arg-type]

@@ -1,0 +1,49 @@
+"""A store that nobody named, and what a person sees of the class."""
+
+import pydoc
+
+import pytest
+
+from autostore import AutoStore, InvalidKeyError
+
+
+def test_a_store_that_nobody_named(tmp_path, monkeypatch):
+    """`AUTOSTORE_URI` says where it is; else it is in the user's data folder, and a warning says which."""
+    monkeypatch.setenv("AUTOSTORE_URI", str(tmp_path / "named"))
+    assert AutoStore().uri == f"file://{tmp_path}/named"
+    for unset in (lambda: monkeypatch.setenv("AUTOSTORE_URI", ""), lambda: monkeypatch.delenv("AUTOSTORE_URI")):
+        unset()
+        monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+        monkeypatch.setenv("HOME", str(tmp_path))
+        with pytest.warns(UserWarning, match="keeps its objects in .*autostore.*AUTOSTORE_URI") as told:
+            store = AutoStore()
+        assert told[0].filename == __file__
+        store["a"] = 1
+        assert list(tmp_path.rglob("a.json"))
+
+
+@pytest.mark.parametrize("lost", [None, ""])
+def test_a_uri_that_was_lost_is_no_default(lost):
+    """What a variable did not hold is an error, and no other store."""
+    with pytest.raises(InvalidKeyError, match="not a URI"):
+        AutoStore(lost)
+
+
+def test_help_begins_with_what_a_store_does():
+    """Each public name stands in the first screen of `help(store)`, and completion shows nothing else."""
+    store = AutoStore("memory://help")
+    text = pydoc.plain(pydoc.render_doc(store))
+    first = "\n".join(text.splitlines()[:45])
+    twins = {name for name in dir(store) if name[0] == "a" and hasattr(store, name[1:])} | {"adelete"}
+    seldom = {
+        "config",
+        "uri",
+        "cleanup",
+        "begins_here",
+        "get_supported_backends",
+        "register_backend",
+        "unregister_backend",
+    }
+    for name in {name for name in dir(store) if not name.startswith("_")} - twins - seldom:
+        assert name.removeprefix("unregister_").removeprefix("register_") in first, name
+    assert "object at 0x" not in first
