@@ -48,6 +48,18 @@ class DataHandler(ABC):
     requires: ClassVar[tuple[str, ...]] = ()
     """Libraries without which no file is read or written; a missing one is named with its installation."""
 
+    install: ClassVar[str] = ""
+    """What `pip install` is given for `requires`, such as `"my_package[logs]"`; without it their own names."""
+
+    types: ClassVar[str] = ""
+    """What such files hold, as the table of formats says it; without it the first line of the class's docstring."""
+
+    lossy: ClassVar[Mapping[str, str]] = {}
+    """Extension -> what it does not keep, such as `{".csv": "dtypes come back as inferred"}`; all others are exact."""
+
+    read_by: ClassVar[str] = ""
+    """Which other programs read these files, as the table of formats says it."""
+
     in_ranges: ClassVar[bool] = False
     """Whether these files are Parquet, so that `scan` may read pieces of them; every other file is read whole."""
 

@@ -6,17 +6,26 @@ import contextlib
 import importlib
 import importlib.util
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from autostore.errors import MissingDependencyError
 
-__all__ = ["DISTRIBUTION", "loaded_type", "pip_install", "require", "require_installed"]
+__all__ = [
+    "DISTRIBUTION",
+    "add_installs",
+    "install_target",
+    "loaded_type",
+    "pip_install",
+    "require",
+    "require_installed",
+]
 
 DISTRIBUTION = "dagster-autostore"
 """The name on the package index; the distribution `autostore` there is another library."""
 
 
-# module -> the extra of pyproject.toml that installs it
+# module -> the extra of pyproject.toml that installs it; formats bring more (`DataHandler.install`)
 _EXTRAS = {
     "PIL": "images",
     "boto3": "s3",
@@ -24,14 +33,24 @@ _EXTRAS = {
     "numpy": "numpy",
     "obstore": "fast",
     "pandas": "pandas",
-    "platformdirs": "",
     "polars": "polars",
     "pyarrow": "arrow",
-    "pydantic": "",
     "scipy": "scipy",
     "torch": "torch",
     "yaml": "yaml",
 }
+_targets = {module: f"{DISTRIBUTION}[{extra}]" for module, extra in _EXTRAS.items() if extra}
+
+
+def add_installs(targets: Mapping[str, str]) -> None:
+    """Take `targets` (module -> what pip is given) from now on, in this process."""
+    _targets.update({module.partition(".")[0]: target for module, target in targets.items()})
+
+
+def install_target(module: str) -> str:
+    """What `pip install` is given for a module, such as `dagster-autostore[arrow]`; else its own name."""
+    top = module.partition(".")[0]
+    return _targets.get(top, top)
 
 
 def pip_install(extra: str) -> str:
@@ -51,9 +70,9 @@ def require(module: str) -> Any:
         top = module.partition(".")[0]
         if error.name is not None and error.name.partition(".")[0] != top:
             raise  # the library is there, and something that it needs is not
-        extra = _EXTRAS.get(top, "")
-        command = pip_install(extra) if extra else f"pip install {top}"
-        raise MissingDependencyError(f"This needs {top}, which is not installed. Run: {command}") from error
+        target = install_target(top)
+        target = f"'{target}'" if "[" in target else target
+        raise MissingDependencyError(f"This needs {top}, which is not installed. Run: pip install {target}") from error
 
 
 def require_installed(module: str) -> None:

@@ -13,6 +13,7 @@ from autostore.cli.session import Session, command
 from autostore.cli.words import Keys, Long, OneKey, Recursive, Where
 from autostore.errors import StorageError, StorageFileNotFoundError
 from autostore.info import text
+from autostore.info.text import kept
 from autostore.info.values import Entry
 from autostore.telling import units
 
@@ -118,11 +119,12 @@ def formats(session: Session) -> None:
     place = session.find(None)
     rows = [
         {"extensions": " ".join(one.extensions), "chosen": "by value" if one.is_inferred else "by name",
-         "installed": one.is_available, "holds": one.summary}
+         "holds": one.types, "exact": kept(one), "install": one.install, "installed": one.is_available,
+         "read_by": one.read_by, "preview": one.preview}
         for one in place.store.formats()
     ]  # fmt: skip
-    shown = {"extensions": _text, "chosen": _text, "holds": _text}
-    session.out.rows(rows, shown, piped=("extensions", "chosen", "holds"))
+    shown = dict.fromkeys(("extensions", "chosen", "holds", "exact", "install", "read_by", "preview"), _text)
+    session.out.rows(rows, shown, piped=tuple(shown))
 
 
 def _each(session: Session, words: Iterable[str]) -> Iterator[tuple[Any, Entry]]:

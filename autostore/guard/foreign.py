@@ -7,22 +7,28 @@ handler raises, a failing `__reduce__`, a validator, a plugin) leaves as it is, 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from types import CodeType, TracebackType
 
 from autostore.errors import StorageError
 from autostore.guard.behind import all_behind
 
-__all__ = ["let_pass", "noted", "users_own"]
+__all__ = ["add_libraries", "let_pass", "noted", "users_own"]
 
-# Beside the standard library: what formats and places are made with, and what that is made with.
-_LIBRARIES = frozenset(
-    ["PIL", "_yaml", "annotated_types", "autostore", "boto3", "botocore", "certifi", "cffi", "dateutil", "defusedxml",
-     "idna", "jmespath", "numpy", "obstore", "packaging", "pandas", "polars", "polars_runtime_32", "pyarrow",
-     "pydantic", "pydantic_core", "pytz", "s3transfer", "scipy", "six", "sympy", "torch", "typing_extensions",
-     "typing_inspection", "tzdata", "urllib3", "yaml", "zstandard"]
-)  # fmt: skip
+# Beside the standard library: what formats and places are made with, and what that is made with; formats add to them.
+_libraries = {
+    "PIL", "_yaml", "annotated_types", "autostore", "boto3", "botocore", "certifi", "cffi", "dateutil", "defusedxml",
+    "idna", "jmespath", "numpy", "obstore", "packaging", "pandas", "polars", "polars_runtime_32", "pyarrow",
+    "pydantic", "pydantic_core", "pytz", "s3transfer", "scipy", "six", "sympy", "torch", "typing_extensions", "typing_inspection",
+    "tzdata", "urllib3", "yaml", "zstandard",
+}  # fmt: skip
 _SOCKETS = frozenset({"socket", "ssl", "http", "urllib3", "botocore", "selectors"})
 _COMPILED = (".pyx", ".pxi", ".pxd", "<stringsource>")
+
+
+def add_libraries(names: Iterable[str]) -> None:
+    """Take what these packages raise for a library's own from now on, in this process."""
+    _libraries.update(names)
 
 
 def users_own(error: BaseException, handled: BaseException | None = None) -> BaseException | None:
@@ -61,7 +67,7 @@ def noted(error: BaseException, note: str) -> BaseException:
 def _is_users(error: BaseException) -> bool:
     if not _is_library(type(error).__module__):
         return True
-    if isinstance(error, StorageError) or type(error).__module__.partition(".")[0] in _LIBRARIES:
+    if isinstance(error, StorageError) or type(error).__module__.partition(".")[0] in _libraries:
         return False
     module, code = _innermost(error.__traceback__)
     if isinstance(error, TimeoutError) and error.errno is None:  # no file says so; time limits do, and sockets
@@ -85,4 +91,4 @@ def _innermost(trace: TracebackType | None) -> tuple[str, CodeType | None]:
 
 def _is_library(module: str) -> bool:
     top = module.partition(".")[0]
-    return top in _LIBRARIES or top in sys.stdlib_module_names
+    return top in _libraries or top in sys.stdlib_module_names

@@ -5,6 +5,7 @@ from __future__ import annotations
 from autostore.config import StorageConfig
 from autostore.equality import add_comparers
 from autostore.guard.ceiling import Ceiling
+from autostore.guard.foreign import add_libraries
 from autostore.handler import DataHandler
 from autostore.handlers.arrays import NpyHandler, NpzHandler
 from autostore.handlers.binary import BytesHandler
@@ -22,6 +23,7 @@ from autostore.handlers.text import TextHandler
 from autostore.handlers.typed.handler import TypedHandler
 from autostore.handlers.yaml import YAMLHandler
 from autostore.media import add_types
+from autostore.optional import add_installs
 
 __all__ = ["builtin_handlers", "introduce", "within"]
 
@@ -30,6 +32,8 @@ def introduce(handler: DataHandler | type[DataHandler]) -> None:
     """Make known, in this process, what a handler brings beside reading and writing."""
     add_comparers(handler.equality)
     add_types(handler.media_types)
+    if handler.install:
+        add_installs(dict.fromkeys(handler.requires, handler.install))
 
 
 def builtin_handlers(config: StorageConfig, handlers: Handlers | None = None) -> list[DataHandler]:
@@ -71,3 +75,4 @@ def within(config: StorageConfig, handlers: list[DataHandler]) -> list[DataHandl
 
 for _handler in builtin_handlers(StorageConfig()):
     introduce(_handler)
+    add_libraries(library.partition(".")[0] for library in _handler.requires)

@@ -38,6 +38,8 @@ MAX_EXPANSION = 100
 class NpyHandler(DataHandler):
     """One exact `ndarray` without objects, as .npy."""
 
+    types = "NumPy arrays"
+    read_by = "NumPy and what reads its format"
     equality = ARRAYS
     requires = ("numpy",)
 
@@ -113,6 +115,8 @@ def read_array(file: io.BufferedReader, end: int, *, may_map: bool = True) -> An
 class NpzHandler(DataHandler):
     """A non-empty dict of exact str to exact arrays, as .npz; it comes back a plain dict."""
 
+    types = "dicts of NumPy arrays"
+    read_by = "NumPy and what reads its format"
     requires = ("numpy",)
 
     @property

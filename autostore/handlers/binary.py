@@ -21,6 +21,8 @@ class BytesHandler(DataHandler):
     Under their full name as .pdf, .zip, .mp4 and the like.
     """
 
+    types = "bytes"
+    read_by = "whatever the name says"
     named_extensions = BINARY
 
     @property

@@ -34,6 +34,8 @@ VALUE = "value.json"
 class BundleHandler(DataHandler):
     """Containers, models and dataclasses of values with formats of their own, as .bundle.zip."""
 
+    types = "containers, models and dataclasses of values that have formats of their own"
+    read_by = "unzip, and who reads its members"
     media_types = {".bundle.zip": "application/zip"}
 
     def __init__(self, config: StorageConfig, handlers: Handlers) -> None:

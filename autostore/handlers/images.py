@@ -47,6 +47,9 @@ _ANIMATED = {"GIF": ".gif", "PNG": ".png", "WEBP": ".webp"}
 class ImageHandler(DataHandler):
     """Images of Pillow; what is read is a plain `PIL.Image.Image`, or where it has several frames a file in memory."""
 
+    types = "pictures of Pillow"
+    lossy = dict.fromkeys((".jpg", ".jpeg"), "a picture, not its pixels, unless it stayed as it was read")
+    read_by = "every viewer"
     equality = IMAGES
     media_types = {".webp": "image/webp"}
     requires = ("PIL",)

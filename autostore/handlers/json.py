@@ -106,6 +106,8 @@ def _dump_lines(rows: list[Any]) -> bytes:
 class JSONHandler(DataHandler):
     """Dicts, lists, scalars and None as .json; any list as .jsonl where the key says so."""
 
+    types = "dict, list, str, number, bool, None; of .jsonl a list"
+    read_by = "everything"
     media_types = {".jsonl": "application/jsonl"}
 
     @property
@@ -153,6 +155,8 @@ class JSONHandler(DataHandler):
 
 class JSONLinesHandler(JSONHandler):
     """A non-empty list of exact dicts, one a line."""
+
+    types = "lists of dicts"
 
     @property
     def extensions(self) -> list[str]:

@@ -94,6 +94,8 @@ class _ModelHandler(DataHandler):
 class PydanticHandler(_ModelHandler):
     """Instances of `pydantic.BaseModel` as .pydantic.json."""
 
+    types = "models of Pydantic"
+    read_by = "readers of JSON"
     equality = MODELS
 
     @property
@@ -116,6 +118,9 @@ class PydanticHandler(_ModelHandler):
 
 class DataclassHandler(_ModelHandler):
     """Instances of dataclasses as .dataclass.json."""
+
+    types = "dataclasses"
+    read_by = "readers of JSON"
 
     @property
     def extensions(self) -> list[str]:

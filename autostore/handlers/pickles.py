@@ -28,6 +28,9 @@ PROTOCOL = 5
 class PickleHandler(DataHandler):
     """Any object that pickles, as .pkl."""
 
+    types = "any other object; not where `allow_pickle=False`"
+    read_by = "Python"
+
     def __init__(self, config: StorageConfig) -> None:
         self._allowed = config.allow_pickle
         self._key = SigningKey.of(config.pickle_key)

@@ -32,6 +32,8 @@ _CLASSES = frozenset(f"{name}_{kind}" for name in _FORMATS for kind in ("matrix"
 class SparseHandler(DataHandler):
     """All seven formats, as matrix and as array, as .sparse."""
 
+    types = "SciPy's sparse matrices and arrays"
+    read_by = "SciPy"
     equality = SPARSE
     requires = ("scipy",)
 

@@ -35,6 +35,8 @@ MAP_FROM = 16 * 1024 * 1024
 class TorchHandler(DataHandler):
     """Tensors, parameters, checkpoints and modules, as .pt and .pth."""
 
+    types = "tensors, checkpoints (any nesting of plain values with tensors), modules"
+    read_by = "PyTorch, weights-only"
     equality = TENSORS
     requires = ("torch",)
 

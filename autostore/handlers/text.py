@@ -21,6 +21,8 @@ __all__ = ["TextHandler"]
 class TextHandler(DataHandler):
     """Exact `str` values as .txt, .html and .md; under their full name as .sql, .svg, .toml and the like."""
 
+    types = "str"
+    read_by = "everything"
     named_extensions = TEXT
     media_types = {".md": "text/markdown"}
 

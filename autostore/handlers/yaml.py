@@ -47,6 +47,8 @@ _BREAKS = re.compile("[\x85\u2028\u2029\ufeff]")  # ends of lines in 1.1, charac
 class YAMLHandler(DataHandler):
     """What YAML gives back exactly, as .yaml and .yml."""
 
+    types = "what JSON holds, dates and times"
+    read_by = "readers of YAML 1.1 and 1.2"
     media_types = {".yaml": "application/yaml", ".yml": "application/yaml"}
     requires = ("yaml",)
 

@@ -56,7 +56,8 @@ def info(found: Info) -> str:
 
 def formats(found: Iterable[Format]) -> str:
     """A row of each."""
-    return page(bare_table(text.of_formats(found)))
+    heads, *rows = text.of_formats(found)
+    return page(bare_table(rows, heads))
 
 
 def page(body: str) -> str:

@@ -6,13 +6,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from autostore.keys import uri_below
+from autostore.optional import DISTRIBUTION
 from autostore.telling import units
 
 if TYPE_CHECKING:
     from autostore.headers.header import Header
     from autostore.info.values import Entry, Format, Info, Tree
 
-__all__ = ["facts", "nested", "of_formats", "of_header", "of_info", "plain", "table", "tree"]
+__all__ = [
+    "HEADS",
+    "facts",
+    "kept",
+    "markdown_of_formats",
+    "nested",
+    "of_formats",
+    "of_header",
+    "of_info",
+    "plain",
+    "table",
+    "tree",
+]
 
 _COLUMNS = 100
 
@@ -79,14 +92,41 @@ def _several(pairs: Sequence[tuple[str, str]]) -> str:
     return "\n".join([*lines, f"… and {len(pairs) - _COLUMNS:,} more"] if len(pairs) > _COLUMNS else lines)
 
 
-def of_formats(formats: Iterable[Format]) -> list[Sequence[str]]:
-    """A row of each."""
-    rows: list[Sequence[str]] = []
+HEADS = ("extension", "chosen", "holds", "exact", "extra", "who else reads it", "preview")
+"""What the table of formats says of each."""
+
+
+def of_formats(formats: Iterable[Format], *, most: int | None = 6) -> list[Sequence[str]]:
+    """A row of each below their heads, of each at most so many extensions."""
+    rows: list[Sequence[str]] = [HEADS]
     for one in formats:
-        shown = " ".join(one.extensions[:6]) + (" …" if len(one.extensions) > 6 else "")
+        extensions = one.extensions[:most]
+        shown = " ".join(extensions) + (" …" if len(one.extensions) > len(extensions) else "")
         chosen = "by value" if one.is_inferred else "by name"
-        rows.append((shown, chosen, "" if one.is_available else "not installed", one.summary))
+        install = one.install.removeprefix(f"{DISTRIBUTION}[").removesuffix("]") if " " not in one.install else one.install
+        needs = install if one.is_available or most is None else f"{install} (not installed)"
+        rows.append((shown, chosen, one.types, kept(one), needs, one.read_by, one.preview))
     return rows
+
+
+def kept(one: Format) -> str:
+    """Whether values come back as they were."""
+    losses: dict[str, list[str]] = {}
+    for extension, loss in one.lossy.items():
+        losses.setdefault(loss, []).append(extension)
+    if len(one.lossy) == len(one.extensions):
+        return f"no: {'; '.join(losses)}"
+    return "; ".join(["yes", *(f"{' '.join(extensions)}: {loss}" for loss, extensions in losses.items())])
+
+
+def markdown_of_formats(formats: Iterable[Format]) -> Iterator[str]:
+    """The lines of the table in Markdown."""
+    heads, *rows = of_formats(formats, most=None)
+    yield f"| {' | '.join(heads)} |"
+    yield "|" + "---|" * len(heads)
+    for extensions, *cells in rows:
+        named = " ".join(f"`{extension}`" for extension in extensions.split())
+        yield f"| {' | '.join([named, *(plain(cell).replace('|', chr(92) + '|') for cell in cells)])} |"
 
 
 Nested = dict[str, "Entry | Nested"]

@@ -6,7 +6,7 @@ Each prints as text, and shows as a page in a notebook.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -130,7 +130,12 @@ class Format:
         extensions: that it answers for; a bare key gets the first.
         is_inferred: whether a bare key may get it by its value; else only by name.
         is_available: whether its library is installed.
-        summary: what it holds.
+        summary: what its handler does.
+        types: what it holds.
+        lossy: extension -> what it does not keep; all others are exact, or refuse a value.
+        install: what `pip install` is given for its library; "" where nothing is needed.
+        read_by: which other programs read it.
+        preview: what is shown of a value; "" where that depends on the value.
     """
 
     name: str
@@ -138,6 +143,11 @@ class Format:
     is_inferred: bool
     is_available: bool
     summary: str
+    types: str = ""
+    lossy: Mapping[str, str] = field(default_factory=dict, hash=False)
+    install: str = ""
+    read_by: str = ""
+    preview: str = ""
 
 
 class Formats(tuple[Format, ...]):
@@ -147,6 +157,10 @@ class Formats(tuple[Format, ...]):
 
     def __str__(self) -> str:
         return "\n".join(text.table(text.of_formats(self)))
+
+    def markdown(self) -> str:
+        """The same table in Markdown, with every extension; nothing of it depends on this machine."""
+        return "\n".join(text.markdown_of_formats(self))
 
     def _repr_html_(self) -> str:
         return html.formats(self)

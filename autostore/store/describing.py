@@ -12,12 +12,13 @@ from typing import BinaryIO
 
 from autostore.backend import FileMetadata, not_found
 from autostore.errors import PreconditionFailedError, StorageError, StorageFileNotFoundError
+from autostore.handler import DataHandler
 from autostore.handlers.registry import HandlerRegistry
 from autostore.headers.header import Header
 from autostore.info.values import Entry, Format, Formats, Info, Tree
 from autostore.keys import Key, uri_below, where
 from autostore.naming.resolution import Resolver
-from autostore.optional import require_installed
+from autostore.optional import install_target, require_installed
 from autostore.parallel import in_order
 from autostore.scans.fetching import Opener
 from autostore.scans.streams import stream_of
@@ -94,15 +95,7 @@ class Describer:
     def formats(self) -> Formats:
         """Every handler."""
         return Formats(
-            Format(
-                type(handler).__name__,
-                tuple(extensions),
-                not handler.explicit_only,
-                all(map(_is_installed, handler.requires)),
-                (inspect.getdoc(type(handler)) or "").partition("\n")[0],
-            )
-            for handler, extensions in self._registry.formats()
-            if extensions
+            _format(handler, tuple(extensions)) for handler, extensions in self._registry.formats() if extensions
         )
 
     def _detailed(self, entry: Entry) -> Entry:
@@ -135,6 +128,28 @@ class Describer:
 
 class _Replaced(Exception):  # noqa: N818 - an event, not an error: the look begins again
     """Another version lies there by now."""
+
+
+def _format(handler: DataHandler, extensions: tuple[str, ...]) -> Format:
+    """What a handler says of itself."""
+    cls = type(handler)
+    summary = _first_line(cls)
+    return Format(
+        name=cls.__name__,
+        extensions=extensions,
+        is_inferred=not handler.explicit_only and any(one in handler.extensions for one in extensions),
+        is_available=all(map(_is_installed, handler.requires)),
+        summary=summary,
+        types=handler.types or summary,
+        lossy={extension: handler.lossy[extension] for extension in extensions if extension in handler.lossy},
+        install=handler.install or " ".join(map(install_target, handler.requires)),
+        read_by=handler.read_by,
+        preview="" if cls.preview is DataHandler.preview else _first_line(cls.preview).partition(";")[0].rstrip("."),
+    )
+
+
+def _first_line(documented: object) -> str:
+    return (inspect.getdoc(documented) or "").partition("\n")[0]
 
 
 def _is_installed(library: str) -> bool:

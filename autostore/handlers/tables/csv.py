@@ -45,6 +45,9 @@ _INFER: dict[str, Any] = {"try_parse_dates": True, "infer_schema_length": None, 
 class CSVHandler(DataHandler):
     """Flat tables as .csv, chosen only where the key names it."""
 
+    types = "tables of Polars, pandas and Arrow; a Polars DataFrame comes back"
+    lossy = {".csv": "dtypes come back as inferred"}
+    read_by = "everything"
     requires = ("polars",)
 
     explicit_only: ClassVar[bool] = True

@@ -25,7 +25,7 @@ from autostore.handlers.tables.streaming import write_query, write_stream
 from autostore.handlers.tables.streams import TableStream
 from autostore.headers import tables as tables_header
 from autostore.headers.header import Header
-from autostore.optional import require
+from autostore.optional import DISTRIBUTION, require
 from autostore.preview import Preview
 
 __all__ = ["ParquetHandler"]
@@ -34,6 +34,9 @@ __all__ = ["ParquetHandler"]
 class ParquetHandler(DataHandler):
     """Tables, parts of tables and streams of them as .parquet; a LazyFrame stays lazy when read."""
 
+    types = "tables, Series, indexes, arrays and schemas of Polars, pandas and Arrow; streams of tables"
+    read_by = "every engine for data"
+    install = f"{DISTRIBUTION}[polars,pandas,arrow]"
     equality = TABLES
     media_types = {".parquet": "application/vnd.apache.parquet"}
     in_ranges = True

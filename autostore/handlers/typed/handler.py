@@ -36,6 +36,8 @@ def is_typed(kind: type) -> bool:
 class TypedHandler(DataHandler):
     """Values of JSON, of the standard library's value types, models, dataclasses and the like, as .typed.json."""
 
+    types = "values of the standard library, NumPy and pandas, models, dataclasses, enums, and all that is made of such"
+    read_by = "readers of JSON"
     media_types = {".typed.json": "application/json"}
 
     def __init__(self, config: StorageConfig) -> None:
