@@ -15,6 +15,7 @@ from autostore.handlers.json import JSONHandler, JSONLinesHandler
 from autostore.handlers.members import Handlers
 from autostore.handlers.models import DataclassHandler, PydanticHandler
 from autostore.handlers.pickles import PickleHandler
+from autostore.handlers.safetensors.handler import JaxHandler, SafetensorsHandler
 from autostore.handlers.sparse import SparseHandler
 from autostore.handlers.tables.csv import CSVHandler
 from autostore.handlers.tables.parquet import ParquetHandler
@@ -49,6 +50,8 @@ def builtin_handlers(config: StorageConfig, handlers: Handlers | None = None) ->
         NpzHandler(),
         SparseHandler(),
         TorchHandler(config),
+        JaxHandler(config),
+        SafetensorsHandler(config),
         ImageHandler(),
         PydanticHandler(config),
         DataclassHandler(config),

@@ -12,7 +12,7 @@ from typing import Any
 
 from autostore.optional import loaded_type, require
 
-__all__ = ["compact", "holds_tensors", "is_tensor"]
+__all__ = ["compact", "holds", "holds_tensors", "is_tensor"]
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _CONTAINERS = frozenset({dict, collections.OrderedDict, list, tuple})
@@ -33,9 +33,14 @@ def is_tensor(value: Any) -> bool:
 
 def holds_tensors(data: Any) -> bool:
     """Whether this is a nesting of exact dicts, lists and tuples with a tensor, and nothing but plain values beside."""
+    return holds(data, is_tensor)
+
+
+def holds(data: Any, is_array: Callable[[Any], bool]) -> bool:
+    """The same of any kind of arrays."""
     found = False
     for value in _parts(data):
-        if is_tensor(value):
+        if is_array(value):
             found = True
         elif type(value) not in _CONTAINERS:
             return False

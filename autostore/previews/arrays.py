@@ -7,13 +7,21 @@ from typing import Any
 from autostore.preview import Fact, Preview
 from autostore.previews.bounds import cell
 
-__all__ = ["array", "extent", "form", "sparse"]
+__all__ = ["array", "extent", "form", "jax_array", "sparse"]
 
 
 def array(value: Any) -> Preview:
     """Shape, dtype and, of numbers, the smallest, largest and mean value."""
     found = form(value.shape, value.dtype)
     if value.size and value.dtype.kind in "biuf":
+        found |= extent(value.min(), value.max(), value.mean())
+    return found
+
+
+def jax_array(value: Any) -> Preview:
+    """Shape, dtype, where it lies and, of numbers, the smallest, largest and mean value."""
+    found = {**form(tuple(value.shape), value.dtype), "device": ", ".join(sorted(map(str, value.devices())))}
+    if value.size and getattr(value.dtype, "kind", "key") in "biuf":
         found |= extent(value.min(), value.max(), value.mean())
     return found
 

@@ -1,0 +1,29 @@
+"""How `same` compares JAX's arrays, and the keys of its random generators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from autostore.equality.families import Again, Comparer
+from autostore.optional import require
+
+__all__ = ["JAX"]
+
+
+def _same_jax(first: Any, second: Any, again: Again) -> bool:
+    jax, np = require("jax"), require("numpy")
+    if first.dtype != second.dtype or first.shape != second.shape:
+        return False
+    if jax.dtypes.issubdtype(first.dtype, jax.dtypes.prng_key):
+        return again(jax.random.key_data(first), jax.random.key_data(second))
+    if first.weak_type != second.weak_type:
+        return False
+    one, two = np.asarray(first), np.asarray(second)
+    if one.dtype.kind in "biufc":
+        return again(one, two)
+    # bfloat16 and smaller: NumPy knows them as raw bytes, and every number of them fits into a float32.
+    return again(one.astype("f4"), two.astype("f4"))
+
+
+JAX: Mapping[str, Comparer] = {"jax.Array": _same_jax}
