@@ -77,7 +77,7 @@ def require(module: str) -> Any:
 
 def require_installed(module: str) -> None:
     """Raise `MissingDependencyError` where `module` is not installed, without importing it."""
-    found = module in sys.modules
+    found = sys.modules.get(module) is not None
     with contextlib.suppress(ImportError, ValueError):
         found = found or importlib.util.find_spec(module) is not None
     if not found:

@@ -12,6 +12,7 @@ from autostore.handlers.binary import BytesHandler
 from autostore.handlers.bundle import BundleHandler
 from autostore.handlers.images import ImageHandler
 from autostore.handlers.json import JSONHandler, JSONLinesHandler
+from autostore.handlers.learned.estimators import EstimatorHandler, NamedEstimatorHandler
 from autostore.handlers.members import Handlers
 from autostore.handlers.models import DataclassHandler, PydanticHandler
 from autostore.handlers.pickles import PickleHandler
@@ -52,6 +53,8 @@ def builtin_handlers(config: StorageConfig, handlers: Handlers | None = None) ->
         TorchHandler(config),
         JaxHandler(config),
         SafetensorsHandler(config),
+        EstimatorHandler(),
+        NamedEstimatorHandler(),
         ImageHandler(),
         PydanticHandler(config),
         DataclassHandler(config),

@@ -25,7 +25,7 @@ from autostore.optional import loaded_type, require
 from autostore.preview import Preview
 from autostore.previews import arrays, records
 
-__all__ = ["MAP_FROM", "NpyHandler", "NpzHandler", "check_dtype", "check_members", "read_array"]
+__all__ = ["MAP_FROM", "NpyHandler", "NpzHandler", "check_array", "check_dtype", "check_members", "read_array"]
 
 MAP_FROM = 16 * 1024 * 1024
 # A header holds the dtype as text, and NumPy's default limit of 10,000 refuses wide records.
@@ -208,12 +208,17 @@ def check_members(archive: zipfile.ZipFile, file_size: int, ceiling: Ceiling) ->
         )
 
 
-def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Any:
+def check_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+    """Refuse a member whose header claims another size than it has."""
     with archive.open(info) as member:
         shape, _, dtype = _read_header(member)
         nbytes = math.prod(shape) * dtype.itemsize
         if nbytes + member.tell() != info.file_size:
             raise CorruptDataError(f"The member {info.filename!r:.80} is not as long as its header says.")
+
+
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Any:
+    check_array(archive, info)
     with archive.open(info) as member:
         lib = require("numpy").lib.format
         array = lib.read_array(member, allow_pickle=False, max_header_size=MAX_HEADER)

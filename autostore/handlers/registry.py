@@ -20,7 +20,7 @@ from autostore.handlers.installed import installed
 from autostore.handlers.pickled import warn_of_pickle
 from autostore.handlers.pickles import PickleHandler
 from autostore.handlers.refusals import Options, holds_none, listed, raise_failure, ready, require_libraries
-from autostore.handlers.roster import Roster, checked, trusted
+from autostore.handlers.roster import FIRST, Roster, checked, trusted
 from autostore.handlers.tables.kinds import kind_of
 from autostore.handlers.tables.streams import TableStream, as_stream
 from autostore.handlers.verdicts import Act, FileGone, after_reading, after_writing, is_gone
@@ -52,7 +52,6 @@ class HandlerRegistry:
     def __init__(self, config: StorageConfig) -> None:
         own = builtin_handlers(config, lambda: self._roster.handlers)
         self._raw = next(handler for handler in own if type(handler) is BytesHandler)
-        self._own_extensions = frozenset(extension for handler in own for extension in handler.extensions)
         self._changes: list[DataHandler | type[DataHandler]] = []
         plugins = [checked(handler) for handler in within(config, installed())]
         for entry in plugins:
@@ -117,7 +116,7 @@ class HandlerRegistry:
     def _names_file(self, text: str, extension: str) -> bool | None:
         if not extension:
             return False
-        return (extension in self._own_extensions and text.endswith(extension)) or None
+        return (extension in FIRST and text.endswith(extension)) or None
 
     def _answers(self, text: str) -> Collection[str]:
         if text.find(".", text.rfind("/") + 2) == -1:

@@ -14,11 +14,18 @@ from autostore.errors import InvalidConfigError
 from autostore.guard.foreign import noted
 from autostore.handler import DataHandler
 
-__all__ = ["Entry", "Roster", "checked", "trusted"]
+__all__ = ["FIRST", "Entry", "Roster", "checked", "trusted"]
 
 _EXTENSION = re.compile(r"\.[^/\s]+")
 LONGEST = 100
 """Characters of an extension; a file's name holds 255 bytes, the key's included."""
+
+_FIRST = """
+    .bin .bmp .bundle.zip .csv .dataclass.json .gif .html .jpeg .jpg .json .jsonl .md .npy .npz .parquet .pkl .png .pt
+    .pth .pydantic.json .sparse .tif .tiff .txt .typed.json .webp .yaml .yml
+"""
+FIRST = frozenset(_FIRST.split())
+"""Extensions that count since the first version; a key that ends in a later one may hold what was stored before it."""
 
 
 class Entry(NamedTuple):

@@ -125,8 +125,7 @@ class SafetensorsHandler(DataHandler):
         order = sorted(numbers, key=lambda name: (-DTYPES[numbers[name].dtype], name))
         with open(file_path, "wb") as file:
             file.write(headed(((name, numbers[name].dtype, numbers[name].shape) for name in order), metadata))
-            for name in order:
-                file.write(numbers[name].data)
+            file.writelines(numbers[name].data for name in order)
 
     def preview(self, data: Any) -> Preview:
         """Shape and range of one array, the first parts of a tree."""

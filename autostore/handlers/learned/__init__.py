@@ -1,0 +1,1 @@
+"""Models that libraries have learned, each in its own library's file."""
