@@ -163,7 +163,7 @@ def test_import_loads_no_optional_library():
 import sys, autostore
 from autostore import AutoStore
 heavy = {"boto3", "botocore", "polars", "numpy", "torch", "PIL", "yaml", "scipy", "pydantic", "dagster", "pandas",
-         "pyarrow", "platformdirs"}
+         "pyarrow", "platformdirs", "sklearn", "skops", "jax", "onnx", "tokenizers", "matplotlib", "plotly", "altair"}
 print(sorted(heavy & set(sys.modules)))
 """
     done = subprocess.run(

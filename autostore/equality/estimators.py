@@ -1,4 +1,4 @@
-"""How `same` compares what scikit-learn's estimators keep: by their state, as any object; random states by their numbers."""
+"""How `same` compares what estimators of scikit-learn keep: their state, as of any object; random states by number."""
 
 from __future__ import annotations
 

@@ -10,13 +10,14 @@ from autostore.handler import DataHandler
 from autostore.handlers.arrays import NpyHandler, NpzHandler
 from autostore.handlers.binary import BytesHandler
 from autostore.handlers.bundle import BundleHandler
+from autostore.handlers.figures import figures
 from autostore.handlers.images import ImageHandler
 from autostore.handlers.json import JSONHandler, JSONLinesHandler
-from autostore.handlers.learned.estimators import EstimatorHandler, NamedEstimatorHandler
+from autostore.handlers.learned import learned
 from autostore.handlers.members import Handlers
 from autostore.handlers.models import DataclassHandler, PydanticHandler
 from autostore.handlers.pickles import PickleHandler
-from autostore.handlers.safetensors.handler import JaxHandler, SafetensorsHandler
+from autostore.handlers.safetensors import weights
 from autostore.handlers.sparse import SparseHandler
 from autostore.handlers.tables.csv import CSVHandler
 from autostore.handlers.tables.parquet import ParquetHandler
@@ -51,11 +52,10 @@ def builtin_handlers(config: StorageConfig, handlers: Handlers | None = None) ->
         NpzHandler(),
         SparseHandler(),
         TorchHandler(config),
-        JaxHandler(config),
-        SafetensorsHandler(config),
-        EstimatorHandler(),
-        NamedEstimatorHandler(),
+        *weights(config),
+        *learned(),
         ImageHandler(),
+        *figures(),
         PydanticHandler(config),
         DataclassHandler(config),
         TextHandler(),

@@ -216,7 +216,9 @@ class HandlerRegistry:
         roster = self._roster
         for handler in roster.handlers:
             own = [*handler.extensions, *sorted(handler.named_extensions)]
-            yield handler, [one for one in own if roster.by_extension.get(one, (None,))[0] is handler]
+            # What is drawn into a file that another format reads is told as what is lost.
+            told = [one for one in own if roster.by_extension.get(one, (None,))[0] is handler or one in handler.lossy]
+            yield handler, told
 
     def decode(self, file: Path, extension: str, as_type: Any, where: str) -> Any:
         """The object in `file`; `as_type` None gives the recorded type, bytes the raw file."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from autostore.preview import Cell, Fact, Preview, Rows
 from autostore.previews.bounds import CELL, cell, clip
 
-__all__ = ["estimator", "facts", "parameters"]
+__all__ = ["estimator", "onnx_model", "parameters", "tokenizer"]
 
 MOST = 40
 
@@ -36,10 +36,22 @@ def parameters(said: Mapping[str, Any]) -> dict[str, Fact]:
     return {"parameters": Rows(rows)} if rows else {}
 
 
-def facts(pairs: Iterable[tuple[str, Any]]) -> dict[str, Fact]:
-    """Those that a model says, numbers as numbers."""
-    return {
-        name: value if isinstance(value, int | float) else clip(str(value))
-        for name, value in pairs
-        if value is not None
-    }
+def onnx_model(value: Any) -> Preview:
+    """Inputs, outputs, and how many nodes and weights there are."""
+    graph = value.graph
+    found: dict[str, Fact] = {"nodes": len(graph.node), "initializers": len(graph.initializer)}
+    for name, ends in (("inputs", graph.input), ("outputs", graph.output)):
+        if len(ends):
+            found[name] = clip(", ".join(end.name for end in list(ends)[:MOST]))
+    kinds = dict.fromkeys(node.op_type for node in list(graph.node)[:10_000])
+    return {**found, "operators": clip(", ".join(kinds))} if kinds else found
+
+
+def tokenizer(value: Any) -> Preview:
+    """The size of its vocabulary, and the kinds of its parts."""
+    found: dict[str, Fact] = {"vocabulary": value.get_vocab_size(), "model": type(value.model).__name__}
+    for name in ("normalizer", "pre_tokenizer", "post_processor", "decoder"):
+        part = getattr(value, name)
+        if part is not None:
+            found[name] = type(part).__name__
+    return found

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-jax = pytest.importorskip("jax", reason="JAX is not installed (pip install 'autostore[jax]')")
+jax = pytest.importorskip("jax", reason="JAX is not installed (pip install 'dagster-autostore[jax]')")
 jnp = jax.numpy
 
 from autostore import AutoStore, StorageConfig, UnsupportedFormatError, UntrustedDataError  # noqa: E402

@@ -59,7 +59,7 @@ def store(tmp_path: Path) -> AutoStore:
 
 
 def test_its_own_library_reads_it(store: AutoStore, tmp_path: Path) -> None:
-    """Names are the keys of a flat dict and paths of a nested one, numbers and dtypes the same, and "format" says whose."""
+    """Names are the keys of a flat dict, and paths of a nested one; "format" in the metadata says whose they are."""
     store["t.safetensors"] = {"layer.0.weight": torch.eye(2, dtype=torch.bfloat16), "b": torch.arange(3)}
     store["n.safetensors"] = {"params": {"w": [np.arange(2.0)]}}
     found = safetensors.torch.load_file(tmp_path / "store" / "t.safetensors")
@@ -148,7 +148,9 @@ HOSTILE = {
         "autostore": '{"v":1,"library":"numpy"}', "autostore.value": '{"$autostore": 1, "value": {"$file": "b"}}'}}),
     "a later version": header({"__metadata__": {"autostore": '{"v":2,"library":"numpy"}'}}),
     "an unknown library": header({"__metadata__": {"autostore": '{"v":1,"library":"os"}'}}),
-    "facts that are none": header(one() | {"__metadata__": {"autostore": '{"v":1,"library":"torch","facts":{"a":3}}'}}, bytes(8)),
+    "facts that are none": header(
+        one() | {"__metadata__": {"autostore": '{"v":1,"library":"torch","facts":{"a":3}}'}}, bytes(8)
+    ),
 }  # fmt: skip
 
 

@@ -24,8 +24,15 @@ from tests.reliability.scale import measured, scaled
 from tests.store.values import Run, Settings
 
 CASES = scaled(1_000, 100_000)
+FEWER = dict.fromkeys((".safetensors", ".plotly", ".onnx", ".tokenizer", ".vl"), scaled(200, 100_000))
+FEWER[".skops"] = scaled(50, 20_000)
+"""Formats of which fewer are tried in `make test`: their libraries take their time."""
+
 PATIENCE = 20.0
 """Seconds that one file may take before it counts as a hang."""
+
+PATIENCE_AT_FIRST = 200.0
+"""Seconds until the first is read: some libraries import all that they have."""
 
 # What a third party's decoder may do to its process; each is named in docs/reliability.md.
 DEATHS_KNOWN: dict[str, str] = {}
@@ -85,6 +92,49 @@ def bundled_values():
     yield (bytearray(b"ab" * 40_000), {"w": np.zeros((2, 3), "f4")}, Run(number=1, label=None))
 
 
+def named_tensors():
+    import torch
+
+    yield {"w": torch.zeros(3, 4), "b": torch.ones(2, dtype=torch.bfloat16), "n": 3}
+    yield [np.arange(30), {"a": [np.eye(2), None]}]
+
+
+def estimators():
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.tree import DecisionTreeClassifier
+
+    x, y = np.random.default_rng(0).random((30, 3)), np.arange(30) % 2
+    yield DecisionTreeClassifier(max_depth=2).fit(x, y)
+    yield KNeighborsClassifier().fit(x, y)
+
+
+def figures():
+    import plotly.graph_objects
+
+    yield plotly.graph_objects.Figure(plotly.graph_objects.Scatter(x=[1, 2], y=np.arange(2.0)))
+
+
+def charts():
+    import altair as alt
+
+    yield alt.Chart({"values": [{"a": 1}]}).mark_bar().encode(x="a:Q")
+
+
+def networks():
+    import onnx.helper
+
+    ends = [onnx.helper.make_tensor_value_info(name, 1, [None, 2]) for name in "xy"]
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Relu", ["x"], ["y"])], "g", ends[:1], ends[1:])
+    yield onnx.helper.make_model(graph)
+
+
+def tokenizers():
+    import tokenizers
+
+    yield tokenizers.Tokenizer(tokenizers.models.WordLevel({"a": 0, "b": 1}, unk_token="a"))
+    yield tokenizers.Tokenizer(tokenizers.models.BPE({"a": 0, "b": 1, "ab": 2}, [("a", "b")]))
+
+
 JSON = [{"a": [1, 2.5, {"b": None}], "c": "é\u2028"}, {"deep": [[[[[1]]]]]}]
 SAMPLES = {
     ".json": lambda: JSON,
@@ -109,6 +159,12 @@ SAMPLES = {
     ".gif": lambda: images("P"),
     ".bmp": lambda: images("RGB"),
     ".webp": lambda: images("RGB"),
+    ".safetensors": named_tensors,
+    ".skops": estimators,
+    ".plotly": figures,
+    ".vl": charts,
+    ".onnx": networks,
+    ".tokenizer": tokenizers,
 }  # fmt: skip
 
 
@@ -121,20 +177,21 @@ def test_mutated_files(tmp_path, extension):
     lay_samples(tmp_path, extension)
     deaths: list[str] = []
     seen: collections.Counter[str] = collections.Counter()
+    cases = FEWER.get(extension, CASES)
     with measured(f"mutated files, {extension}") as facts:
         first = 0
-        while first < CASES:
-            ended, first = read_cases(tmp_path, extension, first)
+        while first < cases:
+            ended, first = read_cases(tmp_path, extension, first, cases)
             if ended:
                 deaths.append(f"case {first}: {ended}")
-                assert len(deaths) < 1 + CASES // 200, deaths
+                assert len(deaths) < 1 + cases // 200, deaths
                 first += 1
                 continue
             found = json.loads((tmp_path / "outcome.json").read_text())
             assert found["offences"] == []
             seen.update(found["seen"])
             break
-        facts.update(files=CASES, deaths=deaths, **seen)
+        facts.update(files=cases, deaths=deaths, **seen)
     assert not [death for death in deaths if not death.endswith(DEATHS_KNOWN.get(extension, "-"))]
     if extension == ".pkl":
         assert set(seen) <= {"UntrustedDataError", "value"}
@@ -149,15 +206,15 @@ def lay_samples(folder, extension):
         store["k" + extension] = value
         (folder / "samples" / f"{number}").write_bytes((folder / f"made-{number}" / f"k{extension}").read_bytes())
         store.close()
-    (folder / "progress").write_bytes(bytes(8))
 
 
-def read_cases(folder, extension, first):
+def read_cases(folder, extension, first, cases):
     """Read from a case on; how the process died ("" where it did not) and at which case."""
-    command = [sys.executable, "-m", "tests.reliability.mutated_reader", str(folder), extension, str(first), str(CASES)]
+    command = [sys.executable, "-m", "tests.reliability.mutated_reader", str(folder), extension, str(first), str(cases)]
+    (folder / "progress").write_bytes(struct.pack("q", -1))
     with (folder / "output").open("wb") as output:
         reader = subprocess.Popen(command, stdout=output, stderr=output, cwd=Path(__file__).parents[2])
-        last, since = -1, time.monotonic()
+        last, since = -1, time.monotonic() + PATIENCE_AT_FIRST - PATIENCE
         while reader.poll() is None:
             time.sleep(0.05)
             case = at(folder)
@@ -168,7 +225,7 @@ def read_cases(folder, extension, first):
                 reader.wait()
                 return "hang", at(folder)
     if reader.returncode == 0:
-        return "", CASES
+        return "", cases
     complaint = (folder / "output").read_text(errors="replace")[-2000:]
     assert reader.returncode < 0, complaint
     return signal.Signals(-reader.returncode).name, at(folder)

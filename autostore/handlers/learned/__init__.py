@@ -1,1 +1,15 @@
 """Models that libraries have learned, each in its own library's file."""
+
+from __future__ import annotations
+
+from autostore.handler import DataHandler
+from autostore.handlers.learned.estimators import EstimatorHandler, NamedEstimatorHandler
+from autostore.handlers.learned.onnx import OnnxHandler
+from autostore.handlers.learned.tokenizers import TokenizerHandler
+
+__all__ = ["learned"]
+
+
+def learned() -> list[DataHandler]:
+    """A new set of their handlers."""
+    return [EstimatorHandler(), NamedEstimatorHandler(), OnnxHandler(), TokenizerHandler()]

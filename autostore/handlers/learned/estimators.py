@@ -24,7 +24,7 @@ from autostore.handlers.learned.trusted import TRUSTED
 from autostore.handlers.learned.wired import check_wiring
 from autostore.handlers.typed.text import parse
 from autostore.headers.header import BEGINNING, Header
-from autostore.optional import loaded_type, require, require_installed
+from autostore.optional import DISTRIBUTION, loaded_type, require, require_installed
 from autostore.preview import Preview
 from autostore.previews.learned import estimator
 
@@ -42,7 +42,7 @@ class EstimatorHandler(DataHandler):
 
     types = "estimators and pipelines of scikit-learn; with classes of your own a pickle, where one is allowed"
     read_by = "skops"
-    install = "autostore[sklearn]"
+    install = f"{DISTRIBUTION}[sklearn]"
     equality = ESTIMATORS
     media_types = {".skops": "application/zip"}
     requires = ("skops",)
@@ -133,7 +133,7 @@ def _check(archive: zipfile.ZipFile, size: int, ceiling: Ceiling) -> None:
         if info.filename.endswith(".npy"):
             check_array(archive, info)
         elif info.filename.endswith(".npz"):
-            with archive.open(info) as member, zipfile.ZipFile(member) as inner:  # type: ignore[arg-type] # it seeks
+            with archive.open(info) as member, zipfile.ZipFile(member) as inner:  # a stored member seeks
                 check_members(inner, info.file_size, ceiling)
                 for part in inner.infolist():
                     check_array(inner, part)

@@ -46,9 +46,8 @@ def _children(part: Any) -> list[Any]:
         return [*part.keys(), *part.values()]
     if isinstance(part, list | tuple | set | frozenset):
         return list(part)
-    if type(part) is loaded_type("numpy", "ndarray") and part.dtype.hasobject:
-        return list(part.ravel().tolist())
-    return []
+    array: Any = part if type(part) is loaded_type("numpy", "ndarray") else None
+    return list(array.ravel().tolist()) if array is not None and array.dtype.hasobject else []
 
 
 def _need(right: Any, what: str) -> None:

@@ -98,7 +98,7 @@ def _numpy_out(array: Any) -> Numbers:
     return Numbers(dtype, tuple(array.shape), flat.view(np.uint8).data, {})
 
 
-def _numpy_back(dtype: str, shape: tuple[int, ...], data: memoryview, facts: Facts) -> Any:
+def _numpy_back(dtype: str, shape: tuple[int, ...], data: memoryview, _facts: Facts) -> Any:
     np = require("numpy")
     code = _NUMPY[dtype] if dtype in _NUMPY else getattr(require("ml_dtypes"), _ML[dtype])
     return np.frombuffer(data, np.dtype(code)).reshape(shape)
