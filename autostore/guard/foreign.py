@@ -19,8 +19,8 @@ __all__ = ["add_libraries", "let_pass", "noted", "users_own"]
 _libraries = {
     "PIL", "_yaml", "annotated_types", "autostore", "boto3", "botocore", "certifi", "cffi", "dateutil", "defusedxml",
     "idna", "jmespath", "numpy", "obstore", "packaging", "pandas", "polars", "polars_runtime_32", "pyarrow",
-    "pydantic", "pydantic_core", "pytz", "s3transfer", "scipy", "six", "sympy", "torch", "typing_extensions", "typing_inspection",
-    "tzdata", "urllib3", "yaml", "zstandard",
+    "pydantic", "pydantic_core", "pytz", "s3transfer", "scipy", "six", "sympy", "torch", "typing_extensions",
+    "typing_inspection", "tzdata", "urllib3", "yaml", "zstandard",
     # What the formats of models and figures stand on beside what they require.
     "_plotly_utils", "google", "jax", "jaxlib", "joblib", "jsonschema", "ml_dtypes", "mpl_toolkits", "narwhals",
     "referencing", "sklearn", "threadpoolctl",

@@ -103,7 +103,9 @@ def of_formats(formats: Iterable[Format], *, most: int | None = 6) -> list[Seque
         extensions = one.extensions[:most]
         shown = " ".join(extensions) + (" …" if len(one.extensions) > len(extensions) else "")
         chosen = "by value" if one.is_inferred else "by name"
-        install = one.install.removeprefix(f"{DISTRIBUTION}[").removesuffix("]") if " " not in one.install else one.install
+        install = (
+            one.install.removeprefix(f"{DISTRIBUTION}[").removesuffix("]") if " " not in one.install else one.install
+        )
         needs = install if one.is_available or most is None else f"{install} (not installed)"
         rows.append((shown, chosen, one.types, kept(one), needs, one.read_by, one.preview))
     return rows
