@@ -1,4 +1,4 @@
-"""What the site needs that the pages do not say: links to files outside of docs/ are shown as the paths that they name."""
+"""What the site needs beside the pages: links to files outside of docs/ are shown as the paths that they name."""
 
 import re
 from pathlib import Path
