@@ -1,0 +1,89 @@
+"""Each extra alone, and none, in an environment of its own: `python .ci/extras.py dist/*.whl [extra ...]`.
+
+What an extra brings is written and read; what it does not bring is named by the extra that would. An extra that cannot
+be installed on this Python is told, and ends the run as a failure.
+"""
+
+import subprocess
+import sys
+import tempfile
+import venv
+import zipfile
+from pathlib import Path
+
+HEAD = """
+from autostore import AutoStore, MissingDependencyError, StorageError
+from autostore.testing import same
+import tempfile
+store = AutoStore(tempfile.mkdtemp())
+def kept(key, value):
+    store[key] = value
+    assert same(store[key], value), key
+    print("   ", store.get_metadata(key).path)
+def missing(extra, act):
+    try:
+        act()
+    except MissingDependencyError as error:
+        assert f"dagster-autostore[{extra}]" in str(error), error
+    else:
+        raise AssertionError(extra)
+kept("config", {"key": "value"})
+kept("logs", [{"event": "start"}])
+kept("point", (1, 2))
+"""
+SMOKE = {
+    "": "missing('s3', lambda: AutoStore('s3://bucket/')); missing('yaml', lambda: store.write('k.yaml', [1]))",
+    "s3": "print('   ', AutoStore('s3://bucket/'))",
+    "fast": "print('   ', AutoStore('s3://bucket/')); import obstore",
+    "polars": "import polars as pl; kept('t', pl.DataFrame({'x': [1, 2, 3]})); print(store.scan('t').collect().height)",
+    "numpy": "import numpy as np; kept('a', np.arange(3)); kept('b', {'a': np.eye(2)})",
+    "scipy": "import scipy.sparse as sp; kept('m', sp.eye_array(3, format='csr'))",
+    "torch": "import torch; kept('w', {'w': torch.ones(2)})",
+    "images": "from PIL import Image; kept('i', Image.new('RGB', (2, 2)))",
+    "yaml": "kept('k.yaml', {'rate': 0.1})",
+    "pandas": "import pandas as pd; kept('t', pd.DataFrame({'x': [1, 2]}))",
+    "arrow": "import pyarrow as pa; kept('t', pa.table({'x': [1, 2]}))",
+    "cli": (
+        "import subprocess, sys; subprocess.run([sys.executable, '-m', 'autostore.cli', 'ls', store.uri], check=True)"
+    ),
+    "dagster": (
+        "import dagster as dg; from autostore_dagster import AutoStoreIOManager; "
+        "one = dg.asset(lambda: 1, name='one'); "
+        "assert dg.materialize([one], resources={'io_manager': AutoStoreIOManager(uri=store.uri)}).success; "
+        "assert AutoStore(store.uri)['one'] == 1"
+    ),
+}
+
+
+def extras(wheel: Path) -> list[str]:
+    """Those that the wheel itself names."""
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(name for name in archive.namelist() if name.endswith("/METADATA"))
+        text = archive.read(name).decode()
+    return [line.partition(": ")[2] for line in text.splitlines() if line.startswith("Provides-Extra: ")]
+
+
+def tried(wheel: Path, extra: str) -> bool:
+    """Whether it installs and does what it is for."""
+    print(extra or "no extra", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        venv.create(folder, with_pip=True)
+        python = str(Path(folder) / "bin" / "python")
+        target = f"{wheel}[{extra}]" if extra else str(wheel)
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", target]
+        code = HEAD + SMOKE.get(extra, "print('   ', len(store.formats()), 'formats')")
+        commands = (pip, [python, "-c", code])
+        return all(subprocess.run(command, cwd=folder, check=False).returncode == 0 for command in commands)
+
+
+def main() -> None:
+    """Try those that are named, else all but what only developers need."""
+    wheel = Path(sys.argv[1]).resolve()
+    names = sys.argv[2:] or ["", *(name for name in extras(wheel) if not name.startswith(("dev", "all")))]
+    failed = [name or "none" for name in names if not tried(wheel, name)]
+    print(f"{len(names) - len(failed)} of {len(names)} hold on Python {sys.version.split()[0]}", *failed)
+    sys.exit(bool(failed))
+
+
+if __name__ == "__main__":
+    main()
