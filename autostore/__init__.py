@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from autostore.autostore import AutoStore
     from autostore.backend import FileMetadata, StorageBackend
     from autostore.backends.local.backend import LocalFileBackend
-    from autostore.config import AzureStorageConfig, LocalFileConfig, S3StorageConfig, StorageConfig
+    from autostore.config import AzureStorageConfig, FsspecConfig, LocalFileConfig, S3StorageConfig, StorageConfig
     from autostore.errors import (
         AmbiguousKeyError,
         BrokenPluginError,
@@ -48,6 +48,7 @@ __all__ = [
     "CorruptDataError",
     "DataHandler",
     "FileMetadata",
+    "FsspecConfig",
     "InvalidConfigError",
     "InvalidKeyError",
     "LeftOutWarning",
@@ -78,6 +79,7 @@ _HOMES = {
     "AzureStorageConfig": "config",
     "DataHandler": "handler",
     "FileMetadata": "backend",
+    "FsspecConfig": "config",
     "LocalFileBackend": "backends.local.backend",
     "LocalFileConfig": "config",
     "S3StorageConfig": "config",

@@ -78,6 +78,7 @@ class AutoStore(
         config: settings; a backend takes those that it knows.
         base: another store, or a URI that is opened with the same settings: what is not here is read there, and
             nothing is ever written there but by `promote`.
+        fs, root: in place of the URI a file system of fsspec, and a folder of it (docs/places.md says what it keeps).
 
     One store serves many threads; it works after fork, and pickles by reopening (the pickle
     then holds the configuration's secrets).
@@ -89,8 +90,11 @@ class AutoStore(
         config: StorageConfig | None = None,
         *,
         base: AutoStore | str | os.PathLike[str] | None = None,
+        fs: Any = None,
+        root: str | os.PathLike[str] = "",
     ) -> None:
         self._root = ""
+        uri, config = (uri, config) if fs is None else schemes.over_file_system(fs, root, config)
         parsed = parse_uri(default_uri() if uri is UNSAID else uri)
         cls = schemes.backend_class(parsed.scheme)
         self.config = cls.config_class.adapt(config)

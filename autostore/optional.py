@@ -30,6 +30,8 @@ _EXTRAS = {
     "PIL": "images",
     "boto3": "s3",
     "botocore": "s3",
+    "fsspec": "fsspec",
+    "gcsfs": "gcs",
     "numpy": "numpy",
     "obstore": "fast",
     "pandas": "pandas",

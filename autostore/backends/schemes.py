@@ -7,21 +7,26 @@ import importlib.metadata
 import os
 import re
 from collections.abc import Mapping
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from autostore.backend import StorageBackend
+from autostore.config import StorageConfig
 from autostore.errors import BrokenPluginError, InvalidConfigError, UnsupportedSchemeError
 from autostore.holding.turns import Turns
 
-__all__ = ["backend_class", "register", "supported", "unregister"]
+__all__ = ["backend_class", "over_file_system", "register", "supported", "unregister"]
 
 # By name, so that a backend's library is loaded only where its scheme is used.
 _BUILT_IN = {
+    "az": "autostore.backends.cloud.azure.backend:AzureBackend",
     "file": "autostore.backends.local.backend:LocalFileBackend",
+    "gs": "autostore.backends.bridge.gcs:GcsBackend",
     "memory": "autostore.backends.memory:MemoryBackend",
     "s3": "autostore.backends.cloud.s3:S3Backend",
-    "az": "autostore.backends.cloud.azure.backend:AzureBackend",
 }
+_BRIDGE = "fsspec+"
+"""With the name of a file system of fsspec behind it."""
+
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 
 
@@ -76,15 +81,27 @@ def backend_class(scheme: str) -> type[StorageBackend]:
     if scheme in changes.registered:
         return changes.registered[scheme]
     if scheme not in changes.removed:
+        if scheme.startswith(_BRIDGE):
+            return _named("autostore.backends.bridge.backend:FsspecBackend")
         if scheme in _BUILT_IN:
-            module, _, name = _BUILT_IN[scheme].partition(":")
-            return cast("type[StorageBackend]", getattr(importlib.import_module(module), name))
+            return _named(_BUILT_IN[scheme])
         for point in importlib.metadata.entry_points(group="autostore.backends", name=scheme):
             return _loaded(point)
     raise UnsupportedSchemeError(
         f"No backend serves {scheme}:// URIs. Register one with AutoStore.register_backend({scheme!r}, cls); "
         f"supported are {', '.join(supported())}."
     )
+
+
+def over_file_system(fs: Any, root: str | os.PathLike[str], config: StorageConfig | None) -> tuple[str, StorageConfig]:
+    """The URI and the settings of a store over a file system of fsspec that was made already."""
+    over = importlib.import_module("autostore.backends.bridge.backend").over
+    return cast("tuple[str, StorageConfig]", over(fs, root, config))
+
+
+def _named(place: str) -> type[StorageBackend]:
+    module, _, name = place.partition(":")
+    return cast("type[StorageBackend]", getattr(importlib.import_module(module), name))
 
 
 def _loaded(point: importlib.metadata.EntryPoint) -> type[StorageBackend]:

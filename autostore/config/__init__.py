@@ -2,6 +2,7 @@
 
 from autostore.config.azure import AzureStorageConfig
 from autostore.config.base import NATIVE, LocalFileConfig, StorageConfig, misplaced_credentials
+from autostore.config.bridge import FsspecConfig
 from autostore.config.s3 import CONDITIONS, SMALLEST_PART, S3StorageConfig
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "NATIVE",
     "SMALLEST_PART",
     "AzureStorageConfig",
+    "FsspecConfig",
     "LocalFileConfig",
     "S3StorageConfig",
     "StorageConfig",

@@ -21,11 +21,13 @@ _libraries = {
     "idna", "jmespath", "numpy", "obstore", "packaging", "pandas", "polars", "polars_runtime_32", "pyarrow",
     "pydantic", "pydantic_core", "pytz", "s3transfer", "scipy", "six", "sympy", "torch", "typing_extensions",
     "typing_inspection", "tzdata", "urllib3", "yaml", "zstandard",
+    # What file systems of fsspec are made with.
+    "adlfs", "aiohttp", "azure", "cryptography", "fsspec", "gcsfs", "paramiko", "s3fs",
     # What the formats of models and figures stand on beside what they require.
     "_plotly_utils", "google", "jax", "jaxlib", "joblib", "jsonschema", "ml_dtypes", "mpl_toolkits", "narwhals",
     "referencing", "sklearn", "threadpoolctl",
 }  # fmt: skip
-_SOCKETS = frozenset({"socket", "ssl", "http", "urllib3", "botocore", "selectors"})
+_SOCKETS = frozenset({"paramiko", "socket", "ssl", "http", "urllib3", "botocore", "selectors"})
 _COMPILED = (".pyx", ".pxi", ".pxd", "<stringsource>")
 
 

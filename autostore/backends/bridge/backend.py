@@ -1,0 +1,243 @@
+"""A store on any file system of fsspec: `fsspec+PROTOCOL://...`, or one that was made already.
+
+fsspec has no conditions, and each file system replaces files in its own way: what a place cannot promise is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from autostore.backend import FileMetadata, StorageBackend, changed, exists_already, not_found
+from autostore.backends.bridge.marks import mark_path, read_mark, written_mark
+from autostore.backends.bridge.opening import FileSystem
+from autostore.backends.bridge.promises import ONLY_READ, REPLACES, etag_of, is_exact, modified_of
+from autostore.backends.bridge.translated import translated
+from autostore.config import FsspecConfig, StorageConfig
+from autostore.errors import (
+    InvalidConfigError,
+    StorageConnectionError,
+    StorageFileNotFoundError,
+    StoragePermissionError,
+    compose,
+)
+from autostore.keys import RESERVED, ParsedUri, is_ours
+from autostore.mark import Mark
+from autostore.media import content_type
+from autostore.optional import require_installed
+
+__all__ = ["FsspecBackend", "over"]
+
+ATTEMPTS = 4
+"""How often a download begins again because the file was replaced."""
+
+
+def over(fs: Any, root: str | os.PathLike[str], config: StorageConfig | None) -> tuple[str, FsspecConfig]:
+    """The URI and the settings of a store over a file system that was made already."""
+    settings = FsspecConfig.adapt(config)
+    told = {name: getattr(settings, name) for name in settings.__dataclass_fields__} | {"fs": fs, "options": {}}
+    protocol = fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0]
+    return f"fsspec+{protocol}://{os.fspath(root)}", FsspecConfig(**told)
+
+
+class FsspecBackend(StorageBackend):
+    """Files below one folder of a file system of fsspec."""
+
+    config_class = FsspecConfig
+
+    def __init__(self, uri: ParsedUri, config: StorageConfig) -> None:
+        super().__init__(uri, config)
+        require_installed("fsspec")
+        self._protocol = uri.scheme.removeprefix("fsspec+")
+        self._settings = FsspecConfig.adapt(config)
+        self._place = FileSystem(self._protocol, uri.rest, self._settings, self.uri)
+        self._replaces = self._settings.replaces or REPLACES.get(self._protocol)
+        self.engine = "fsspec"
+        # What is in memory is this process's own; of any other place only who has it to himself can know.
+        self.locks_exclude = self._settings.single_writer or self._protocol == "memory"
+        if config.cache_enabled and not is_exact(self._protocol):
+            problem = "This file system does not tell one write from the next, so that copies cannot be trusted"
+            raise InvalidConfigError(compose(problem, uri=self.uri, remedy="Pass cache_enabled=False."))
+
+    def get_metadata(self, path: str) -> FileMetadata:
+        """Two requests: the file, and its mark."""
+        with self._asked(path):
+            return self._described(path, self._info(path), marked=True)
+
+    def download(self, path: str, file: Path, *, unless_etag: str | None = None) -> FileMetadata | None:
+        """What the file system says before and after is of the same version, or it begins again."""
+        fs, _ = self._place.opened()
+        with self._asked(path):
+            for _ in range(ATTEMPTS):
+                before = self._described(path, self._info(path))
+                if before.etag == unless_etag:
+                    return None
+                fs.get_file(self._full(path), str(file))
+                if before == self._described(path, self._info(path)) and file.stat().st_size == before.size:
+                    return self._described(path, self._info(path), marked=True)
+        file.unlink(missing_ok=True)
+        problem, remedy = "The file was replaced again and again while it was read", "Try again when nobody writes it."
+        raise StorageConnectionError(compose(problem, key=path, uri=self.uri, remedy=remedy))
+
+    def upload(
+        self, file: Path, path: str, *, mark: Mark | None = None, if_etag: str | None = None, if_absent: bool = False
+    ) -> FileMetadata:
+        """The file in one step, then its mark."""
+        self._check_writing(path, conditional=if_absent or if_etag is not None)
+        with self._asked(path):
+            if if_absent and self._exists(path):
+                raise exists_already(path, self.uri)
+            if if_etag is not None and (not self._exists(path) or self.get_metadata(path).etag != if_etag):
+                raise changed(path, self.uri)
+            self._replace(file.read_bytes() if self._protocol == "memory" else file, path)
+            found = self._described(path, self._info(path))
+            if mark is not None:
+                self._replace(written_mark(mark, found.etag), mark_path(path))
+            elif self._exists(mark_path(path)):
+                self._remove(mark_path(path))
+        return FileMetadata(**{**found.__dict__, "mark": mark})
+
+    def delete(self, path: str, *, if_etag: str | None = None) -> None:
+        """The file, then its mark."""
+        self._check_writing(path, conditional=if_etag is not None)
+        with self._asked(path):
+            if if_etag is not None and (not self._exists(path) or self.get_metadata(path).etag != if_etag):
+                raise changed(path, self.uri)
+            for gone in (path, mark_path(path)):
+                if self._exists(gone):
+                    self._remove(gone)
+
+    def move(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
+        """Refused before anything is copied where the source's removal would be."""
+        self._check_writing(source, conditional=True)
+        return super().move(source, target, mark=mark, if_etag=if_etag)
+
+    def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
+        """The whole folder in which the prefix ends, in memory."""
+        return (found for found in self._listed(prefix) if not is_ours(found.path))
+
+    def list_own(self, prefix: str) -> Iterator[FileMetadata]:
+        """As `list_files`."""
+        return iter(self._listed(prefix))
+
+    def find(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
+        """One listing of the stem's folder."""
+        wanted = {stem + extension for extension in extensions}
+        folder = stem.rpartition("/")[0]
+        with self._asked(stem):
+            return [found for found in self._entries(folder, deep=False) if found.path in wanted]
+
+    def begins_here(self) -> bool:
+        """One look."""
+        with self._asked(""):
+            return self._exists(RESERVED)
+
+    def lock(self, *paths: str, make: bool = True) -> AbstractContextManager[None]:
+        """One lock for the whole store, of this process."""
+        return self._place.turn()
+
+    def cache_id(self, path: str) -> str:
+        """The protocol, what the file system was made with (hashed, by itself), and the full path."""
+        fs, _ = self._place.opened()
+        return f"{self._protocol}\n{getattr(fs, '_fs_token', '')}\n{self._full(path)}"
+
+    def close(self) -> None:
+        """Temporary files; fsspec itself keeps file systems for whoever else uses them."""
+        self._place.close()
+        super().close()
+
+    @contextlib.contextmanager
+    def _asked(self, path: str) -> Iterator[None]:
+        """One call at a time for each file system: not every client stands two (paramiko's waits for ever)."""
+        with self._place.turn(), translated(self.uri, path):
+            yield
+
+    def _full(self, path: str) -> str:
+        root = self._place.opened()[1]
+        return f"{root}/{path}" if root or self._protocol == "memory" else path
+
+    def _info(self, path: str) -> Any:
+        fs, _ = self._place.opened()
+        fs.invalidate_cache()
+        info = fs.info(self._full(path))
+        if info.get("type") != "file":
+            raise not_found(path, self.uri)
+        return info
+
+    def _exists(self, path: str) -> bool:
+        fs, _ = self._place.opened()
+        fs.invalidate_cache()
+        return bool(fs.exists(self._full(path)))
+
+    def _described(self, path: str, info: Any, *, marked: bool = False) -> FileMetadata:
+        etag = etag_of(info)
+        return FileMetadata(
+            path=path,
+            size=int(info.get("size") or 0),
+            etag=etag,
+            modified_time=modified_of(info),
+            content_type=content_type(path),
+            mark=self._mark(path, etag) if marked else None,
+        )
+
+    def _mark(self, path: str, etag: str) -> Mark | None:
+        try:
+            with translated(self.uri, path):
+                return read_mark(self._place.opened()[0].cat_file(self._full(mark_path(path))), etag)
+        except (StorageFileNotFoundError, StoragePermissionError):
+            return None
+
+    def _replace(self, body: bytes | Path, path: str) -> None:
+        """In one step: by a request, or by a rename of what was written beside the data."""
+        fs, full = self._place.opened()[0], self._full(path)
+        if self._replaces == "put":
+            fs.pipe_file(full, body) if isinstance(body, bytes) else fs.put_file(str(body), full)
+            return
+        fs.makedirs(full.rpartition("/")[0], exist_ok=True)
+        fs.makedirs(self._full(f"{RESERVED}/writing"), exist_ok=True)
+        beside = self._full(f"{RESERVED}/writing/{uuid.uuid4().hex}")
+        try:
+            fs.pipe_file(beside, body) if isinstance(body, bytes) else fs.put_file(str(body), beside)
+            self._place.move_on(beside, full)
+            fs.mv(beside, full)
+        except BaseException:
+            if fs.exists(beside):
+                fs.rm_file(beside)
+            raise
+
+    def _remove(self, path: str) -> None:
+        self._place.opened()[0].rm_file(self._full(path))
+
+    def _listed(self, prefix: str) -> list[FileMetadata]:
+        with self._asked(prefix):
+            found = self._entries(prefix.rpartition("/")[0], deep=True)
+        return sorted((one for one in found if one.path.startswith(prefix)), key=lambda one: one.path.encode())
+
+    def _entries(self, folder: str, *, deep: bool) -> list[FileMetadata]:
+        fs, root = self._place.opened()
+        fs.invalidate_cache()
+        where = self._full(folder).rstrip("/") if folder else root
+        try:
+            found = fs.find(where, detail=True) if deep else {one["name"]: one for one in fs.ls(where, detail=True)}
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        start = len(f"{root}/") if root or self._protocol == "memory" else 0
+        return [self._described(name[start:], info) for name, info in found.items() if info.get("type") == "file"]
+
+    def _check_writing(self, path: str, *, conditional: bool) -> None:
+        if self._protocol in ONLY_READ:
+            remedy = "Copy it to another place."
+            raise StoragePermissionError(compose("This place is only read", key=path, uri=self.uri, remedy=remedy))
+        if self._replaces is None:
+            problem = f"Nobody says how {self._protocol} replaces a file in one step"
+            remedy = "If it does, pass FsspecConfig(replaces='rename') or 'put'."
+            raise InvalidConfigError(compose(problem, key=path, uri=self.uri, remedy=remedy))
+        if conditional and not self.locks_exclude:
+            problem = "This place checks no conditions, so that of two writers both could win"
+            remedy = "Where only one process writes, pass FsspecConfig(single_writer=True)."
+            raise InvalidConfigError(compose(problem, key=path, uri=self.uri, remedy=remedy))

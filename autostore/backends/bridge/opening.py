@@ -1,0 +1,76 @@
+"""A file system of fsspec as this process reaches it: made late, anew after a fork, asked by one thread at a time."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from typing import Any
+
+from autostore.backends.bridge.translated import translated
+from autostore.config import FsspecConfig
+from autostore.holding.turns import Turns
+from autostore.optional import require
+
+__all__ = ["FileSystem"]
+
+_turns: dict[str, Turns] = {}
+
+
+def _forget_inherited() -> None:
+    for turns in _turns.values():
+        turns.forget()
+
+
+os.register_at_fork(after_in_child=_forget_inherited)
+
+
+class FileSystem:
+    """The file system of one store, and the store's folder in it."""
+
+    def __init__(self, protocol: str, rest: str, settings: FsspecConfig, uri: str) -> None:
+        self._protocol = protocol
+        self._rest = rest
+        self._settings = settings
+        self._uri = uri
+        self._opening = Turns()
+        self._opened: tuple[int, Any, str] | None = None
+
+    def opened(self) -> tuple[Any, str]:
+        """Both; connects where nobody did."""
+        found = self._opened
+        if found is None or found[0] != os.getpid():
+            self._opening = self._opening if found is None else Turns()
+            with self._opening.take(), translated(self._uri, ""):
+                fs, root = self._made()
+                if hasattr(fs, "ftp"):  # of SFTP, which would wait for ever
+                    fs.ftp.get_channel().settimeout(self._settings.timeout)
+                self._opened = found = os.getpid(), fs, str(root).rstrip("/")
+        return found[1], found[2]
+
+    def turn(self) -> AbstractContextManager[Any]:
+        """Of all stores of this process on the same file system."""
+        fs, _ = self.opened()
+        return _turns.setdefault(f"{self._protocol} {getattr(fs, '_fs_token', '')}", Turns()).take()
+
+    def move_on(self, beside: str, full: str) -> None:
+        """Let the file that replaces one be later: SFTP tells whole seconds, and a time is all that tells two apart."""
+        fs, _ = self.opened()
+        if not hasattr(fs, "ftp") or not fs.exists(full):
+            return
+        old, new = (int(fs.info(path)["mtime"].timestamp()) for path in (full, beside))
+        if new <= old:
+            fs.ftp.utime(beside, (old + 1, old + 1))
+
+    def close(self) -> None:
+        """Fsspec itself keeps file systems for whoever else uses them."""
+        self._opened = None
+
+    def _made(self) -> tuple[Any, Any]:
+        if self._settings.fs is not None:
+            fs = self._settings.fs
+            return fs, fs._strip_protocol(self._rest) if self._rest else ""  # noqa: SLF001 - as fsspec's functions do
+        options = {**self._settings.options, "skip_instance_cache": True}
+        if self._protocol == "sftp":
+            options = {"timeout": self._settings.timeout, **options}
+        fs, root = require("fsspec.core").url_to_fs(f"{self._protocol}://{self._rest}", **options)
+        return fs, root

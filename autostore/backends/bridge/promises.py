@@ -1,0 +1,54 @@
+"""What fsspec's file systems promise: how each replaces a file in one step, and what tells a write from the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+__all__ = ["ONLY_READ", "REPLACES", "etag_of", "is_exact", "modified_of"]
+
+REPLACES: Mapping[str, str] = {
+    "file": "rename", "local": "rename", "sftp": "rename", "memory": "put",
+    "gs": "put", "gcs": "put", "s3": "put", "s3a": "put", "abfs": "put", "az": "put", "oci": "put", "oss": "put",
+}  # fmt: skip
+"""By protocol: a rename onto the file, or one request; of others nobody says so here."""
+
+ONLY_READ = frozenset(
+    ["data", "dvc", "git", "github", "gitlab", "http", "https", "jlab", "libarchive", "reference", "tar", "zip"]
+)
+
+# In the words of s3fs, adlfs, gcsfs, zip archives, ...
+_EXACT = ("ETag", "etag", "generation", "md5Hash", "content_md5", "sha", "CRC")
+_TIMES = ("mtime", "LastModified", "last_modified", "updated", "created", "date_time")
+
+
+def is_exact(protocol: str) -> bool:
+    """Whether each write has an ETag of its own: a time in whole seconds and a size are none."""
+    return protocol in REPLACES and protocol not in ("sftp", "file", "local")
+
+
+def etag_of(info: Mapping[str, Any]) -> str:
+    """The file system's own, else time and size."""
+    for name in _EXACT:
+        if info.get(name):
+            return str(info[name]).strip('"')
+    return f"{modified_of(info).timestamp():.9f}-{info.get('ino', '')}-{info.get('size') or 0}"
+
+
+def modified_of(info: Mapping[str, Any]) -> datetime:
+    """Aware, UTC; the beginning of time where the file system does not say."""
+    found = next((info[name] for name in _TIMES if info.get(name)), None)
+    if isinstance(found, (int, float)):
+        return datetime.fromtimestamp(found, UTC)
+    if isinstance(found, (tuple, list)):  # of an archive, which knows no zone
+        year, month, day, hour, minute, second = found[:6]
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    if isinstance(found, str):
+        try:
+            found = datetime.fromisoformat(found)
+        except ValueError:
+            found = None
+    if not isinstance(found, datetime):
+        return datetime.fromtimestamp(0, UTC)
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

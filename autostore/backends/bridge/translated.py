@@ -1,0 +1,55 @@
+"""The one place where what a file system of fsspec raises becomes this library's errors."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+from autostore.backend import not_found
+from autostore.errors import (
+    StorageConnectionError,
+    StorageError,
+    StorageIOError,
+    StoragePermissionError,
+    compose,
+    from_os_error,
+)
+from autostore.guard.foreign import let_pass
+
+__all__ = ["translated"]
+
+
+@contextlib.contextmanager
+def translated(uri: str, path: str) -> Iterator[None]:
+    """Raise what goes wrong inside as a `StorageError` that quotes no foreign text, which may hold a secret."""
+    handled = sys.exc_info()[1]
+    try:
+        yield
+    except StorageError:
+        raise
+    except Exception as error:
+        if not isinstance(error, OSError) or isinstance(
+            error, TimeoutError
+        ):  # what a file system says, whoever wrote it
+            let_pass(error, handled)
+        raise _meaning(error, uri, path) from error
+
+
+def _meaning(error: Exception, uri: str, path: str) -> StorageError:
+    if isinstance(error, (FileNotFoundError, KeyError)):
+        return not_found(path, uri)
+    if isinstance(error, NotImplementedError):
+        problem, remedy = "This file system cannot do that", "Read it, or take another place."
+        return StoragePermissionError(compose(problem, key=path, uri=uri, remedy=remedy))
+    broken = isinstance(error, (ConnectionError, TimeoutError, EOFError)) or type(error).__module__.startswith(
+        "paramiko."
+    )
+    if broken or not isinstance(error, OSError):
+        problem = f"The file system failed, or could not be reached ({type(error).__name__})"
+        remedy = "Check its options and the network, then try again."
+        return StorageConnectionError(compose(problem, key=path, uri=uri, remedy=remedy))
+    if error.errno is None and not isinstance(error, PermissionError):
+        problem, remedy = f"The file system failed ({type(error).__name__})", "Look at the file system, then try again."
+        return StorageIOError(compose(problem, key=path, uri=uri, remedy=remedy))
+    return from_os_error(error, f"key {path!r} in {uri}")

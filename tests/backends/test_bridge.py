@@ -1,0 +1,197 @@
+"""The bridge to fsspec: what each place keeps of the promises, and that it refuses what it does not keep."""
+
+import pickle
+import uuid
+import zipfile
+
+import pytest
+
+from autostore import (
+    AutoStore,
+    FsspecConfig,
+    InvalidConfigError,
+    MissingDependencyError,
+    StorageConnectionError,
+    StoragePermissionError,
+)
+from autostore.backends.bridge.backend import FsspecBackend
+from autostore.keys import parse_uri
+from autostore.testing import BackendContract
+from tests.backends.sftp import PASSWORD, USER, running_sftp
+
+fsspec = pytest.importorskip("fsspec")
+
+
+@pytest.fixture(scope="module")
+def sftp(tmp_path_factory):
+    """The served folder, and how to reach it."""
+    pytest.importorskip("asyncssh")
+    pytest.importorskip("paramiko")
+    folder = tmp_path_factory.mktemp("sftp")
+    with running_sftp(folder, tmp_path_factory.mktemp("log") / "sftp.log") as port:
+        yield folder, {"port": port, "username": USER, "password": PASSWORD, "host_key_policy": "auto_add"}
+
+
+class TestMemory(BackendContract):
+    """In memory all promises are kept, by a lock."""
+
+    @pytest.fixture
+    def backend(self):
+        backend = FsspecBackend(parse_uri(f"fsspec+memory://{uuid.uuid4().hex}/store"), FsspecConfig())
+        yield backend
+        backend.close()
+
+    def raw_write(self, backend, path, data):
+        fsspec.filesystem("memory").pipe_file(backend._full(path), data)
+
+    def raw_read(self, backend, path):
+        fs = fsspec.filesystem("memory")
+        return fs.cat_file(backend._full(path)) if fs.exists(backend._full(path)) else None
+
+
+class TestSftp(BackendContract):
+    """On SFTP all promises are kept where one process writes."""
+
+    @pytest.fixture
+    def backend(self, sftp):
+        self.folder, options = sftp
+        self.place = uuid.uuid4().hex
+        config = FsspecConfig(options=options, single_writer=True)
+        backend = FsspecBackend(parse_uri(f"fsspec+sftp://127.0.0.1/{self.place}"), config)
+        yield backend
+        backend.close()
+
+    def raw_write(self, backend, path, data):
+        file = self.folder / self.place / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+
+    def raw_read(self, backend, path):
+        file = self.folder / self.place / path
+        return file.read_bytes() if file.is_file() else None
+
+
+@pytest.fixture
+def opened(sftp):
+    _, options = sftp
+    place = uuid.uuid4().hex
+    stores = []
+
+    def one(**settings):
+        config = FsspecConfig(**{"options": options, **settings})
+        stores.append(AutoStore(f"fsspec+sftp://127.0.0.1/{place}", config))
+        return stores[-1]
+
+    yield one
+    for store in stores:
+        store.close()
+
+
+def test_a_store_on_sftp(opened):
+    """Values come back, another handle sees them, and formats change where one process writes."""
+    store = opened(single_writer=True)
+    store.update({"k": {"a": 1}, "deep/t.txt": "words"})
+    store["k"] = "text"
+    store.write("n.json", 1)
+    store.move("deep/t.txt", "u.txt")
+    assert dict(opened().items()) == {"k": "text", "n": 1, "u": "words"}
+    del store["k"]
+    assert "k" not in opened()
+    assert "engine='fsspec'" in repr(store)
+
+
+def test_what_a_place_without_conditions_refuses(opened):
+    """Plain writes are made; conditions, changes of format, history and a cache are refused, and nothing changes."""
+    store = opened()
+    store["k"] = {"a": 1}
+    store["k"] = {"a": 2}
+    etag = store.write("n.json", 1).etag
+    for refused in (
+        lambda: store.write("n.json", 2, if_etag=etag),
+        lambda: store.write("new.json", 2, if_absent=True),
+        lambda: store.modify("n.json", lambda n: n + 1),
+        lambda: store.write("k", "text"),
+        lambda: store.move("n.json", "m.json"),
+    ):
+        with pytest.raises(InvalidConfigError, match="single_writer"):
+            refused()
+    assert dict(store.items()) == {"k": {"a": 2}, "n": 1}
+    with pytest.raises(InvalidConfigError, match="single_writer"):
+        opened(history=True)["k"] = 1
+    with pytest.raises(InvalidConfigError, match="cache_enabled"):
+        opened(cache_enabled=True)
+
+
+def test_wrong_passwords_and_servers(sftp):
+    """Both are errors of the connection, which show no secret."""
+    _, options = sftp
+    for odd in ({"password": "wrong-VALUE"}, {"port": 1}):
+        config = FsspecConfig(options={**options, **odd})
+        with AutoStore("fsspec+sftp://127.0.0.1/x", config) as store, pytest.raises(StorageConnectionError) as caught:
+            store["k"]
+        assert "wrong-VALUE" not in str(caught.value)
+        assert PASSWORD not in repr(config)
+
+
+def test_a_zip_is_read(tmp_path):
+    """An archive that somebody made is a store, which nobody writes."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("data/k.json", '{"a": 1}')
+        archive.writestr("data/deep/t.txt", "words")
+    with AutoStore(fs=fsspec.filesystem("zip", fo=str(tmp_path / "a.zip")), root="data") as store:
+        assert dict(store.items()) == {"deep/t": "words", "k": {"a": 1}}
+        assert store["k"] == {"a": 1}
+        assert "none" not in store
+        before = (tmp_path / "a.zip").read_bytes()
+        for refused in (lambda: store.write("k", 1), lambda: store.__delitem__("k"), lambda: store.write("n.json", 1)):
+            with pytest.raises(StoragePermissionError, match="only read"):
+                refused()
+    assert (tmp_path / "a.zip").read_bytes() == before
+
+
+def test_a_file_system_that_was_made_already():
+    """`AutoStore(fs=..., root=...)` is the same store as by URI, pickles, and keeps history."""
+    place = uuid.uuid4().hex
+    with AutoStore(fs=fsspec.filesystem("memory"), root=f"/{place}", config=FsspecConfig(history=True)) as store:
+        store["k"] = 1
+        store["k"] = "text"
+        assert [store.read("k", version=one.id) for one in store.versions("k")] == ["text", 1]
+        assert dict(pickle.loads(pickle.dumps(store)).items()) == {"k": "text"}
+        assert AutoStore(f"fsspec+memory://{place}")["k"] == "text"
+
+
+def test_a_file_system_that_nobody_knows(tmp_path):
+    """It is read; written only where somebody says how it replaces a file."""
+    from fsspec.implementations.local import LocalFileSystem
+
+    class Own(LocalFileSystem):
+        protocol = "own"
+
+    (tmp_path / "k.json").write_text("1")
+    with AutoStore(fs=Own(), root=tmp_path) as store:
+        assert store["k"] == 1
+        with pytest.raises(InvalidConfigError, match="replaces"):
+            store["n.json"] = 1
+    with AutoStore(fs=Own(), root=tmp_path, config=FsspecConfig(replaces="rename")) as store:
+        store["n.json"] = 1
+        assert (tmp_path / "n.json").read_text()
+        assert list((tmp_path / ".autostore" / "writing").iterdir()) == []
+
+
+def test_gs_says_which_extra():
+    """Google Cloud Storage goes through the bridge, with gcsfs."""
+    try:
+        import gcsfs  # noqa: F401
+    except ImportError:
+        with pytest.raises(MissingDependencyError, match=r"\[gcs\]"):
+            AutoStore("gs://bucket/prefix")
+        return
+    assert "fsspec" in repr(AutoStore("gs://bucket/prefix"))
+
+
+def test_settings():
+    """What contradicts itself is refused."""
+    with pytest.raises(InvalidConfigError, match="replaces"):
+        FsspecConfig(replaces="hope")
+    with pytest.raises(InvalidConfigError, match="options"):
+        FsspecConfig(fs=fsspec.filesystem("memory"), options={"a": 1})
