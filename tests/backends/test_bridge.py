@@ -16,6 +16,7 @@ from autostore import (
 )
 from autostore.backends.bridge.backend import FsspecBackend
 from autostore.keys import parse_uri
+from autostore.mark import Mark
 from autostore.testing import BackendContract
 from tests.backends.sftp import PASSWORD, USER, running_sftp
 
@@ -47,6 +48,12 @@ class TestMemory(BackendContract):
     def raw_read(self, backend, path):
         fs = fsspec.filesystem("memory")
         return fs.cat_file(backend._full(path)) if fs.exists(backend._full(path)) else None
+
+    def test_a_mark_is_of_one_version(self, backend):
+        """A file that somebody laid over a marked one is nobody's of the store."""
+        self.put(backend, "k.bin", b"1", mark=Mark.fresh("k"))
+        self.raw_write(backend, "k.bin", b"another's")
+        assert backend.get_metadata("k.bin").mark is None
 
 
 class TestSftp(BackendContract):
