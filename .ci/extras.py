@@ -13,7 +13,7 @@ from pathlib import Path
 
 HEAD = """
 from autostore import AutoStore, MissingDependencyError, StorageError
-from autostore.testing import same
+from autostore.equality import same
 import tempfile
 store = AutoStore(tempfile.mkdtemp())
 def kept(key, value):
