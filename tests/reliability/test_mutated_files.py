@@ -108,6 +108,18 @@ def estimators():
     yield KNeighborsClassifier().fit(x, y)
 
 
+def boosters(library):
+    x, y = np.random.default_rng(0).random((60, 3)), np.arange(60) % 2
+    if library == "xgboost":
+        import xgboost
+
+        yield xgboost.train({"max_depth": 3, "nthread": 1}, xgboost.DMatrix(x, y, nthread=1), 2)
+    else:
+        import lightgbm
+
+        yield lightgbm.train({"verbose": -1, "num_threads": 1, "num_leaves": 4}, lightgbm.Dataset(x, y), 2)
+
+
 def figures():
     import plotly.graph_objects
 
@@ -161,6 +173,8 @@ SAMPLES = {
     ".webp": lambda: images("RGB"),
     ".safetensors": named_tensors,
     ".skops": estimators,
+    ".ubj": lambda: boosters("xgboost"),
+    ".lgb": lambda: boosters("lightgbm"),
     ".plotly": figures,
     ".vl": charts,
     ".onnx": networks,
