@@ -196,7 +196,7 @@ BYTES = {
     "a feature that is none": lambda raw: _other(raw, b"split_indices", b"\0\0\0\x09"),
     "a split of another kind": lambda raw: _other(raw, b"split_type", b"\1"),
     "a tail": lambda raw: raw + b"{",
-    "nested without end": lambda raw: b"{L" + bytes(7) + b"\1a" + b"[#L" + bytes(7) + b"\1" + (b"[#L" + bytes(7) + b"\1") * 5000,
+    "nested without end": lambda raw: b"{L" + bytes(7) + b"\1a" + (b"[#L" + bytes(7) + b"\1") * 5000,
     "no object": lambda raw: b"[#L" + bytes(8),
 }  # fmt: skip
 
