@@ -93,9 +93,10 @@ def bundled_values():
 
 
 def named_tensors():
-    import torch
+    from tests.optional import installed, torch
 
-    yield {"w": torch.zeros(3, 4), "b": torch.ones(2, dtype=torch.bfloat16), "n": 3}
+    if installed("torch"):
+        yield {"w": torch.zeros(3, 4), "b": torch.ones(2, dtype=torch.bfloat16), "n": 3}
     yield [np.arange(30), {"a": [np.eye(2), None]}]
 
 
