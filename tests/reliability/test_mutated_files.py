@@ -24,7 +24,7 @@ from tests.reliability.scale import measured, scaled
 from tests.store.values import Run, Settings
 
 CASES = scaled(1_000, 100_000)
-FEWER = dict.fromkeys((".safetensors", ".plotly", ".onnx", ".tokenizer", ".vl"), scaled(200, 100_000))
+FEWER = dict.fromkeys((".safetensors", ".ubj", ".lgb", ".plotly", ".onnx", ".tokenizer", ".vl"), scaled(200, 100_000))
 FEWER[".skops"] = scaled(50, 20_000)
 """Formats of which fewer are tried in `make test`: their libraries take their time."""
 
