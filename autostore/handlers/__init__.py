@@ -8,6 +8,7 @@ from autostore.guard.ceiling import Ceiling
 from autostore.guard.foreign import add_libraries
 from autostore.handler import DataHandler
 from autostore.handlers.arrays import NpyHandler, NpzHandler
+from autostore.handlers.avif import AvifHandler
 from autostore.handlers.binary import BytesHandler
 from autostore.handlers.bundle import BundleHandler
 from autostore.handlers.figures import figures
@@ -44,8 +45,7 @@ def builtin_handlers(config: StorageConfig, handlers: Handlers | None = None) ->
 
     `handlers` gives all handlers of the store as they are asked, plugins' too, for the members of bundles.
     """
-    own: list[DataHandler] = []
-    own += [
+    own: list[DataHandler] = [
         ParquetHandler(),
         CSVHandler(),
         NpyHandler(),
@@ -55,6 +55,7 @@ def builtin_handlers(config: StorageConfig, handlers: Handlers | None = None) ->
         *weights(config),
         *learned(),
         ImageHandler(),
+        AvifHandler(),
         *figures(),
         PydanticHandler(config),
         DataclassHandler(config),

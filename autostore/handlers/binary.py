@@ -24,6 +24,11 @@ class BytesHandler(DataHandler):
     types = "bytes"
     read_by = "whatever the name says"
     named_extensions = BINARY
+    # What Python's own table lacks, so that no bucket says another thing than the next.
+    media_types = {
+        ".3gp": "video/3gpp", ".flac": "audio/flac", ".m4a": "audio/mp4", ".m4v": "video/mp4", ".mkv": "video/matroska",
+        ".ogg": "audio/ogg", ".opus": "audio/ogg", ".wmv": "video/x-ms-wmv",
+    }  # fmt: skip
 
     @property
     def extensions(self) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any, BinaryIO, ClassVar
 
 from autostore.equality import same
 from autostore.equality.images import IMAGES, exif_of, facts, frame_count, frames, same_fact, show_frame
@@ -34,12 +34,13 @@ _FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     ".bmp": ("BMP", {"dpi": (0, 0)}),  # or Pillow says 96
     ".gif": ("GIF", {"optimize": False}),
     ".webp": ("WEBP", {"lossless": True, "exact": True}),
+    ".avif": ("AVIF", {"quality": 95, "subsampling": "4:4:4"}),  # which a handler of its own names
 }
 _PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 _TIFF_MODES = frozenset({"PA", "CMYK", "YCbCr", "LAB", "I", "F", "I;16B"})
 # Those whose every value these formats are known to keep need no reading back.
 _TRUSTED = {"PNG": frozenset({"L", "LA", "RGB", "RGBA"})}
-_JPEG_MODES = frozenset({"L", "RGB", "CMYK"})
+_LOSSY = {"JPEG": frozenset({"L", "RGB", "CMYK"}), "AVIF": frozenset({"RGB", "RGBA"})}
 # What a file of several frames is kept as; pages of other formats have no times, and are a TIFF.
 _ANIMATED = {"GIF": ".gif", "PNG": ".png", "WEBP": ".webp"}
 
@@ -52,12 +53,12 @@ class ImageHandler(DataHandler):
     read_by = "every viewer"
     equality = IMAGES
     media_types = {".webp": "image/webp"}
-    requires = ("PIL",)
+    requires: ClassVar[tuple[str, ...]] = ("PIL",)
 
     @property
     def extensions(self) -> list[str]:
         """A bare key gets .png or .tif, by the mode, and with several frames that of the file it came from."""
-        return list(_FORMATS)
+        return [extension for extension in _FORMATS if extension != ".avif"]
 
     @property
     def priority(self) -> int:
@@ -92,13 +93,13 @@ class ImageHandler(DataHandler):
         """
         name, options = _FORMATS[file_extension]
         _check(data, name)
-        if (frame_count(data) > 1 or name == "JPEG") and _copied(data, file_path, name):
+        if (frame_count(data) > 1 or name in _LOSSY) and _copied(data, file_path, name):
             return
-        if frame_count(data) > 1 and name in ("JPEG", "BMP"):
+        if frame_count(data) > 1 and name in ("JPEG", "AVIF", "BMP"):
             raise UnsupportedFormatError(f"{name} holds one picture, and this has {data.n_frames}. Use a bare key.")
         said = _save(data, file_path, name, options)
-        if name == "JPEG":
-            _check_lost(said, file_path, self.ceiling)
+        if name in _LOSSY:
+            _check_lost(said, file_path, name, self.ceiling)
         elif said or frame_count(data) > 1 or data.mode not in _TRUSTED.get(name, ()):
             _check_kept(data, said, file_path, name, self.ceiling)
 
@@ -144,7 +145,7 @@ def _copied(data: Any, file: Path, name: str) -> bool:
             raise UnsupportedFormatError("A frame of this animation was changed. Store the frames one by one.")
         with require("PIL.Image").open(io.BytesIO(content)) as original:
             # What was read here is the first frame of a photo, without its preview.
-            whole = frame_count(original) == frame_count(data) or name != "JPEG"
+            whole = frame_count(original) == frame_count(data) or name not in _LOSSY
             if changed or not same(original if whole else original.copy(), data):
                 return False
     except (OSError, ValueError, SyntaxError, EOFError) as error:  # the file begins elsewhere in its stream
@@ -158,8 +159,10 @@ def _copied(data: Any, file: Path, name: str) -> bool:
 def _check(image: Any, name: str) -> None:
     if image.mode not in _PNG_MODES | _TIFF_MODES:
         raise UnsupportedFormatError(f"No image format keeps the mode {image.mode}. Convert the image.")
-    if name == "JPEG" and image.mode not in _JPEG_MODES:
-        raise UnsupportedFormatError(f"JPEG cannot hold the mode {image.mode}. Convert the image to RGB, or use .png.")
+    if name in _LOSSY and image.mode not in _LOSSY[name]:
+        raise UnsupportedFormatError(
+            f"{name} cannot hold the mode {image.mode}. Convert the image to RGB, or use .png."
+        )
     limit = require("PIL.Image").MAX_IMAGE_PIXELS
     if limit is not None and image.width * image.height > limit:
         raise UnsupportedFormatError(f"The image has more than {limit} pixels, and would be refused when it is read.")
@@ -178,13 +181,13 @@ def _check_kept(data: Any, said: dict[str, Any], file: Path, name: str, ceiling:
         raise UnsupportedFormatError(f"{name} would change this image of mode {data.mode}{lost}. Use a bare key.")
 
 
-def _check_lost(said: dict[str, Any], file: Path, ceiling: Ceiling) -> None:
-    """JPEG is a picture, not pixels, and has no place for texts; everything else that it cannot hold is refused."""
+def _check_lost(said: dict[str, Any], file: Path, name: str, ceiling: Ceiling) -> None:
+    """It is a picture, not pixels, and has no place for texts; everything else that it cannot hold is refused."""
     said = {name: value for name, value in said.items() if name != "text"}
-    found = facts(_read_back(file, "JPEG", ceiling)) if said else {}
+    found = facts(_read_back(file, name, ceiling)) if said else {}
     lost = [name for name, value in said.items() if not same_fact(name, value, found.get(name))]
     if lost:
-        raise UnsupportedFormatError(f"JPEG would lose the image's {', '.join(lost)}. Use .png or a bare key.")
+        raise UnsupportedFormatError(f"{name} would lose the image's {', '.join(lost)}. Use .png or a bare key.")
 
 
 def _read_back(file: Path, name: str, ceiling: Ceiling) -> Any:
@@ -193,20 +196,20 @@ def _read_back(file: Path, name: str, ceiling: Ceiling) -> Any:
 
 
 def _read(stream: IO[bytes], name: str, ceiling: Ceiling) -> Any:
-    content = stream.read() if name == "JPEG" else b""
+    content = stream.read() if name in _LOSSY else b""
     with require("PIL.Image").open(io.BytesIO(content) if content else stream, formats=[name]) as image:
         _check_size(image, ceiling)
         if name == "GIF":
             _check_end(stream)
         # A photo may carry a preview as a second frame.
-        if name != "JPEG" and frame_count(image) > 1:
+        if name not in _LOSSY and frame_count(image) > 1:
             stream.seek(0)
             return _whole(stream.read(), name)
         image.load()
         plain = image.copy()
         if name == "TIFF" and exif_of(image):  # which stands in the tags of the file, and not with the picture
             plain.info["exif"] = save_options(image, "")["exif"]
-        if name == "JPEG":  # so that writing it again loses nothing
+        if name in _LOSSY:  # so that writing it again loses nothing
             remember_source(plain, content)
         return plain
 

@@ -98,6 +98,7 @@ def _xmp(_image: Any, said: Mapping[str, Any]) -> dict[str, Any]:
 _OTHERS: dict[str, Callable[[Any, Mapping[str, Any]], dict[str, Any]]] = {
     "PNG": _png,
     "TIFF": _tiff,
+    "AVIF": _xmp,
     "JPEG": _xmp,
     "WEBP": _xmp,
 }

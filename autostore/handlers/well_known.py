@@ -13,9 +13,9 @@ _TEXT = """
     .sql .srt .svg .tex .toml .ts .vcf .vtt .xml .xsd .xsl
 """
 _BINARY = """
-    .7z .aac .avi .avif .bz2 .db .dbf .doc .docx .duckdb .epub .flac .gpkg .gz .h5 .hdf5 .heic .ico .iso .jar .las .laz
-    .m4a .mkv .mov .mp3 .mp4 .mpg .nc .odp .ods .odt .ogg .otf .pcap .pdf .ppt .pptx .psd .rar .shp .sqlite
-    .sqlite3 .tar .tfrecord .tgz .ttf .wasm .wav .webm .whl .wmv .woff .woff2 .xls .xlsx .xz .zip .zst
+    .3gp .7z .aac .aiff .avi .bz2 .db .dbf .doc .docx .duckdb .epub .flac .gpkg .gz .h5 .hdf5 .heic .ico .iso .jar .las
+    .laz .m4a .m4v .mid .mkv .mov .mp3 .mp4 .mpg .nc .odp .ods .odt .ogg .opus .otf .pcap .pdf .ppt .pptx .psd .rar .shp
+    .sqlite .sqlite3 .tar .tfrecord .tgz .ttf .wasm .wav .webm .whl .wmv .woff .woff2 .xls .xlsx .xz .zip .zst
 """
 
 TEXT = tuple(_TEXT.split())

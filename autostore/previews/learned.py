@@ -8,7 +8,7 @@ from typing import Any
 from autostore.preview import Cell, Fact, Preview, Rows
 from autostore.previews.bounds import CELL, cell, clip
 
-__all__ = ["estimator", "onnx_model", "parameters", "tokenizer"]
+__all__ = ["estimator", "lightgbm_booster", "onnx_model", "parameters", "tokenizer", "xgboost_booster"]
 
 MOST = 40
 
@@ -55,3 +55,22 @@ def tokenizer(value: Any) -> Preview:
         if part is not None:
             found[name] = type(part).__name__
     return found
+
+
+def xgboost_booster(value: Any) -> Preview:
+    """Rounds and features, and what those that are used most gain."""
+    found: dict[str, Fact] = {"rounds": value.num_boosted_rounds(), "features": value.num_features()}
+    return found | _heaviest(value.get_score(importance_type="weight"))
+
+
+def lightgbm_booster(value: Any) -> Preview:
+    """Trees and features, and how often those that are used most are."""
+    found: dict[str, Fact] = {"trees": value.num_trees(), "features": value.num_feature()}
+    weights = dict(zip(value.feature_name(), map(int, value.feature_importance()), strict=True))
+    return found | _heaviest(weights)
+
+
+def _heaviest(weights: Mapping[str, Any]) -> dict[str, Fact]:
+    order = sorted(weights.items(), key=lambda item: -item[1])[:MOST]
+    rows = [{"feature": clip(name, CELL), "splits": cell(weight)} for name, weight in order if weight]
+    return {"used most": Rows(rows)} if rows else {}

@@ -4,7 +4,7 @@ import pytest
 
 from autostore import AutoStore
 
-LATER = (".safetensors", ".skops")
+LATER = (".safetensors", ".skops", ".ubj", ".lgb", ".tokenizer", ".plotly", ".vl")
 
 
 @pytest.mark.parametrize("extension", LATER)

@@ -12,19 +12,20 @@ import numpy as np
 import pytest
 import safetensors
 import safetensors.numpy
-import safetensors.torch
-import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autostore import AutoStore, CorruptDataError, StorageConfig, TooLargeError, UnsupportedFormatError
 from autostore.handlers.safetensors.handler import SafetensorsHandler
 from autostore.testing import HandlerContract, same
+from tests.optional import installed, optional, torch
 from tests.reliability.scale import scaled
 
+safetensors_torch = optional("safetensors.torch") if installed("torch") else torch
+
 DTYPES = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", "c8"]
-NET = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2))
-TIED = torch.arange(6.0)
+NET = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2)) if installed("torch") else torch
+TIED = torch.arange(6.0) if installed("torch") else torch
 
 
 class TestSafetensors(HandlerContract):
@@ -32,12 +33,7 @@ class TestSafetensors(HandlerContract):
     samples = (
         {"z": np.arange(4.0), "a": np.ones((2, 2), "f2", order="F"), "": np.zeros((0, 3))},
         {dtype: np.array([0, 1], dtype) for dtype in DTYPES},
-        {"w": torch.ones(2, 2, dtype=torch.bfloat16), "f8": torch.ones(3).to(torch.float8_e4m3fn), "s": TIED[::2]},
-        NET.state_dict(),
-        torch.tensor(3),
         np.array(-0.0),
-        {"model": {"w": torch.eye(2), "b": torch.zeros(0)}, "epoch": 3, "history": [(1, TIED), None]},
-        [torch.eye(2), np.eye(2), {1: np.arange(2), "1": np.arange(3)}],
         {"__metadata__": np.arange(2), "a.b": np.arange(1), "a": {"b": np.arange(2)}},
     )
     refused = (
@@ -45,12 +41,26 @@ class TestSafetensors(HandlerContract):
         {"a": np.arange(3, dtype=">f4")},
         {"a": np.ones(2, "c16")},
         {"a": np.array([{}], dtype=object)},
-        {"a": torch.ones(2, requires_grad=True)},
-        {"a": torch.eye(2).to_sparse()},
-        {"a": torch.nn.Parameter(torch.ones(2), requires_grad=False)},
         {"a": 1},
         {"a": np.arange(2), "b": object()},
     )
+
+
+@pytest.mark.skipif(not installed("torch"), reason="torch is not installed")
+class TestTensors(HandlerContract):
+    handler = SafetensorsHandler(StorageConfig())
+    samples = (
+        {"w": torch.ones(2, 2, dtype=torch.bfloat16), "f8": torch.ones(3).to(torch.float8_e4m3fn), "s": TIED[::2]},
+        NET.state_dict(),
+        torch.tensor(3),
+        {"model": {"w": torch.eye(2), "b": torch.zeros(0)}, "epoch": 3, "history": [(1, TIED), None]},
+        [torch.eye(2), np.eye(2), {1: np.arange(2), "1": np.arange(3)}],
+    ) if installed("torch") else ()  # fmt: skip
+    refused = (
+        {"a": torch.ones(2, requires_grad=True)},
+        {"a": torch.eye(2).to_sparse()},
+        {"a": torch.nn.Parameter(torch.ones(2), requires_grad=False)},
+    ) if installed("torch") else ()  # fmt: skip
 
 
 @pytest.fixture
@@ -62,7 +72,7 @@ def test_its_own_library_reads_it(store: AutoStore, tmp_path: Path) -> None:
     """Names are the keys of a flat dict, and paths of a nested one; "format" in the metadata says whose they are."""
     store["t.safetensors"] = {"layer.0.weight": torch.eye(2, dtype=torch.bfloat16), "b": torch.arange(3)}
     store["n.safetensors"] = {"params": {"w": [np.arange(2.0)]}}
-    found = safetensors.torch.load_file(tmp_path / "store" / "t.safetensors")
+    found = safetensors_torch.load_file(tmp_path / "store" / "t.safetensors")
     assert same(
         {name: found[name] for name in sorted(found)},
         {"b": torch.arange(3), "layer.0.weight": torch.eye(2, dtype=torch.bfloat16)},
@@ -77,7 +87,7 @@ def test_what_its_own_library_wrote_is_read(store: AutoStore, tmp_path: Path) ->
     """A dict, its tensors of the library that the file names, of NumPy where it names none; or of the one asked for."""
     (tmp_path / "store").mkdir()
     tensors = {"q": torch.arange(3), "b": torch.ones(2, dtype=torch.bfloat16)}
-    safetensors.torch.save_file(tensors, tmp_path / "store" / "t.safetensors", metadata={"format": "pt", "by": "hand"})
+    safetensors_torch.save_file(tensors, tmp_path / "store" / "t.safetensors", metadata={"format": "pt", "by": "hand"})
     safetensors.numpy.save_file({"q": np.arange(3)}, tmp_path / "store" / "n.safetensors")
     assert {name: same(tensor, tensors[name]) for name, tensor in store["t"].items()} == {"q": True, "b": True}
     assert same(store["n"], {"q": np.arange(3)})
@@ -174,7 +184,7 @@ arrays = st.builds(
     lambda dtype, shape, seed: np.random.default_rng(seed).integers(0, 2, shape).astype(dtype),
     st.sampled_from(DTYPES), st.lists(st.integers(0, 3), max_size=3).map(tuple), st.integers(0, 99),
 )  # fmt: skip
-tensors = arrays.map(torch.from_numpy)
+tensors = arrays.map(torch.from_numpy) if installed("torch") else arrays
 trees = st.recursive(
     arrays | tensors | st.integers() | st.none() | st.text(max_size=3),
     lambda parts: (

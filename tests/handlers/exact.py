@@ -152,6 +152,9 @@ def of_numpy(value: Any) -> Any:
 
 
 _LIBRARIES = {
+    "plotly": lambda figure: ("figure", json.dumps(json.loads(figure.to_json()), sort_keys=True)),
+    "tokenizers": lambda tokenizer: ("tokenizer", tokenizer.to_str()),
+    "xgboost": lambda booster: ("booster", bytes(booster.save_raw("ubj"))),
     "pandas": of_pandas,
     "pyarrow": of_arrow,
     "torch": of_torch,

@@ -13,10 +13,13 @@ from typing import Any
 import dateutil.tz
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import polars as pl
 import pyarrow as pa
 import pytz
 import scipy.sparse as sp
+import tokenizers
+import xgboost
 from hypothesis import reject
 from hypothesis import strategies as st
 from PIL import Image
@@ -392,11 +395,28 @@ others = st.one_of(
 )
 
 
+def boosted(rounds: int) -> Any:
+    """A small model."""
+    x = np.arange(40.0).reshape(20, 2) % 7
+    return xgboost.train({"nthread": 1, "max_depth": 2}, xgboost.DMatrix(x, x[:, 0], nthread=1), rounds)
+
+
+learned = st.one_of(
+    st.integers(0, 2).map(boosted),
+    st.lists(st.integers(0, 9), max_size=3).map(lambda y: go.Figure(go.Bar(y=y), {"title": {"text": "é"}})),
+    st.lists(words, min_size=1, max_size=3, unique=True).map(
+        lambda known: tokenizers.Tokenizer(tokenizers.models.WordLevel({w: n for n, w in enumerate(known)}, known[0]))
+    ),
+)
+
+
 def any_of(*kinds: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Each as often as the others, however many kinds it has itself."""
     return st.sampled_from(kinds).flatmap(lambda kind: kind)
 
 
 tables = any_of(frames(), arrow(), polars())
-handed_out = any_of(tables, tables, arrays, odd_arrays, matrices, *[checkpoints] * WITH_TORCH, pictures, others)
+handed_out = any_of(
+    tables, tables, arrays, odd_arrays, matrices, *[checkpoints] * WITH_TORCH, pictures, others, learned
+)
 everything = any_of(handed_out, st.recursive(any_of(handed_out, leaves | models), containers, max_leaves=4))

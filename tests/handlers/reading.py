@@ -16,6 +16,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet
 import ruamel.yaml
+import tokenizers
+import xgboost
 from PIL import Image
 
 from tests.optional import torch
@@ -109,5 +111,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     ".npz": lambda stream: dict(np.load(stream, allow_pickle=False)),
     ".sparse": _sparse,
     ".pt": lambda stream: torch.load(stream, weights_only=True),
+    ".plotly": json.load,
+    ".tokenizer": lambda stream: tokenizers.Tokenizer.from_str(stream.read().decode()),
+    ".ubj": lambda stream: xgboost.Booster(model_file=bytearray(stream.read())),
     **dict.fromkeys((".png", ".tif", ".gif", ".webp", ".jpg"), _image),
 }

@@ -24,7 +24,7 @@ from tests.reliability.scale import measured, scaled
 from tests.store.values import Run, Settings
 
 CASES = scaled(1_000, 100_000)
-FEWER = dict.fromkeys((".safetensors", ".plotly", ".onnx", ".tokenizer", ".vl"), scaled(200, 100_000))
+FEWER = dict.fromkeys((".safetensors", ".ubj", ".lgb", ".plotly", ".onnx", ".tokenizer", ".vl"), scaled(200, 100_000))
 FEWER[".skops"] = scaled(50, 20_000)
 """Formats of which fewer are tried in `make test`: their libraries take their time."""
 
@@ -93,9 +93,10 @@ def bundled_values():
 
 
 def named_tensors():
-    import torch
+    from tests.optional import installed, torch
 
-    yield {"w": torch.zeros(3, 4), "b": torch.ones(2, dtype=torch.bfloat16), "n": 3}
+    if installed("torch"):
+        yield {"w": torch.zeros(3, 4), "b": torch.ones(2, dtype=torch.bfloat16), "n": 3}
     yield [np.arange(30), {"a": [np.eye(2), None]}]
 
 
@@ -106,6 +107,18 @@ def estimators():
     x, y = np.random.default_rng(0).random((30, 3)), np.arange(30) % 2
     yield DecisionTreeClassifier(max_depth=2).fit(x, y)
     yield KNeighborsClassifier().fit(x, y)
+
+
+def boosters(library):
+    x, y = np.random.default_rng(0).random((60, 3)), np.arange(60) % 2
+    if library == "xgboost":
+        import xgboost
+
+        yield xgboost.train({"max_depth": 3, "nthread": 1}, xgboost.DMatrix(x, y, nthread=1), 2)
+    else:
+        import lightgbm
+
+        yield lightgbm.train({"verbose": -1, "num_threads": 1, "num_leaves": 4}, lightgbm.Dataset(x, y), 2)
 
 
 def figures():
@@ -161,6 +174,8 @@ SAMPLES = {
     ".webp": lambda: images("RGB"),
     ".safetensors": named_tensors,
     ".skops": estimators,
+    ".ubj": lambda: boosters("xgboost"),
+    ".lgb": lambda: boosters("lightgbm"),
     ".plotly": figures,
     ".vl": charts,
     ".onnx": networks,

@@ -16,12 +16,13 @@ from typing import Any, BinaryIO, ClassVar
 from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.equality import same
 from autostore.equality.estimators import ESTIMATORS
-from autostore.errors import CorruptDataError, UnsupportedFormatError, UntrustedDataError
+from autostore.errors import CorruptDataError, MissingDependencyError, UnsupportedFormatError, UntrustedDataError
 from autostore.guard.ceiling import Ceiling
 from autostore.handler import DataHandler
 from autostore.handlers.arrays import check_array, check_members
 from autostore.handlers.learned.trusted import TRUSTED
 from autostore.handlers.learned.wired import check_wiring
+from autostore.handlers.learned.wrapped import check_wrapped
 from autostore.handlers.typed.text import parse
 from autostore.headers.header import BEGINNING, Header
 from autostore.optional import DISTRIBUTION, loaded_type, require, require_installed
@@ -40,7 +41,7 @@ _CLASS = re.compile(r'\{\s*"__class__": "(\w+)",\s*"__module__": "([\w.]+)"')
 class EstimatorHandler(DataHandler):
     """Estimators and pipelines of scikit-learn, made of its own classes, as .skops."""
 
-    types = "estimators and pipelines of scikit-learn; with classes of your own a pickle, where one is allowed"
+    types = "estimators and pipelines of scikit-learn, XGBoost and LightGBM, of trusted classes; others are pickles"
     read_by = "skops"
     install = f"{DISTRIBUTION}[sklearn]"
     equality = ESTIMATORS
@@ -128,7 +129,7 @@ def _check(archive: zipfile.ZipFile, size: int, ceiling: Ceiling) -> None:
     check_members(archive, size, ceiling)
     schema = archive.getinfo(SCHEMA)
     ceiling.check(schema.file_size * _BYTES_OF_THE_SCHEMA, "The schema")
-    parse(archive.read(schema), dict)  # how deep it is, before anybody follows it
+    check_wrapped(parse(archive.read(schema), dict), archive)  # also how deep it is, before anybody follows it
     for info in archive.infolist():
         if info.filename.endswith(".npy"):
             check_array(archive, info)
@@ -149,6 +150,8 @@ def _load(file: BinaryIO) -> Any:
             f"The model names what is not known to be safe: {names:.500}. Store it as a pickle where you "
             "trust the place; or read the file with as_type=bytes and skops.io.loads(..., trusted=[...])."
         ) from error
+    except ModuleNotFoundError as error:  # of one that is trusted
+        raise MissingDependencyError(f"The model needs {error.name}, which is not installed. Install it.") from error
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise CorruptDataError(f"This is no file of skops: {type(error).__name__}: {error!s:.200}") from error
     check_wiring(found)

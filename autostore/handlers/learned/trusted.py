@@ -1,7 +1,7 @@
 """The classes and functions, beside those that skops trusts by itself, that a .skops file may name.
 
 Each was looked at: making one runs nothing that the file brings. Those that index memory by numbers of the file are
-checked by `wired.py` after reading, which is why skops leaves them out.
+checked by `wired.py` after reading, and boosters by `wrapped.py` before, which is why skops leaves them out.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ from __future__ import annotations
 __all__ = ["TRUSTED"]
 
 _NAMES = {
+    "collections": "OrderedDict",
+    "lightgbm.basic": "Booster",
+    "lightgbm.sklearn": "LGBMClassifier LGBMModel LGBMRanker LGBMRegressor",
     "numpy": "dtype mean median max min",
     "scipy.interpolate._bsplines": "BSpline",
     "scipy.sparse._csc": "csc_array csc_matrix",
@@ -35,6 +38,8 @@ _NAMES = {
     "sklearn.tree._tree": "Tree",
     "sklearn.utils._bunch": "Bunch",
     "sklearn.utils._metadata_requests": "MetadataRequest MethodMetadataRequest",
+    "xgboost.core": "Booster",
+    "xgboost.sklearn": "XGBClassifier XGBRanker XGBRegressor XGBRFClassifier XGBRFRegressor",
 }
 
 TRUSTED = tuple(f"{module}.{name}" for module, names in _NAMES.items() for name in names.split())
