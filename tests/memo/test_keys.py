@@ -26,9 +26,13 @@ import pydantic
 import pytest
 import scipy.sparse
 import torch
+from hypothesis import HealthCheck, given, settings
 from PIL import Image
 
 from autostore import AutoStore, UnhashableInputError
+from autostore.equality.same import same
+from tests.handlers.values import bundles
+from tests.reliability.scale import scaled
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -79,6 +83,12 @@ class Net(torch.nn.Module):
         torch.nn.init.zeros_(self.inner.bias)
 
 
+def learnt(gradient):
+    made = torch.ones(2, requires_grad=True)
+    made.grad = torch.full((2,), gradient)
+    return made
+
+
 def hidden_behind_nulls(value):
     frame = pl.DataFrame({"x": [1, value, 3]})
     return frame.with_columns(pl.when(pl.col("x") != value).then(pl.col("x")).alias("x"))
@@ -114,7 +124,8 @@ def values():
         np.ma.array([1], mask=[True]),
         torch.ones(2), torch.zeros(2), torch.ones(2, 1), torch.ones(2, dtype=torch.bfloat16),
         torch.ones(2, requires_grad=True),
-        torch.nn.Parameter(torch.ones(2)), torch.tensor(1.0), torch.tensor([]), Net(1.0), Net(2.0),
+        torch.nn.Parameter(torch.ones(2)),
+        learnt(1.0), learnt(2.0), torch.tensor(1.0), torch.tensor([]), Net(1.0), Net(2.0),
         pl.DataFrame(), pl.DataFrame({"x": [1]}), pl.DataFrame({"x": [1.0]}), pl.DataFrame({"y": [1]}),
         pl.DataFrame({"x": ["1"]}),
         pl.DataFrame({"x": [1, None]}), pl.DataFrame({"x": [None, 1]}), pl.DataFrame({"x": [[1], []]}),
@@ -363,3 +374,14 @@ def test_deep_arguments_are_refused(memo):
         deep = [deep]
     with pytest.raises(UnhashableInputError, match="nested too deep"):
         memo.key(deep)
+
+
+@settings(max_examples=scaled(25, 3000), deadline=None, suppress_health_check=list(HealthCheck))
+@given(one=bundles, other=bundles)
+def test_a_key_is_of_one_value(one, other):
+    """Whatever is made of what the library keeps without pickles: a copy has its key, and nothing that differs has."""
+    memo = AutoStore("memory://random").cache(lambda x: x)
+    key = memo.key(one)
+    assert memo.key(copy.deepcopy(one)) == key
+    if memo.key(other) == key:
+        assert same(one, other)
