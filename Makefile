@@ -33,7 +33,7 @@ test: .venv/dev
 soak: .venv/dev
 	rm -f .soak.jsonl
 	AUTOSTORE_SOAK=1 AUTOSTORE_RESULTS=$(CURDIR)/.soak.jsonl \
-	  $(BIN)/python -m pytest -n 2 --dist worksteal tests/reliability tests/security tests/history tests/layers tests/handlers/test_truth.py $(ARGS)
+	  $(BIN)/python -m pytest -n 2 --dist worksteal tests/reliability tests/security tests/history tests/layers tests/handlers/test_truth.py tests/memo/test_keys.py $(ARGS)
 	$(BIN)/python -m tests.reliability.report .soak.jsonl docs/reliability.md
 
 check: .venv/dev
