@@ -5,6 +5,7 @@
 #   make soak          the proofs of reliability in full, hours; rows of docs/reliability.md     (ARGS="-k kills": some of them)
 #   make bench         the benchmarks into docs/benchmarks.md     (ARGS="--quick --only bulk": some, kept nowhere)
 #   make ui            the Dagster UI on the example project
+#   make pictures      the picture of a terminal in README.md
 #   make docs          the pages as a site, into ./site, strictly
 #   make dist          wheel and sdist into ./dist, checked
 #   make test-wheel    the tests over that wheel, with the source out of sight
@@ -16,7 +17,7 @@ BIN := .venv/bin
 # Built from a pinned version, so that no later one brings gigabytes of GPU libraries.
 TORCH_PACKAGE := $(if $(filter 0,$(TORCH)),,torch)
 
-.PHONY: demo test check bench soak ui docs dist test-wheel audit clean
+.PHONY: demo test check pictures bench soak ui docs dist test-wheel audit clean
 
 demo: .venv/demo-$(TORCH)
 	AUTOSTORE_EXAMPLE_TORCH=$(TORCH) $(BIN)/python -m example_project
@@ -32,7 +33,7 @@ test: .venv/dev
 soak: .venv/dev
 	rm -f .soak.jsonl
 	AUTOSTORE_SOAK=1 AUTOSTORE_RESULTS=$(CURDIR)/.soak.jsonl \
-	  $(BIN)/python -m pytest -n 2 --dist worksteal tests/reliability tests/security tests/history tests/layers tests/handlers/test_truth.py $(ARGS)
+	  $(BIN)/python -m pytest -n 2 --dist worksteal tests/reliability tests/security tests/history tests/layers tests/handlers/test_truth.py tests/memo/test_keys.py $(ARGS)
 	$(BIN)/python -m tests.reliability.report .soak.jsonl docs/reliability.md
 
 check: .venv/dev
@@ -40,6 +41,9 @@ check: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
+
+pictures: .venv/dev
+	$(BIN)/python -m tests.cli.pictures docs/images/cli.svg
 
 docs: .venv-release/done
 	NO_MKDOCS_2_WARNING=1 .venv-release/bin/python -m mkdocs build --strict

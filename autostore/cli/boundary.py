@@ -35,7 +35,7 @@ _CODES: tuple[tuple[type[errors.StorageError] | tuple[type[errors.StorageError],
     ((errors.CorruptDataError, errors.TooLargeError, errors.UnknownTypeError, errors.UnsupportedFormatError), 7),
     ((errors.BrokenPluginError, errors.SchemaMismatchError), 7),
     ((errors.InvalidKeyError, errors.InvalidConfigError, errors.UnsupportedSchemeError), 2),
-    (errors.MissingDependencyError, 2),
+    ((errors.MissingDependencyError, errors.UnhashableInputError), 2),
 )
 
 

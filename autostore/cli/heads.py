@@ -11,7 +11,7 @@ from autostore import AutoStore
 from autostore.cli.output import Output
 from autostore.preview import Cell, Columns, Markdown, Rows
 
-__all__ = ["Head", "head_of"]
+__all__ = ["Head", "head_of", "head_of_value"]
 
 _TEXTS = ("str", "bytes")
 
@@ -43,7 +43,14 @@ def head_of(store: AutoStore, key: str, rows: int) -> Head:
     info = store.info(key)
     if info.columns is not None:
         return Head(_table(store, key, rows), [])
-    value = store.read(key)
+    return head_of_value(store, store.read(key), rows)
+
+
+def head_of_value(store: AutoStore, value: Any, rows: int) -> Head:
+    """The same of a value that was read, such as an older version."""
+    table = _rows_of(value, rows)
+    if table is not None:
+        return Head(table, [])
     if isinstance(value, str | bytes | bytearray):
         text = value if isinstance(value, str) else bytes(value).decode(errors="backslashreplace")
         return Head([], text.splitlines()[:rows])
@@ -60,11 +67,21 @@ def _table(store: AutoStore, key: str, rows: int) -> list[dict[str, Any]]:
     try:
         import polars as pl
     except ImportError:
-        table = store.read(key)
-        return list(
-            table.slice(0, rows).to_pylist() if hasattr(table, "to_pylist") else table.head(rows).to_dict("records")
-        )
+        return _rows_of(store.read(key), rows) or []
     return store.read(key, as_type=pl.LazyFrame).head(rows).collect().to_dicts()
+
+
+def _rows_of(value: Any, rows: int) -> list[dict[str, Any]] | None:
+    """The first rows of a table of any library; None: it is none."""
+    if type(value).__name__ == "LazyFrame":
+        value = value.head(rows).collect()
+    if hasattr(value, "to_dicts"):
+        return list(value.head(rows).to_dicts())
+    if hasattr(value, "to_pylist") and hasattr(value, "column_names"):
+        return list(value.slice(0, rows).to_pylist())
+    if type(value).__name__ == "DataFrame":
+        return list(value.head(rows).to_dict("records"))
+    return None
 
 
 def _facts(store: AutoStore, value: Any) -> list[dict[str, Any]]:

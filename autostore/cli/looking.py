@@ -10,8 +10,8 @@ import typer
 
 from autostore.cli.places import Place, matching
 from autostore.cli.session import Session, command
-from autostore.cli.words import Keys, Long, OneKey, Recursive, Where
-from autostore.errors import StorageError, StorageFileNotFoundError
+from autostore.cli.words import Keys, Long, OneKey, Over, Recursive, Version, Where
+from autostore.errors import InvalidConfigError, StorageError, StorageFileNotFoundError
 from autostore.info import text
 from autostore.info.text import kept
 from autostore.info.values import Entry
@@ -28,9 +28,11 @@ def add(app: typer.Typer) -> None:
         command(app)(function)
 
 
-def ls(session: Session, where: Where = None, *, recursive: Recursive = False, long: Long = False) -> None:
+def ls(
+    session: Session, where: Where = None, *, recursive: Recursive = False, long: Long = False, base: Over = None
+) -> None:
     """One level of keys and folders (which end in /); -r lists all keys."""
-    place = session.find(where)
+    place = session.find(where, base)
     rows = map(_row, matching(place, recursive=True)) if recursive or place.is_pattern else _level(place)
     shown = {"size": _size, "modified": _moment, "format": _text, "key": _text}
     piped = ("size", "modified", "format", "key") if long else ("key",)
@@ -43,9 +45,10 @@ def tree(
     *,
     headers: Annotated[bool, typer.Option("--headers", help="Look into each file for type and shape.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many keys.")] = None,
+    base: Over = None,
 ) -> None:
     """All keys in their folders."""
-    place = session.find(where)
+    place = session.find(where, base)
     found = place.store.tree(place.folder, limit=limit, headers=headers)
     if not len(found):
         raise StorageFileNotFoundError(f"Nothing is stored here (key {place.folder!r} in {place.store.uri}).")
@@ -72,9 +75,16 @@ def info(session: Session, keys: Keys) -> None:
                 session.out.line(line)
 
 
-def cat(session: Session, keys: Keys) -> None:
-    """The bytes of files, as they are."""
-    for store, entry in _each(session, keys):
+def cat(session: Session, keys: Keys, *, version: Version = None, base: Over = None) -> None:
+    """The bytes of files, as they are, or of one key as it was."""
+    if version is not None and len(keys) == 1:
+        place = session.find(keys[0], base)
+        session.out.raw(place.store.read(place.key, as_type=bytes, version=version))
+        sys.stdout.flush()
+        return
+    if version is not None:
+        raise InvalidConfigError("--version is of one key. Name that alone.")
+    for store, entry in _each(session, keys, base):
         try:
             session.out.raw(store.read(entry.key, as_type=bytes))
         except StorageError as error:
@@ -82,12 +92,15 @@ def cat(session: Session, keys: Keys) -> None:
     sys.stdout.flush()
 
 
-def head(session: Session, key: OneKey, *, rows: Rows = 10) -> None:
-    """The first rows, lines or entries of a value."""
-    from autostore.cli.heads import head_of
+def head(session: Session, key: OneKey, *, rows: Rows = 10, version: Version = None, base: Over = None) -> None:
+    """The first rows, lines or entries of a value, or of one that it had."""
+    from autostore.cli.heads import head_of, head_of_value
 
-    place = session.find(key)
-    shown = head_of(place.store, place.key, rows)
+    place = session.find(key, base)
+    if version is None:
+        shown = head_of(place.store, place.key, rows)
+    else:
+        shown = head_of_value(place.store, place.store.read(place.key, version=version), rows)
     if session.out.as_json:
         session.out.value(shown.as_json())
     else:
@@ -127,9 +140,9 @@ def formats(session: Session) -> None:
     session.out.rows(rows, shown, piped=tuple(shown))
 
 
-def _each(session: Session, words: Iterable[str]) -> Iterator[tuple[Any, Entry]]:
+def _each(session: Session, words: Iterable[str], base: str | None = None) -> Iterator[tuple[Any, Entry]]:
     for word in words:
-        place = session.find(word)
+        place = session.find(word, base)
         try:
             for entry in matching(place):
                 yield place.store, entry

@@ -9,7 +9,7 @@ import typer
 from autostore.cli.places import Place, matching
 from autostore.cli.session import Session, command
 from autostore.cli.transfers import Step, copies, difference, done, surplus
-from autostore.cli.words import DryRun, Keys, Recursive, Source, Target, Yes, completed
+from autostore.cli.words import DryRun, Keys, Over, Recursive, Source, Target, Yes, completed
 from autostore.telling import units
 
 __all__ = ["add"]
@@ -32,14 +32,14 @@ def cp(
     target: Target,
     *,
     recursive: Recursive = False,
+    base: Over = None,
     verify: Verify = False,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Copy objects within a store or to another, as they are."""
-    steps = copies(
-        map(session.find, sources), _target(session, target, recursive=recursive), "copy", recursive=recursive
-    )
+    """Copy objects within a store or to another, as they are; with --base the sources are branches over that."""
+    found = [session.find(word, base) for word in sources]
+    steps = copies(found, _target(session, target, recursive=recursive), "copy", recursive=recursive)
     _go(session, steps, verify=verify, dry_run=dry_run, yes=yes)
 
 
@@ -77,14 +77,15 @@ def sync(
     source: Folder,
     target: Folder,
     *,
+    base: Over = None,
     delete: Delete = False,
     checksum: Checksum = False,
     verify: Verify = False,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Copy what changed from one folder to another; run it again to go on where it was stopped."""
-    here, there = _target(session, source, recursive=True), _target(session, target, recursive=True)
+    """Copy what changed from one folder, or branch, to another folder; run it again to go on where it was stopped."""
+    here, there = _target(session, source, recursive=True, base=base), _target(session, target, recursive=True)
     steps = list(difference(here, there, checksum=checksum))
     if delete:
         steps += surplus(here, there)
@@ -93,8 +94,8 @@ def sync(
         session.out.note("Nothing changed.")
 
 
-def _target(session: Session, word: str, *, recursive: bool) -> Place:
-    return session.find(word + "/" if recursive and word and not word.endswith("/") else word)
+def _target(session: Session, word: str, *, recursive: bool, base: str | None = None) -> Place:
+    return session.find(word + "/" if recursive and word and not word.endswith("/") else word, base)
 
 
 def _go(session: Session, steps: list[Step], *, verify: bool = False, dry_run: bool, yes: bool) -> None:

@@ -44,12 +44,12 @@ def restore(session: Session, key: OneKey, version: Id, *, dry_run: DryRun = Fal
     store = _keeping(place)
     there = store.exists(place.key)
     if dry_run:
-        session.out.line(f"restore\t{place.key}\t{version}")
+        session.out.tabbed(["restore", place.key, version])
         session.out.note("Nothing was done.")
     elif there and not session.out.confirmed(f"Replace {place.key!r}?", yes=yes):
         session.out.note("Nothing was done.")
     else:
-        session.out.line(f"restore\t{place.key}\t{store.restore(place.key, version).path}")
+        session.out.tabbed(["restore", place.key, store.restore(place.key, version).path])
 
 
 def prune(

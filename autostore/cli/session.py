@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -36,11 +37,10 @@ class Session:
         self.debug = debug
         self.code = 0
 
-    def find(self, word: str | None) -> Place:
-        """The store and key of a word; without one all of the store."""
-        if word is None:
-            return self.places.find("" if self.places.default is not None else ".")
-        return self.places.find(word)
+    def find(self, word: str | None, base: str | None = None) -> Place:
+        """The store and key of a word; without one all of the store. With a base, as a branch over that."""
+        place = self.places.find(("" if self.places.default is not None else ".") if word is None else word)
+        return place if base is None else replace(place, store=place.store.over(self.places.store(base)))
 
     def failed(self, error: StorageError) -> None:
         """Say what failed, and go on; the first failure makes the exit code."""

@@ -10,7 +10,20 @@ from autostore.cli.places import Places
 from autostore.cli.settings import Settings
 from autostore.errors import StorageError
 
-__all__ = ["DryRun", "Keys", "Long", "OneKey", "Recursive", "Source", "Target", "Where", "Yes", "completed"]
+__all__ = [
+    "DryRun",
+    "Keys",
+    "Long",
+    "OneKey",
+    "Over",
+    "Recursive",
+    "Source",
+    "Target",
+    "Version",
+    "Where",
+    "Yes",
+    "completed",
+]
 
 MOST_COMPLETED = 200
 PATIENCE_SECONDS = 3
@@ -42,6 +55,12 @@ def _word(name: str, help: str) -> object:
     return typer.Argument(metavar=name, help=help, autocompletion=completed, show_default=False)
 
 
+Over = Annotated[
+    str | None,
+    typer.Option("--base", "-b", metavar="URI", help="Read it as a branch over this store.", autocompletion=completed,
+                 show_default=False),
+]  # fmt: skip
+Version = Annotated[str | None, typer.Option("--version", metavar="ID", help="One that `versions` shows.")]
 Where = Annotated[str | None, _word("[WHERE]", "A store, folder or key; all of the store without it.")]
 OneKey = Annotated[str, _word("KEY", "A key, or its address.")]
 Keys = Annotated[list[str], _word("KEY...", "Keys, addresses and patterns (*, ?, **).")]

@@ -88,7 +88,9 @@ class Recipe:
                 yield f"The argument {name}", value
 
     def _refusal(self, problem: str) -> UnhashableInputError:
-        remedy = "Pass ignore= with its name if it changes no result, a key=, or a version= for code."
+        remedy = (
+            "Pass ignore= with its name ('Class.name' of an attribute) if it changes no result, a key=, or a version=."
+        )
         return UnhashableInputError(compose(f"{self.name} cannot be memoized: {problem}", remedy=remedy))
 
     def _unknown(self) -> InvalidConfigError:

@@ -40,6 +40,11 @@ def _tensor(value: Any) -> bytes | None:
     if value.layout is not torch.strided or value.is_quantized or value.device.type == "meta":
         return None
     told = f"tensor {type(value).__name__} {value.dtype} {tuple(value.shape)} {value.device.type} {value.requires_grad}"
+    if value.is_leaf and value.grad is not None:
+        gradient = _tensor(value.grad)
+        if gradient is None:
+            return None
+        told += gradient.hex()
     whole = value.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
     return _hashed(told, whole.view(torch.uint8).numpy() if whole.numel() else b"")
 

@@ -79,7 +79,8 @@ class Digester:
         if container is not None:
             return container(self, value)
         if isinstance(value, enum.Enum):
-            return _combined("enum", [self.digest(type(value)), value.name.encode()])
+            # Flags of no bit, or of several, have no name.
+            return _combined("enum", [self.digest(type(value)), self.digest((value.name, value.value))])
         bulk = bulk_digest(value)
         if bulk is not None:
             return bulk

@@ -47,3 +47,14 @@ def test_the_page_names_every_command_and_code():
         assert f"`{command.callback.__name__}" in PAGE or f"autostore {command.callback.__name__}" in PAGE
     codes = re.findall(r"^ *(\d+) ", autostore.cli.boundary.__doc__, re.MULTILINE)
     assert codes == re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)
+
+
+def test_the_picture_is_of_these_commands():
+    """What the README shows of a terminal names nothing but commands that there are, and no folder of a machine."""
+    from tests.cli.pictures import COMMANDS
+
+    picture = (ROOT / "docs" / "images" / "cli.svg").read_text()
+    for words in COMMANDS:
+        assert f"autostore&#160;{words.replace(' ', '&#160;')}" in picture
+    assert "polars.DataFrame&#160;3&#160;x&#160;3" in picture
+    assert "/tmp/" not in picture

@@ -22,7 +22,10 @@ def test_versions_and_restore(filled, place, kept):
     assert filled["flights/tuesday"] == {"a": 1}
     rows = kept("versions", "--json", place + "flights/tuesday").json
     assert [row["current"] for row in rows] == [True, False]
-    assert kept("restore", "-n", place + "flights/tuesday", rows[1]["id"]).lines
+    assert kept("restore", "-n", place + "flights/tuesday", rows[1]["id"]).lines[0].split("\t")[0] == "restore"
+    assert kept("head", place + "flights/tuesday", "--version", rows[1]["id"]).lines[0] == "x\ty"
+    assert kept("cat", place + "flights/tuesday", "--version", rows[1]["id"], text=False).out.startswith(b"PAR1")
+    assert "one key" in kept("cat", place + "a", place + "b", "--version", "1-1", code=2).err
     assert filled["flights/tuesday"] == {"a": 1}
     kept.environment.pop("AUTOSTORE_HISTORY")  # what restore replaces is kept all the same
     kept("restore", place + "flights/tuesday", rows[1]["id"])
@@ -49,6 +52,25 @@ def test_url(filled, place, shell):
     assert shell("url", place + "notes").lines == [filled.url("notes")]
     [told] = shell("url", "--json", place + "notes").json
     assert told == {"key": "notes", "url": filled.url("notes")}
+
+
+def test_a_branch_is_copied_as_it_reads(tmp_path, shell):
+    """With --base, `sync`, `cp`, `ls`, `tree`, `head` and `cat` see what the branch changed and what its base has."""
+    base = AutoStore(shell.folder / "base")
+    base["kept"], base["changed"], base["gone"] = 1, "old", 2
+    branch = AutoStore(shell.folder / "branch", base=base)
+    branch["changed"] = "new"
+    del branch["gone"]
+    over = ("--base", "base")
+    assert shell("ls", "branch", *over).lines == ["changed", "kept"]
+    assert "1" in shell("head", "branch/kept", *over).out
+    assert shell("cat", "branch/changed", *over).out == "new"
+    assert "kept" in shell("tree", "branch", *over).out
+    shell("sync", "branch", "laptop", *over)
+    assert dict(AutoStore(shell.folder / "laptop").items()) == {"changed": "new", "kept": 1}
+    shell("cp", "-r", "branch", "other", *over, "--verify")
+    assert dict(AutoStore(shell.folder / "other").items()) == {"changed": "new", "kept": 1}
+    assert list(base.keys()) == ["changed", "gone", "kept"]
 
 
 def test_a_branch_is_compared_promoted_and_discarded(filled, place, shell):
