@@ -1,6 +1,7 @@
 # Every target sets itself up: a machine with Python 3.11+, venv and make is enough.
 #   make demo          the example pipeline, end to end, into ./data   (TORCH=0: without PyTorch)
 #   make test          the tests                                      (ARGS="-k cache": some of them)
+#   make test-oldest   the tests of Dagster on the oldest supported one    (ARGS="-k shapes": some of them)
 #   make check         ruff, mypy, and pyright on what users write
 #   make soak          the proofs of reliability in full, hours; rows of docs/reliability.md     (ARGS="-k kills": some of them)
 #   make bench         the benchmarks into docs/benchmarks.md     (ARGS="--quick --only bulk": some, kept nowhere)
@@ -17,7 +18,7 @@ BIN := .venv/bin
 # Built from a pinned version, so that no later one brings gigabytes of GPU libraries.
 TORCH_PACKAGE := $(if $(filter 0,$(TORCH)),,torch)
 
-.PHONY: demo test check pictures bench soak ui docs dist test-wheel audit clean
+.PHONY: demo test test-oldest check pictures bench soak ui docs dist test-wheel audit clean
 
 demo: .venv/demo-$(TORCH)
 	AUTOSTORE_EXAMPLE_TORCH=$(TORCH) $(BIN)/python -m example_project
@@ -29,6 +30,9 @@ ui: .venv/demo-$(TORCH)
 
 test: .venv/dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+test-oldest: .venv-oldest/done
+	.venv-oldest/bin/python -m pytest -n 2 --dist worksteal tests/dagster $(addprefix --ignore=tests/dagster/test_,browser.py celery.py components.py dask.py speed.py) $(ARGS)
 
 soak: .venv/dev
 	rm -f .soak.jsonl
@@ -69,8 +73,18 @@ audit: .venv/dev .venv-release/done
 bench: .venv-bench/done
 	.venv-bench/bin/python -m benchmarks $(ARGS)
 
+# Dagster's first supported release with what it was released for; the rest is as pinned.
+.venv-oldest/done: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-oldest
+	echo '*' > .venv-oldest/.gitignore
+	grep -viE '^(dagster|pydantic|sqlalchemy|alembic|protobuf|grpcio|gql|graph|universal|torch)|^#' constraints.txt > .venv-oldest/constraints.txt
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-oldest/constraints.txt \
+	  -e '.[s3,polars,numpy,scipy,images,yaml,pandas,arrow]' dagster==1.13.0 dagster-aws==0.29.0 \
+	  hypothesis 'moto[server]' pytest pytest-timeout pytest-xdist
+	touch $@
+
 clean:
-	rm -rf .venv .venv-bench .venv-release .wheel .dagster_home data artifacts dist site sbom.json
+	rm -rf .venv .venv-bench .venv-oldest .venv-release .wheel .dagster_home data artifacts dist site sbom.json
 
 .venv/demo-$(TORCH): pyproject.toml constraints.txt
 	@PYTHON=$(PYTHON) .ci/setup demo $(TORCH_PACKAGE) '[example]'

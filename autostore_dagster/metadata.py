@@ -3,14 +3,14 @@
 A preview is bounded by the store: an event log is no place for the data itself.
 """
 
-import base64
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
 from autostore import AutoStore, FileMetadata
-from autostore.plugins import Columns, Fact, Markdown, Picture, Preview, Rows
+from autostore.plugins import Preview
+from autostore_dagster.rendering import is_line, rendered
 
 __all__ = ["PREVIEW_ERROR", "Stored", "describe"]
 
@@ -21,9 +21,6 @@ LARGEST_READ_BACK = 64 * 1024 * 1024
 
 LONGEST_ERROR = 2_000
 """Characters."""
-
-_SPECIAL = {"row_count": (int, "dagster/row_count"), "column_schema": (Columns, "dagster/column_schema")}
-"""Facts that Dagster itself knows, by another name: it draws row counts, and the columns' tab."""
 
 
 @dataclass(frozen=True)
@@ -39,22 +36,28 @@ class Stored:
 
 
 def describe(
-    store: AutoStore, value: Any, stored: Stored, *, partitioned: bool, previews: bool
+    store: AutoStore,
+    value: Any,
+    stored: Stored,
+    *,
+    partitioned: bool,
+    previews: bool,
+    described: dg.TableSchema | None = None,
 ) -> dict[str, dg.MetadataValue]:
     """Facts of the file, and the value's preview; one that fails adds only its error.
 
-    What there is to look at comes first, as the UI keeps the order.
+    What there is to look at comes first, as the UI keeps the order. `described` says of columns what they mean.
     """
     found: dict[str, dg.MetadataValue] = {}
     if previews and value is not None:
         try:
-            found = _render(_preview(store, value, stored))
+            found = rendered(_preview(store, value, stored), described)
         except Exception as error:  # a preview runs users' code (reprs, lazy plans); it must not fail a stored output
             problem = f"{type(error).__name__}: {error}"
             found = {PREVIEW_ERROR: dg.MetadataValue.text(f"{problem:.{LONGEST_ERROR}}")}
     if partitioned and "dagster/row_count" in found:
         found["dagster/partition_row_count"] = found.pop("dagster/row_count")
-    looked_at = {name: shown for name, shown in found.items() if name == "head" or not _is_line(shown)}
+    looked_at = {name: shown for name, shown in found.items() if name == "head" or not is_line(shown)}
     facts = _facts(value, stored)
     return looked_at | facts | {name: shown for name, shown in found.items() if name not in facts}
 
@@ -87,32 +90,3 @@ def _preview(store: AutoStore, value: Any, stored: Stored) -> Preview:
             return {}
         value = store.read(stored.key, as_type=type(value))
     return store.preview(value, format=stored.format)
-
-
-def _render(preview: Preview) -> dict[str, dg.MetadataValue]:
-    found: dict[str, dg.MetadataValue] = {}
-    for name, fact in preview.items():
-        kind, special = _SPECIAL.get(name, (object, name))
-        found[special if isinstance(fact, kind) else name] = _rendered(name, fact)
-    return found
-
-
-def _rendered(name: str, fact: Fact) -> dg.MetadataValue:
-    match fact:
-        case Markdown(text):
-            return dg.MetadataValue.md(text)
-        case Picture(data, media_type):
-            return dg.MetadataValue.md(f"![{name}](data:{media_type};base64,{base64.b64encode(data).decode()})")
-        case Rows(rows):
-            return dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in rows])
-        case Columns(columns):
-            return dg.MetadataValue.table_schema(dg.TableSchema([dg.TableColumn(*column) for column in columns]))
-        case int():
-            return dg.MetadataValue.int(fact)
-        case float():
-            return dg.MetadataValue.float(fact)
-    return dg.MetadataValue.text(fact)
-
-
-def _is_line(shown: dg.MetadataValue) -> bool:
-    return not isinstance(shown, dg.MarkdownMetadataValue | dg.TableMetadataValue)

@@ -19,6 +19,7 @@ from autostore_dagster.streams import Partitions, checked, in_flight
 __all__ = ["Options", "write"]
 
 PREFIX = "autostore/"
+COLUMNS = "dagster/column_schema"
 
 # Partitions encoded at the same time: each may need as much memory again as its value.
 WRITERS = 8
@@ -89,10 +90,23 @@ def _write_one(
     seconds = time.perf_counter() - began
     version = retrying(partial(_version, store, key, file)) if store.config.history else None
     stored = Stored(key, store.uri, file, seconds=seconds, format=chosen, version=version)
-    metadata = describe(store, value, stored, partitioned=partition is not None, previews=options.previews)
+    metadata = describe(
+        store,
+        value,
+        stored,
+        partitioned=partition is not None,
+        previews=options.previews,
+        described=_described(context),
+    )
     if PREVIEW_ERROR in metadata:
         context.log.warning("No preview of %s: %s", key, metadata[PREVIEW_ERROR].value)
     return key, partition, metadata
+
+
+def _described(context: dg.OutputContext) -> dg.TableSchema | None:
+    """What the asset's own metadata says of its columns: descriptions, which the stored table does not have."""
+    schema = _plain((context.definition_metadata or {}).get(COLUMNS))
+    return schema if isinstance(schema, dg.TableSchema) else None
 
 
 def _version(store: AutoStore, key: str, file: FileMetadata) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -53,8 +54,18 @@ def _fields(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Fact]:
     for name, item in pairs:
         if len(rows) == FIELDS:
             break
-        label, shown = clip(str(name), CELL), cell(item)
+        label, shown = clip(str(name), CELL), cell(_as_json(item))
         rows.append({"field": label, "value": shown if isinstance(shown, str) else str(shown)})
         if isinstance(shown, int | float) and not isinstance(shown, bool):
             plots[f"value/{label}"] = shown
     return {**plots, "fields": Rows(rows)} if rows else plots
+
+
+def _as_json(item: Any) -> Any:
+    """What is nested, as it reads in a file; else the value itself."""
+    if type(item) not in (dict, list):
+        return item
+    try:
+        return json.dumps(item, ensure_ascii=False, default=str)
+    except (TypeError, ValueError, RecursionError):
+        return item

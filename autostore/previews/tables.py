@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from autostore.optional import require
-from autostore.preview import Columns, Fact, Preview
+from autostore.preview import Columns, Fact, Preview, Rows
 from autostore.previews.bounds import CELL, COLUMNS, ROWS, SCHEMA, cell, clip, first_rows
+from autostore.previews.statistics import of_pandas, of_polars
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +28,7 @@ def polars_frame(table: pl.DataFrame) -> Preview:
     nulls = {name: table[name].null_count() for name in numeric}
     return {
         **_common(table.height, table.schema.items(), table.head(ROWS)[:, :COLUMNS].to_dicts()),
+        "statistics": Rows(of_polars(table)),
         **_plots(means, nulls),
     }
 
@@ -46,7 +48,11 @@ def pandas_frame(table: pd.DataFrame) -> Preview:
     rows = [{str(name): value for name, value in row.items()} for row in head.to_dict("records")]
     schema = ((str(name), dtype) for name, dtype in table.dtypes.items())
     means = numeric.mean().dropna()
-    return {**_common(len(table), schema, rows), **_plots(means.to_dict(), numeric.isna().sum().to_dict())}
+    return {
+        **_common(len(table), schema, rows),
+        "statistics": Rows(of_pandas(numeric)),
+        **_plots(means.to_dict(), numeric.isna().sum().to_dict()),
+    }
 
 
 def arrow_table(table: pa.Table) -> Preview:

@@ -59,7 +59,19 @@ def received(rig, annotation, *upstream, partition=None, expect=True, **more):
     return seen[0] if seen else None
 
 
-@pytest.mark.parametrize("annotation", [dict[str, int], Mapping[str, int], dict, dict[str, int] | None, Any])
+def takes_mappings():
+    """Whether this Dagster takes the annotation; 1.13.0 does not."""
+    try:
+        dg.In(Mapping[str, int])
+    except dg.DagsterInvalidDefinitionError:
+        return False
+    return True
+
+
+MAPPINGS = [Mapping[str, int]] if takes_mappings() else []
+
+
+@pytest.mark.parametrize("annotation", [dict[str, int], *MAPPINGS, dict, dict[str, int] | None, Any])
 def test_a_dict_by_partition(rig, annotation):
     """Several partitions come as a dict, in the order of the partitions definition."""
     fill(rig, number)

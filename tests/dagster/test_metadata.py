@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,49 @@ def test_a_polars_table(local_rig, lazy):
     assert [record.data["name"] for record in found["head"]] == list("abcde")
     if not lazy:
         assert (found["mean/x"], found["nulls/x"]) == (3.0, 1)
+
+
+def test_statistics(local_rig):
+    """A table like describe()'s, rounded, numbers to the right; behind a link where the panel is too narrow for it."""
+    pd = pytest.importorskip("pandas")
+    numbers = {"a_b": [1.23456789, 2.5, None], "n": [1000, 2000, 3000]}
+    told = "| a\\_b | 1 | 1.8673 | 0.8948 | 1.2346 | 2.5 |"
+    for table in (pl.DataFrame(numbers), pd.DataFrame(numbers)):
+        lines = shown(local_rig, table)["statistics"].splitlines()
+        assert lines[:3] == [
+            "| column | nulls | mean | std | min | max |",
+            "| --- | --: | --: | --: | --: | --: |",
+            told,
+        ]
+        assert lines[3].startswith("| n | 0 | 2,000 | 1,000 | 1,000 | 3,000 |")
+        assert len("".join(lines)) < 1000
+    times = pl.DataFrame({"at": [datetime(2024, 1, 1), datetime(2024, 1, 2, 3, 4)], "nan": [float("nan"), 1.0]})
+    linked = shown(local_rig, times)["statistics"]
+    assert "| at | 0 |  |  | 2024-01-01 | 2024-01-02 03:04:00 |" in linked
+    assert len(linked) > 1000
+    assert "statistics" not in shown(local_rig, pl.DataFrame({"name": ["x"]}))
+
+
+def test_a_wide_table(local_rig):
+    """A table wider than the panel shows a row for each column, with its first values in short."""
+    table = pl.DataFrame({f"a column of some width {number}": [0.123456789, 2.0] for number in range(5)})
+    head = [record.data for record in shown(local_rig, table.with_columns(text=pl.lit("x" * 99)))["head"]]
+    assert head[0] == {"column": "a column of some wi…", "first values": "0.123457, 2.0"}
+    assert head[-1] == {"column": "text", "first values": f"{'x' * 23}…, {'x' * 23}…"}
+
+
+def test_what_columns_mean(local_rig):
+    """Descriptions of columns that the asset states stand beside the stored table's own types."""
+    meant = dg.TableSchema([dg.TableColumn("x", "anything", description="How late"), dg.TableColumn("gone")])
+
+    @dg.asset(metadata={"dagster/column_schema": meant})
+    def table() -> pl.DataFrame:
+        return pl.DataFrame({"x": [1], "y": [2]})
+
+    schema = local_rig.metadata(local_rig.run(table), "table")[None]["dagster/column_schema"]
+    assert [(c.name, c.type, c.description) for c in schema.columns] == [
+        ("x", "Int64", "How late"), ("y", "Int64", None),
+    ]  # fmt: skip
 
 
 def test_pandas_and_arrow_tables(local_rig):
