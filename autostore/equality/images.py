@@ -93,10 +93,17 @@ def exif_tags(exif: Any) -> dict[Any, Any]:
     """The same of Pillow's `Exif`."""
     tags = {tag: _plain(value) for tag, value in exif.items() if tag not in _STRUCTURE and tag not in _IFDS}
     for part in _IFDS:
-        values = {tag: _plain(value) for tag, value in exif.get_ifd(part).items() if tag not in _IFDS}
+        values = {tag: _plain(value) for tag, value in _part(exif, part).items() if tag not in _IFDS}
         if values:
             tags["part", part] = values
     return tags
+
+
+def _part(exif: Any, part: int) -> Any:
+    try:
+        return exif.get_ifd(part)
+    except KeyError:  # before version 13 Pillow finds no part within a part that is not there
+        return {}
 
 
 def _plain(value: Any) -> Any:
