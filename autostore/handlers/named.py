@@ -94,8 +94,8 @@ class NotedHandler(NamedHandler):
         content: bytes = data if self.raw is bytes else _encoded(data)
         if self.is_noted(content):
             raise UnsupportedFormatError(
-                f"This {self.raw.__name__} is a file that this library wrote from a value, and would come back as that. "
-                "Store the value itself, or take the note of autostore out."
+                f"This {self.raw.__name__} is a file that this library wrote from a value, and would come back as that."
+                " Store the value itself, or take the note of autostore out."
             )
         return content
 

@@ -15,7 +15,9 @@ OPENED, PART = 240, 60
 """Bytes of a dict or list, and of a text or number with its place in them."""
 
 
-def check_unfolded(content: bytes, ceiling: Ceiling, what: str, opening: bytes = b"[{=", parting: bytes = b",\n") -> None:
+def check_unfolded(
+    content: bytes, ceiling: Ceiling, what: str, opening: bytes = b"[{=", parting: bytes = b",\n"
+) -> None:
     """Refuse what would take too much; `opening` are the bytes that begin a container, `parting` those of a part."""
     ceiling.check(len(content), what)
     if ceiling.allows(MOST * len(content)):

@@ -14,9 +14,17 @@ from autostore.errors import StorageFileNotFoundError
 from autostore.keys import Key, where
 from autostore.store.transferring import Side, on_found
 
-__all__ = ["LendingInterface"]
+__all__ = ["LendingInterface", "asks_for_file"]
 
 _numbers = itertools.count()
+
+_HOLD_PATHS = frozenset((".typed.json", ".bundle.zip", ".pkl"))
+"""Formats of which a path is a value: read as one, it is that."""
+
+
+def asks_for_file(as_type: object) -> bool:
+    """Whether `read` is asked for a file of this machine."""
+    return as_type is Path or as_type is type(Path())
 
 
 class LendingInterface(ABC):
@@ -43,6 +51,15 @@ class LendingInterface(ABC):
         """
         side, parsed = self._side(), self._key(key)
         return on_found(side, parsed, lambda found: _lent(side, parsed, found))
+
+    def _as_path(self, key: str) -> Path | None:
+        """The object as a file, or a folder of a .tar; None of one whose format holds paths as values."""
+        side, parsed = self._side(), self._key(key)
+
+        def once(found: FileMetadata) -> Path | None:
+            return None if parsed.extension_of(found.path) in _HOLD_PATHS else _lent(side, parsed, found)
+
+        return on_found(side, parsed, once)
 
 
 def _lent(side: Side, key: Key, found: FileMetadata) -> Path:
