@@ -20,8 +20,7 @@ from autostore.handlers.models import DataclassHandler, PydanticHandler
 from autostore.handlers.pickles import PickleHandler
 from autostore.handlers.safetensors import weights
 from autostore.handlers.sparse import SparseHandler
-from autostore.handlers.tables.csv import CSVHandler
-from autostore.handlers.tables.parquet import ParquetHandler
+from autostore.handlers.tabular import tables
 from autostore.handlers.tensors import TorchHandler
 from autostore.handlers.text import TextHandler
 from autostore.handlers.typed.handler import TypedHandler
@@ -46,8 +45,7 @@ def builtin_handlers(config: StorageConfig, handlers: Handlers | None = None) ->
     `handlers` gives all handlers of the store as they are asked, plugins' too, for the members of bundles.
     """
     own: list[DataHandler] = [
-        ParquetHandler(),
-        CSVHandler(),
+        *tables(),
         NpyHandler(),
         NpzHandler(),
         SparseHandler(),
