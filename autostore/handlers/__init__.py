@@ -12,6 +12,7 @@ from autostore.handlers.avif import AvifHandler
 from autostore.handlers.binary import BytesHandler
 from autostore.handlers.bundle import BundleHandler
 from autostore.handlers.figures import figures
+from autostore.handlers.files.folder import FolderHandler
 from autostore.handlers.images import ImageHandler
 from autostore.handlers.json import JSONHandler, JSONLinesHandler
 from autostore.handlers.learned import learned
@@ -59,6 +60,7 @@ def builtin_handlers(config: StorageConfig, handlers: Handlers | None = None) ->
         DataclassHandler(config),
         TextHandler(),
         BytesHandler(),
+        FolderHandler(),
         JSONLinesHandler(),
         JSONHandler(),
         YAMLHandler(),
