@@ -39,7 +39,7 @@ from autostore.store.changing import Changer
 from autostore.store.defaulting import UNSAID, default_uri
 from autostore.store.describing import Describer
 from autostore.store.layers import check_bases, stricter
-from autostore.store.lending import LendingInterface
+from autostore.store.lending import LendingInterface, asks_for_file
 from autostore.store.looking import LookingInterface
 from autostore.store.mapping import DictInterface
 from autostore.store.pruning import Pruned
@@ -254,7 +254,7 @@ class AutoStore(
             key: which; or a prefix that ends in `/`, for all Parquet files below it as one table of the kind `as_type`.
             as_type: None for the type that was recorded; a type that the format can be read
                 into (`pl.LazyFrame`, another model, `dict` for a model's fields); `bytes`
-                for the raw file.
+                for the raw file; `Path` for a local file with these bytes, as `path` gives it, of a `.tar` a folder.
             columns: of a table only these, in this order; a frame of pandas keeps its index.
             version: one of its `versions`, or the `id` of one; 1 request more.
             at: an aware moment: what was stored then, as far as history was kept; costs as `versions` and a read.
@@ -268,6 +268,8 @@ class AutoStore(
         if version is not None or at is not None:
             value = self._history.load(self._key(key), name_of(version), at, as_type)
             return value if columns is None else self._tables.cut(value, columns, key)
+        if as_type is not None and asks_for_file(as_type) and (file := self._as_path(key)) is not None:
+            return file
         in_place = as_type is not None and (asks_for_scan(as_type) or (isinstance(key, str) and key.endswith("/")))
         if columns is None and not in_place:
             return self._loader.load(self._key(key), as_type).value

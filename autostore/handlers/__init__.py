@@ -12,6 +12,7 @@ from autostore.handlers.avif import AvifHandler
 from autostore.handlers.binary import BytesHandler
 from autostore.handlers.bundle import BundleHandler
 from autostore.handlers.figures import figures
+from autostore.handlers.files.folder import FolderHandler
 from autostore.handlers.images import ImageHandler
 from autostore.handlers.json import JSONHandler, JSONLinesHandler
 from autostore.handlers.learned import learned
@@ -20,8 +21,7 @@ from autostore.handlers.models import DataclassHandler, PydanticHandler
 from autostore.handlers.pickles import PickleHandler
 from autostore.handlers.safetensors import weights
 from autostore.handlers.sparse import SparseHandler
-from autostore.handlers.tables.csv import CSVHandler
-from autostore.handlers.tables.parquet import ParquetHandler
+from autostore.handlers.tabular import tables
 from autostore.handlers.tensors import TorchHandler
 from autostore.handlers.text import TextHandler
 from autostore.handlers.typed.handler import TypedHandler
@@ -46,8 +46,7 @@ def builtin_handlers(config: StorageConfig, handlers: Handlers | None = None) ->
     `handlers` gives all handlers of the store as they are asked, plugins' too, for the members of bundles.
     """
     own: list[DataHandler] = [
-        ParquetHandler(),
-        CSVHandler(),
+        *tables(),
         NpyHandler(),
         NpzHandler(),
         SparseHandler(),
@@ -61,6 +60,7 @@ def builtin_handlers(config: StorageConfig, handlers: Handlers | None = None) ->
         DataclassHandler(config),
         TextHandler(),
         BytesHandler(),
+        FolderHandler(),
         JSONLinesHandler(),
         JSONHandler(),
         YAMLHandler(),

@@ -17,10 +17,11 @@ from autostore.handlers.encoding import without_mark
 from autostore.handlers.fitting import fitted
 from autostore.handlers.parsing import parse_json, parse_lines
 from autostore.handlers.plain import judge
+from autostore.handlers.tables.made import frame_asked_for, made
 from autostore.headers import texts as texts_header
 from autostore.headers.header import Header
 
-__all__ = ["JSONHandler", "JSONLinesHandler", "check_json", "read_json"]
+__all__ = ["JSONHandler", "JSONLinesHandler", "check_json", "dump_lines", "read_json"]
 
 # A reader may stand deeper in the stack than the writer did, and must not overflow it.
 MAX_DEPTH = 400
@@ -80,7 +81,10 @@ def _text(value: Any) -> bytes:
 
 def read_json(file: Path, ceiling: Ceiling) -> str:
     """The text of a file, if what it stands for may be held in memory."""
-    content = read_whole(file, ceiling)
+    return _checked(read_whole(file, ceiling), ceiling)
+
+
+def _checked(content: bytes, ceiling: Ceiling) -> str:
     if not ceiling.allows(MOST_UNFOLDED * len(content)):
         objects = (content.count(b"[") + content.count(b"{")) * OBJECT_BYTES + content.count(b'"') // 2 * TEXT_BYTES
         ceiling.check(len(content) + objects + content.count(b",") * 8, "The JSON")
@@ -98,7 +102,8 @@ def _parse_one(text: str) -> Any:
         ) from error
 
 
-def _dump_lines(rows: list[Any]) -> bytes:
+def dump_lines(rows: list[Any]) -> bytes:
+    """One line a row."""
     check_json(rows)  # as a whole, before the first is written
     return b"".join(_text(row) + b"\n" for row in rows)
 
@@ -133,11 +138,17 @@ class JSONHandler(DataHandler):
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The parsed file; NaN, numbers beyond floats and a key that stands twice are errors."""
-        text = read_json(file_path, self.ceiling)
+        return self.parsed(read_whole(file_path, self.ceiling), file_extension)
+
+    def parsed(self, content: bytes, file_extension: str) -> Any:
+        """The same of bytes."""
+        text = _checked(content, self.ceiling)
         return parse_lines(text) if file_extension == ".jsonl" else _parse_one(text)
 
     def read_as(self, file_path: Path, file_extension: str, as_type: Any) -> Any:
-        """The data validated into a type: a model, `list[Row]`, `dict[str, Model]`, ...; fields by name or alias."""
+        """The data validated into a type: a model, `list[Row]`, `dict[str, Model]`, ...; or a table of its rows."""
+        if kind := frame_asked_for(as_type):
+            return made(self.read_from_file(file_path, file_extension), kind)
         row = "line" if file_extension == ".jsonl" else "item"
         return fitted(as_type, self.read_from_file(file_path, file_extension), row=row, from_json=True)
 
@@ -146,7 +157,7 @@ class JSONHandler(DataHandler):
         if file_extension != ".jsonl":
             content = _dump(data)
         elif type(data) is list:
-            content = _dump_lines(data)
+            content = dump_lines(data)
         else:
             raise UnsupportedFormatError(f".jsonl holds a list, not a {type(data).__qualname__}. Use .json.")
         with open(file_path, "wb") as file:

@@ -16,6 +16,7 @@ from autostore.errors import InvalidConfigError, MissingDependencyError, Unsuppo
 from autostore.handler import DataHandler
 from autostore.handlers import builtin_handlers, introduce, within
 from autostore.handlers.binary import BytesHandler
+from autostore.handlers.files.single import FileHandler
 from autostore.handlers.installed import installed
 from autostore.handlers.pickled import warn_of_pickle
 from autostore.handlers.pickles import PickleHandler
@@ -40,6 +41,9 @@ _turns = Turns()
 """Whoever changes which handlers a store has takes a turn; whoever reads sees the table before or after."""
 
 os.register_at_fork(after_in_child=_turns.forget)
+
+_file = FileHandler()
+"""Who takes the path of a file, where no handler of the extension takes it for a value."""
 
 _ARROW = "__arrow_c_stream__"
 MOST_SHOWN = 50
@@ -188,7 +192,8 @@ class HandlerRegistry:
     def _writers(self, data: Any, extension: str) -> Iterable[tuple[DataHandler, str]]:
         roster = self._roster
         if extension:
-            return [(h, extension) for h in roster.by_extension.get(extension, ()) if handles(h, data)]
+            found = [(h, extension) for h in roster.by_extension.get(extension, ()) if handles(h, data)]
+            return found if found or not _file.can_handle_data(data) else [(_file, extension)]
         return (
             (h, chosen_extension(h, data, partial(roster.is_of, h)))
             for h in roster.handlers

@@ -6,17 +6,26 @@ import itertools
 import os
 import shutil
 from abc import ABC, abstractmethod
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from autostore.backend import FileMetadata
 from autostore.disk.failures import disk_errors_are_typed
-from autostore.errors import StorageFileNotFoundError
+from autostore.errors import CorruptDataError, StorageFileNotFoundError
+from autostore.handlers.files.folder import extract
 from autostore.keys import Key, where
 from autostore.store.transferring import Side, on_found
 
-__all__ = ["LendingInterface"]
+__all__ = ["LendingInterface", "asks_for_file"]
 
 _numbers = itertools.count()
+
+_HOLD_PATHS = frozenset((".typed.json", ".bundle.zip", ".pkl"))
+"""Formats of which a path is a value: read as one, it is that."""
+
+
+def asks_for_file(as_type: object) -> bool:
+    """Whether `read` is asked for a file of this machine."""
+    return as_type is Path or as_type is type(Path())
 
 
 class LendingInterface(ABC):
@@ -44,6 +53,18 @@ class LendingInterface(ABC):
         side, parsed = self._side(), self._key(key)
         return on_found(side, parsed, lambda found: _lent(side, parsed, found))
 
+    def _as_path(self, key: str) -> Path | None:
+        """The object as a file, or a folder of a .tar; None of one whose format holds paths as values."""
+        side, parsed = self._side(), self._key(key)
+
+        def once(found: FileMetadata) -> Path | None:
+            extension = parsed.extension_of(found.path)
+            if extension in _HOLD_PATHS:
+                return None
+            return _unpacked(side, parsed, found) if extension == ".tar" else _lent(side, parsed, found)
+
+        return on_found(side, parsed, once)
+
 
 def _lent(side: Side, key: Key, found: FileMetadata) -> Path:
     own = side.backend.local_file(found.path)
@@ -67,3 +88,19 @@ def _lent(side: Side, key: Key, found: FileMetadata) -> Path:
         except FileNotFoundError as error:
             raise StorageFileNotFoundError(str(error)) from error  # replaced meanwhile: it is looked for again
     return target
+
+
+def _unpacked(side: Side, key: Key, found: FileMetadata) -> Path:
+    """A folder of the caller's, there until the store is closed."""
+    at = where(key.text, side.backend.uri)
+    with side.backend.scratch_files(), side.copies.open(found.path, ".tar") as (name, _), disk_errors_are_typed(at):
+        folder = side.backend.scratch() / f"path-{next(_numbers)}" / PurePosixPath(found.path).stem
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            extract(name, folder)
+        except CorruptDataError as error:
+            shutil.rmtree(folder.parent, ignore_errors=True)
+            raise CorruptDataError(f"{at}: {error}") from error
+        except FileNotFoundError as error:
+            raise StorageFileNotFoundError(str(error)) from error  # replaced meanwhile: it is looked for again
+    return folder

@@ -4,7 +4,7 @@ import pytest
 
 from autostore import AutoStore
 
-LATER = (".safetensors", ".skops", ".ubj", ".lgb", ".tokenizer", ".plotly", ".vl")
+LATER = (".safetensors", ".skops", ".ubj", ".lgb", ".tokenizer", ".plotly", ".vl", ".tsv")
 
 
 @pytest.mark.parametrize("extension", LATER)

@@ -29,6 +29,7 @@ from autostore.handlers.tables.kinds import (
     requested_kind,
     table_preview,
 )
+from autostore.handlers.tables.made import converted
 from autostore.handlers.tables.packed import check_size, unpacked
 from autostore.handlers.tables.streaming import as_lazy
 from autostore.handlers.tables.streams import TableStream
@@ -37,19 +38,20 @@ from autostore.headers.header import Header
 from autostore.optional import require
 from autostore.preview import Preview
 
-__all__ = ["CSVHandler"]
+__all__ = ["CSVHandler", "as_polars", "read_csv"]
 
 _INFER: dict[str, Any] = {"try_parse_dates": True, "infer_schema_length": None, "glob": False}
 
 
 class CSVHandler(DataHandler):
-    """Flat tables as .csv, chosen only where the key names it."""
+    """Flat tables as .csv and .tsv, chosen only where the key names it."""
 
     types = "tables of Polars, pandas and Arrow; a Polars DataFrame comes back"
-    lossy = {".csv": "dtypes come back as inferred"}
+    lossy = {".csv": "dtypes come back as inferred", ".tsv": "dtypes come back as inferred"}
     read_by = "everything"
     requires = ("polars",)
-
+    named_extensions = (".tsv",)
+    media_types = {".tsv": "text/tab-separated-values"}
     explicit_only: ClassVar[bool] = True
 
     @property
@@ -76,25 +78,14 @@ class CSVHandler(DataHandler):
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """A Polars DataFrame; the whole file is looked at to infer its dtypes."""
-        with panics_are_errors():
-            return _read(file_path, self.ceiling, lazy=False)
+        return self.read_as(file_path, file_extension, Any)
 
     def read_as(self, file_path: Path, file_extension: str, as_type: Any) -> Any:
         """Any of the four kinds of tables; or rows, as `list[Row]`, validated one by one."""
-        if asks_for_rows(as_type):
-            return fitted(as_type, self.read_from_file(file_path, file_extension).to_dicts(), row="row")
-        kind = "polars.DataFrame" if as_type in (Any, object) else requested_kind(as_type)
-        if kind not in FRAMES:
-            raise UnsupportedFormatError("A CSV file holds a table. Read it as a DataFrame, and take its column.")
-        with panics_are_errors():
-            frame = _read(file_path, self.ceiling, lazy=kind == "polars.LazyFrame")
-            if kind == "pandas.DataFrame":
-                require("pyarrow")  # polars converts through it
-                return frame.to_pandas()
-            if kind == "pyarrow.Table":
-                require("pyarrow")
-                return frame.to_arrow()
-            return frame
+        # Opened once, because the path may name another version a moment later. Polars duplicates the
+        # descriptor of a lazy frame, which so outlives this handle.
+        with open(file_path, "rb") as stream:
+            return read_csv(stream, as_type, self.ceiling, file_extension)
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write a header and the rows, UTF-8; nested and binary columns are refused."""
@@ -102,54 +93,55 @@ class CSVHandler(DataHandler):
         if self.can_stream(data):
             self.write_to_stream(data, file_path, file_extension)
             return
-        frame = _as_polars(pl, data)
-        _check_schema(pl, frame.schema)
+        frame = as_polars(data)
+        _check_schema(pl, frame.schema, _separator(file_extension))
         with failing_disk_is_an_os_error(file_path), panics_are_errors():
-            frame.write_csv(file_path, quote_style="non_numeric")
+            frame.write_csv(file_path, quote_style="non_numeric", separator=_separator(file_extension))
 
     def write_to_stream(self, data: Any, stream: BinaryIO | Path, file_extension: str) -> None:
         """Write rows as they are computed."""
         if type(data) is not TableStream:
-            _write_query(data, stream)
+            _write_query(data, stream, _separator(file_extension))
             return
         with data.own_failures():
             frames = data.mapped(_piece_as_polars)
             with frames.own_failures():
-                _write_query(as_lazy(frames), stream)
+                _write_query(as_lazy(frames), stream, _separator(file_extension))
 
     def preview(self, data: Any) -> Preview:
         """Rows, columns, head and statistics; a LazyFrame is computed for it, a stream is left alone."""
         return {} if type(data) is TableStream else table_preview(data)
 
 
-def _write_query(query: Any, stream: BinaryIO | Path) -> None:
+def _write_query(query: Any, stream: BinaryIO | Path, separator: str) -> None:
     with failed_query():
         schema = query.collect_schema()
-    _check_schema(require("polars"), schema)
+    _check_schema(require("polars"), schema, separator)
     # Within: a disk that is full is none of the query's faults, and a file that the query misses none of the disk's.
     disk = failing_disk_is_an_os_error(stream) if isinstance(stream, Path) else contextlib.nullcontext()
     with failed_query(), disk:
-        query.sink_csv(stream, quote_style="non_numeric")
+        query.sink_csv(stream, quote_style="non_numeric", separator=separator)
 
 
 def _piece_as_polars(piece: Any) -> Any:
     pl = require("polars")
-    return pl.from_arrow(piece) if kind_of(piece) == "pyarrow.RecordBatch" else _as_polars(pl, piece)
+    return pl.from_arrow(piece) if kind_of(piece) == "pyarrow.RecordBatch" else as_polars(piece)
 
 
-def _check_header(pl: Any, schema: Any) -> None:
+def _check_header(pl: Any, schema: Any, separator: str) -> None:
     """Refuse names that do not come back from a header."""
     names, stream = list(schema), io.BytesIO()
-    pl.DataFrame(schema=schema).write_csv(stream, quote_style="non_numeric")
+    pl.DataFrame(schema=schema).write_csv(stream, quote_style="non_numeric", separator=separator)
     stream.seek(0)
-    header = pl.scan_csv(stream, infer_schema=False, glob=False).collect_schema().names()
+    header = pl.scan_csv(stream, infer_schema=False, glob=False, separator=separator).collect_schema().names()
     if header != names:
         changed = next((name for name, back in zip(names, header, strict=False) if name != back), names[-1])
         raise UnsupportedFormatError(f"CSV would change the column name {changed!r:.80}. Rename it, or use .parquet.")
 
 
-def _as_polars(pl: Any, data: Any) -> Any:
-    kind = kind_of(data)
+def as_polars(data: Any) -> Any:
+    """A whole table as a Polars DataFrame; `UnsupportedFormatError` where a label or index would be lost."""
+    pl, kind = require("polars"), kind_of(data)
     if kind == "polars.DataFrame":
         return data
     if kind == "pandas.DataFrame":
@@ -171,7 +163,7 @@ def _check_labels(data: Any) -> None:
         raise UnsupportedFormatError("A CSV header holds text only. Rename the columns to str.")
 
 
-def _check_schema(pl: Any, schema: Any) -> None:
+def _check_schema(pl: Any, schema: Any, separator: str) -> None:
     if not len(schema):
         raise UnsupportedFormatError("A CSV file needs at least one column. Use .parquet.")
     if len(schema) > MOST_COLUMNS:
@@ -181,21 +173,35 @@ def _check_schema(pl: Any, schema: Any) -> None:
             raise UnsupportedFormatError(
                 f"CSV cannot hold the column {name!r:.80} of type {dtype}. Use .parquet, or turn it into text."
             )
-    _check_header(pl, schema)
+    _check_header(pl, schema, separator)
 
 
-def _read(file: Path, ceiling: Ceiling, *, lazy: bool) -> Any:
+def _separator(extension: str) -> str:
+    return "\t" if extension == ".tsv" else ","
+
+
+def read_csv(stream: BinaryIO, as_type: Any, ceiling: Ceiling, extension: str = ".csv") -> Any:
+    """What an open file holds as a Polars DataFrame, or as `as_type`; all of it is looked at to infer its dtypes."""
+    kind = "polars.DataFrame"
+    is_rows = as_type is not None and asks_for_rows(as_type)
+    if as_type not in (None, Any, object) and not is_rows:
+        kind = requested_kind(as_type)
+    if kind not in FRAMES:
+        raise UnsupportedFormatError("A CSV file holds a table. Read it as a DataFrame, and take its column.")
+    with panics_are_errors():
+        frame = _read(stream, ceiling, extension, lazy=kind == "polars.LazyFrame")
+        return fitted(as_type, frame.to_dicts(), row="row") if is_rows else converted(frame, kind)
+
+
+def _read(stream: BinaryIO, ceiling: Ceiling, extension: str, *, lazy: bool) -> Any:
     pl = require("polars")
-    # Opened once, because the path may name another version a moment later. Polars duplicates the
-    # descriptor of a lazy frame, which so outlives this handle.
-    with open(file, "rb") as stream:
-        separator, columns = delimiter(unpacked(stream, ceiling))
-        check_size(stream, columns, ceiling)
-        options = {**_INFER, "separator": separator}
-        schema = _scan(pl, stream, **options).collect_schema()
-        schema = schema | dict.fromkeys(_lossy_columns(pl, stream, schema, options["separator"]), pl.String)
-        frame = _scan(pl, stream, **options, schema=schema)
-        return frame if lazy else frame.collect()
+    separator, columns = delimiter(unpacked(stream, ceiling), b"\t" if extension == ".tsv" else None)
+    check_size(stream, columns, ceiling)
+    options = {**_INFER, "separator": separator}
+    schema = _scan(pl, stream, **options).collect_schema()
+    schema = schema | dict.fromkeys(_lossy_columns(pl, stream, schema, options["separator"]), pl.String)
+    frame = _scan(pl, stream, **options, schema=schema)
+    return frame if lazy else frame.collect()
 
 
 def _scan(pl: Any, stream: Any, **options: Any) -> Any:

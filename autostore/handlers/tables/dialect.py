@@ -27,8 +27,11 @@ _QUOTED = re.compile(rb'"[^"]*"?')
 _OTHERS = {b";": "a semicolon", b"\t": "a tab", b"|": "a bar"}
 
 
-def delimiter(stream: Any) -> tuple[str, int]:
-    """What separates the columns of this open file, and how many there are; refuses what would be misread."""
+def delimiter(stream: Any, wanted: bytes | None = None) -> tuple[str, int]:
+    """What separates the columns of this open file, and how many there are; refuses what would be misread.
+
+    `wanted` is what its name says, as that of a `.tsv` does.
+    """
     stream.seek(0)
     check_utf8(_chunks(stream))
     stream.seek(0)
@@ -38,7 +41,7 @@ def delimiter(stream: Any) -> tuple[str, int]:
         raise CorruptDataError("The file looks like UTF-16. Save it as UTF-8, or read it with as_type=bytes.")
     if b"\r" in header.removesuffix(b"\r"):
         raise CorruptDataError("The lines end with a carriage return alone. Save the file with line feeds.")
-    found = _found(header, list(itertools.islice(lines, _ROWS)))
+    found = wanted or _found(header, list(itertools.islice(lines, _ROWS)))
     columns = header.count(found) + 1
     if columns > MOST_COLUMNS:
         raise UnsupportedFormatError(f"The file has {columns} columns or more. Read it with as_type=bytes.")

@@ -19,6 +19,7 @@ __all__ = [
     "asks_for_rows",
     "failed_query",
     "kind_of",
+    "kind_of_class",
     "not_one_column",
     "panics_are_errors",
     "requested_kind",
@@ -55,7 +56,7 @@ FRAMES = frozenset({"polars.DataFrame", "polars.LazyFrame", "pandas.DataFrame", 
 
 def kind_of(data: Any) -> str | None:
     """The recorded name of a table's exact type, such as `polars.LazyFrame`; None for anything else."""
-    return _kind_of_class(type(data))
+    return kind_of_class(type(data))
 
 
 def table_preview(data: Any) -> Preview:
@@ -67,7 +68,7 @@ def table_preview(data: Any) -> Preview:
 
 def asks_for_rows(as_type: Any) -> bool:
     """Whether a reader asks for rows in a type of its own, such as `list[Row]`, and not for a kind of table."""
-    return as_type not in (Any, object) and _kind_of_class(as_type) is None and not _is_of_a_library(as_type)
+    return as_type not in (Any, object) and kind_of_class(as_type) is None and not _is_of_a_library(as_type)
 
 
 def _is_of_a_library(as_type: Any) -> bool:
@@ -76,13 +77,14 @@ def _is_of_a_library(as_type: Any) -> bool:
 
 def requested_kind(as_type: Any) -> str:
     """The same for a class that a reader asks for."""
-    kind = _kind_of_class(as_type)
+    kind = kind_of_class(as_type)
     if kind is None:
         raise UnsupportedFormatError(f"A table cannot be read as {as_type!r}. Pass one of {', '.join(KINDS)}.")
     return kind
 
 
-def _kind_of_class(cls: Any) -> str | None:
+def kind_of_class(cls: Any) -> str | None:
+    """The same of a class."""
     if getattr(cls, "__module__", "").partition(".")[0] not in _LIBRARIES:
         return None
     for name, (module, attribute) in KINDS.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import zlib
 from typing import BinaryIO
 
@@ -52,7 +51,7 @@ def check_size(stream: BinaryIO, columns: int, ceiling: Ceiling) -> None:
     if head[:2] in _PACKED:
         _check_unpacked(stream, _PACKED[head[:2]], ceiling)
         return
-    size = os.fstat(stream.fileno()).st_size
+    size = stream.seek(0, io.SEEK_END)
     ceiling.check(size, "The CSV")
     if ceiling.allows(size * columns * _CELL_BYTES):  # even if every byte began a row
         return

@@ -1,0 +1,45 @@
+"""A table of rows that are dicts, such as the lines of a file: the columns of all of them, null where one has none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autostore.errors import UnsupportedFormatError
+from autostore.guard.foreign import let_pass
+from autostore.handlers.tables.kinds import FRAMES, kind_of_class
+from autostore.optional import require
+
+__all__ = ["converted", "frame_asked_for", "made"]
+
+
+def frame_asked_for(as_type: Any) -> str | None:
+    """The kind of table that a reader asks for; None for anything else."""
+    kind = kind_of_class(as_type)
+    return kind if kind in FRAMES else None
+
+
+def made(rows: Any, kind: str) -> Any:
+    """Rows as a table, whose dtypes Polars infers from all of them; `UnsupportedFormatError` where they are none."""
+    if type(rows) is not list or not all(type(row) is dict for row in rows):
+        raise UnsupportedFormatError("The file holds no rows, that is a list of dicts. Read it without as_type.")
+    pl = require("polars")
+    try:
+        frame = pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame()
+        if len(frame.columns) != len(dict.fromkeys(name for row in rows for name in row)):
+            raise UnsupportedFormatError("Polars would lose a column of these rows. Read them without as_type.")
+    except (pl.exceptions.PolarsError, TypeError, OverflowError) as error:
+        if isinstance(error, UnsupportedFormatError):  # a TypeError too
+            raise
+        let_pass(error)
+        said = str(error).partition("\n")[0]
+        raise UnsupportedFormatError(f"These rows make no table: {said:.300}. Read them without as_type.") from error
+    return converted(frame, kind)
+
+
+def converted(frame: Any, kind: str) -> Any:
+    """A Polars DataFrame as another kind."""
+    if kind in ("pandas.DataFrame", "pyarrow.Table"):
+        require("pyarrow")  # polars converts through it
+        return frame.to_pandas() if kind == "pandas.DataFrame" else frame.to_arrow()
+    lazy = kind == "polars.LazyFrame" and hasattr(frame, "lazy")
+    return frame.lazy() if lazy else frame

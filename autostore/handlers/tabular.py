@@ -1,0 +1,16 @@
+"""The formats of tables, and of the texts that may hold one, packed or not."""
+
+from __future__ import annotations
+
+from autostore.handler import DataHandler
+from autostore.handlers.packed import PackedJSONHandler, PackedTableHandler
+from autostore.handlers.tables.csv import CSVHandler
+from autostore.handlers.tables.lines import FrameLinesHandler
+from autostore.handlers.tables.parquet import ParquetHandler
+
+__all__ = ["tables"]
+
+
+def tables() -> list[DataHandler]:
+    """A new set for one store."""
+    return [ParquetHandler(), CSVHandler(), FrameLinesHandler(), PackedTableHandler(), PackedJSONHandler()]
