@@ -38,6 +38,7 @@ _EXTRAS = {
     "polars": "polars",
     "pyarrow": "arrow",
     "scipy": "scipy",
+    "tomli_w": "toml",
     "torch": "torch",
     "yaml": "yaml",
 }

@@ -19,7 +19,7 @@ __all__ = ["add_libraries", "let_pass", "noted", "users_own"]
 _libraries = {
     "PIL", "_yaml", "annotated_types", "autostore", "boto3", "botocore", "certifi", "cffi", "dateutil", "defusedxml",
     "idna", "jmespath", "numpy", "obstore", "packaging", "pandas", "polars", "polars_runtime_32", "pyarrow",
-    "pydantic", "pydantic_core", "pytz", "s3transfer", "scipy", "six", "sympy", "torch", "typing_extensions",
+    "pydantic", "pydantic_core", "pytz", "s3transfer", "scipy", "six", "sympy", "tomli_w", "torch", "typing_extensions",
     "typing_inspection", "tzdata", "urllib3", "yaml", "zstandard",
     # What file systems of fsspec are made with.
     "adlfs", "aiohttp", "azure", "cryptography", "fsspec", "gcsfs", "paramiko", "s3fs",

@@ -11,6 +11,7 @@ from autostore.handlers.arrays import NpyHandler, NpzHandler
 from autostore.handlers.avif import AvifHandler
 from autostore.handlers.binary import BytesHandler
 from autostore.handlers.bundle import BundleHandler
+from autostore.handlers.config import settings
 from autostore.handlers.figures import figures
 from autostore.handlers.files.folder import FolderHandler
 from autostore.handlers.images import ImageHandler
@@ -25,7 +26,6 @@ from autostore.handlers.tabular import tables
 from autostore.handlers.tensors import TorchHandler
 from autostore.handlers.text import TextHandler
 from autostore.handlers.typed.handler import TypedHandler
-from autostore.handlers.yaml import YAMLHandler
 from autostore.media import add_types
 from autostore.optional import add_installs
 
@@ -63,7 +63,7 @@ def builtin_handlers(config: StorageConfig, handlers: Handlers | None = None) ->
         FolderHandler(),
         JSONLinesHandler(),
         JSONHandler(),
-        YAMLHandler(),
+        *settings(),
         TypedHandler(config),
         BundleHandler(config, handlers or (lambda: sorted(own, key=lambda handler: -handler.priority))),
         PickleHandler(config),

@@ -24,7 +24,9 @@ from tests.reliability.scale import measured, scaled
 from tests.store.values import Run, Settings
 
 CASES = scaled(1_000, 100_000)
-FEWER = dict.fromkeys((".safetensors", ".ubj", ".lgb", ".plotly", ".onnx", ".tokenizer", ".vl"), scaled(200, 100_000))
+FEWER = dict.fromkeys(
+    (".safetensors", ".ubj", ".lgb", ".plotly", ".toml", ".ini", ".onnx", ".tokenizer", ".vl"), scaled(200, 100_000)
+)
 FEWER[".skops"] = scaled(50, 20_000)
 """Formats of which fewer are tried in `make test`: their libraries take their time."""
 
@@ -152,6 +154,8 @@ JSON = [{"a": [1, 2.5, {"b": None}], "c": "é\u2028"}, {"deep": [[[[[1]]]]]}]
 SAMPLES = {
     ".json": lambda: JSON,
     ".jsonl": lambda: [JSON],
+    ".toml": lambda: [{"list": [{"c": "é"}], "a": {"b": [1, 2.5, True], "at": dt.datetime(2024, 1, 1)}}],
+    ".ini": lambda: [{"one": {"a": "1", "B": "x y"}, "two": {}}],
     ".txt": lambda: ["text é 日本\r\n"],
     ".yaml": lambda: [{"a": [1, 2.5, None], "t": "x"}, ["a", {"b": "c"}]],
     ".pydantic.json": lambda: [Settings(name="x", tags=["a", "b"])],
