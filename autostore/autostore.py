@@ -78,7 +78,8 @@ class AutoStore(
         config: settings; a backend takes those that it knows.
         base: another store, or a URI that is opened with the same settings: what is not here is read there, and
             nothing is ever written there but by `promote`.
-        fs, root: in place of the URI a file system of fsspec, and a folder of it (docs/places.md says what it keeps).
+        fs: in place of the URI a file system of fsspec (docs/places.md says what it keeps).
+        root: a folder of that file system.
 
     One store serves many threads; it works after fork, and pickles by reopening (the pickle
     then holds the configuration's secrets).
