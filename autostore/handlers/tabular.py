@@ -5,6 +5,7 @@ from __future__ import annotations
 from autostore.handler import DataHandler
 from autostore.handlers.packed import PackedJSONHandler, PackedTableHandler
 from autostore.handlers.tables.csv import CSVHandler
+from autostore.handlers.tables.ipc import ArrowHandler
 from autostore.handlers.tables.lines import FrameLinesHandler
 from autostore.handlers.tables.parquet import ParquetHandler
 
@@ -13,4 +14,5 @@ __all__ = ["tables"]
 
 def tables() -> list[DataHandler]:
     """A new set for one store."""
-    return [ParquetHandler(), CSVHandler(), FrameLinesHandler(), PackedTableHandler(), PackedJSONHandler()]
+    packed = [PackedTableHandler(), PackedJSONHandler()]
+    return [ParquetHandler(), ArrowHandler(), CSVHandler(), FrameLinesHandler(), *packed]

@@ -4,7 +4,7 @@ import pytest
 
 from autostore import AutoStore
 
-LATER = (".safetensors", ".skops", ".ubj", ".lgb", ".tokenizer", ".plotly", ".vl", ".tsv")
+LATER = (".safetensors", ".skops", ".ubj", ".lgb", ".tokenizer", ".plotly", ".vl", ".tsv", ".arrow", ".feather")
 
 
 @pytest.mark.parametrize("extension", LATER)

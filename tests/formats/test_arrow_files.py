@@ -1,0 +1,125 @@
+"""Arrow IPC and Feather by name: the kind of table comes back, Arrow's readers read it, hostile files are bounded."""
+
+import datetime as dt
+import subprocess
+import sys
+import zoneinfo
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.feather
+import pytest
+
+from autostore import AutoStore, CorruptDataError, StorageConfig, StorageError, TooLargeError, UnsupportedFormatError
+from autostore.testing import same
+
+ZONE = zoneinfo.ZoneInfo("Europe/Paris")
+FRAME = pl.DataFrame(
+    {
+        "n": [1, None],
+        "c": pl.Series(["x", "y"], dtype=pl.Categorical),
+        "e": pl.Series(["x", None], dtype=pl.Enum(["y", "x"])),
+        "t": [dt.datetime(2024, 1, 1, tzinfo=ZONE), None],
+        "l": [[{"a": 1}], []],
+        "i": pl.Series([1, -(2**100)], dtype=pl.Int128),
+        "z": [None, None],
+    }
+)
+TABLE = pa.table(
+    {"m": pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int8())), "d": pa.array(["a"]).dictionary_encode()}
+).replace_schema_metadata({"who": "é"})
+VALUES = {
+    "polars": FRAME,
+    "polars empty": pl.DataFrame({"a": []}, schema={"a": pl.Time}),
+    "polars nothing": pl.DataFrame(),
+    "arrow": TABLE,
+    "arrow chunks": pa.concat_tables([TABLE, TABLE]),
+    "arrow types": pa.table({"u": pa.array([1, 2], pa.timestamp("s")), "h": pa.array([1.5, None], pa.float16())}),
+    "pandas": pd.DataFrame(
+        {"a": pd.array([1, None], "Int64"), "s": ["x", None], "c": pd.Categorical(["p", "q"])}, index=["i", "j"]
+    ),
+    "pandas dates": pd.DataFrame({"t": pd.date_range("2024", periods=3, tz="Europe/Paris")}),
+}
+
+
+@pytest.mark.parametrize("extension", [".arrow", ".feather"])
+@pytest.mark.parametrize("name", VALUES)
+def test_tables_come_back(local_store, folder, name, extension):
+    """Of the same kind and dtypes; Arrow's and Polars' own readers read the file."""
+    value, key = VALUES[name], f"t{extension}"
+    assert local_store.write(key, value).path == key
+    assert same(local_store[key], value)
+    if name == "polars":  # pyarrow has no Int128
+        assert pl.read_ipc(folder / key).equals(value)
+        with pytest.raises(UnsupportedFormatError, match="as_type=polars"):
+            local_store.read(key, as_type=pa.Table)
+    else:
+        assert pa.feather.read_table(folder / key).num_rows == len(value)
+        assert local_store.read(key, as_type=pa.Table).num_rows == len(value)
+    assert local_store.read(key, as_type=bytes)[:6] == b"ARROW1"
+
+
+@pytest.mark.parametrize("compression", ["uncompressed", "lz4", "zstd"])
+def test_files_of_others(local_store, folder, compression):
+    """What Arrow, pandas and Polars wrote is a Polars DataFrame, and whatever kind is asked for."""
+    folder.mkdir()
+    pa.feather.write_feather(pa.table({"a": [1, 2]}), folder / "a.feather", compression=compression)
+    pl.DataFrame({"a": [1, 2]}).write_ipc(folder / "b.arrow", compression=compression)
+    for key in ("a.feather", "b.arrow"):
+        assert local_store[key].equals(pl.DataFrame({"a": [1, 2]}))
+        assert local_store.read(key, as_type=pd.DataFrame)["a"].tolist() == [1, 2]
+        assert local_store.read(key, as_type=pl.LazyFrame).collect().height == 2
+        assert local_store.read(key, as_type=list[dict]) == [{"a": 1}, {"a": 2}]
+        with pytest.raises(UnsupportedFormatError, match="take its column"):
+            local_store.read(key, as_type=pl.Series)
+
+
+@pytest.mark.parametrize("compression", ["lz4", "zstd"])
+def test_bombs(tmp_path, compression):
+    """A small file that unfolds, or claims rows without bytes, is refused from its heads."""
+    pa.feather.write_feather(pa.table({"a": [0] * 4_000_000}), tmp_path / "a.feather", compression=compression)
+    with pa.ipc.new_file(str(tmp_path / "n.arrow"), pa.schema([("n", pa.null())])) as writer:
+        writer.write_table(pa.table({"n": pa.nulls(1 << 30)}))
+    store = AutoStore(tmp_path, StorageConfig(max_read_bytes=8 << 20))
+    for key in ("a.feather", "n.arrow"):
+        assert store.get_size(key) < 1 << 20
+        with pytest.raises(TooLargeError):
+            store[key]
+
+
+def test_damage_is_an_error(local_store, folder):
+    """A file that was cut or changed anywhere is a typed error or a table, and never ends the process."""
+    for name in ("arrow", "polars"):
+        local_store["t.arrow"] = VALUES[name]
+        raw = local_store.read("t.arrow", as_type=bytes)
+        for at in range(0, len(raw), 37):
+            (folder / "t.arrow").write_bytes(raw[:at])
+            with pytest.raises(CorruptDataError):
+                local_store["t.arrow"]
+
+
+def test_what_it_cannot_hold_is_refused(local_store):
+    """Python objects, and rows without columns."""
+    for wrong in (
+        pd.DataFrame({"a": [object()]}),
+        pl.DataFrame(height=3),
+        pa.table({"a": [1]}).replace_schema_metadata({"autostore": "mine"}),
+    ):
+        with pytest.raises(UnsupportedFormatError):
+            local_store["w.arrow"] = wrong
+    with pytest.raises(StorageError):
+        local_store["w.arrow"] = "text"
+    assert "w.arrow" not in local_store
+
+
+def test_a_second_process(tmp_path):
+    """It gets the kind that was written."""
+    store = AutoStore(tmp_path)
+    store["a.arrow"], store["b.feather"] = VALUES["pandas"], TABLE
+    code = "import sys; from autostore import AutoStore; s = AutoStore(sys.argv[1]); "
+    code += "print(type(s['a.arrow']).__module__, type(s['b.feather']).__module__)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.split() == [type(VALUES["pandas"]).__module__, "pyarrow.lib"], done.stderr
