@@ -109,7 +109,7 @@ def test_no_extension_is_claimed_twice_by_accident() -> None:
     """Where one handler infers it and another takes more by name, and where what is drawn is read by another."""
     counts = collections.Counter(e for handler in builtin_handlers(StorageConfig()) for e in handler.extensions)
     assert [extension for extension, count in counts.items() if count > 1] == [
-        ".safetensors", ".skops", ".png", ".html", ".jsonl",
+        ".jsonl", ".safetensors", ".skops", ".png", ".html",
     ]  # fmt: skip
 
 

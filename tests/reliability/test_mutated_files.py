@@ -72,6 +72,16 @@ def matrices():
         yield getattr(scipy.sparse, name)(np.diag([1.0, 2.0, 3.0, 4.0]))
 
 
+def arrow_tables():
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    yield pl.DataFrame({"a": [1, None], "b": ["x", "a longer text"], "c": [[1], []]})
+    yield pa.table({"m": pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int8())), "d": pa.array(["a"])})
+    yield pd.DataFrame({"a": [1, 2], "s": pd.Categorical(["x", "y"])}, index=["i", "j"])
+
+
 def typed_values():
     zone = zoneinfo.ZoneInfo("Europe/Paris")
     yield {"at": dt.datetime(2024, 7, 1, tzinfo=zone), "cost": decimal.Decimal("1.10"), "shape": (3, 4), 1: {2.5, None}}
@@ -169,6 +179,9 @@ SAMPLES = {
     ".pkl": lambda: [{1, 2, 3}, (1, "x", dataclasses.Field)],
     ".parquet": tables,
     ".csv": lambda: list(tables())[1:2],
+    ".arrow": arrow_tables,
+    ".csv.gz": lambda: list(tables())[1:2],
+    ".json.zst": lambda: JSON,
     ".pt": tensors,
     ".png": lambda: images("RGB", "P", "1", "LA"),
     ".jpg": lambda: images("RGB", "L"),
