@@ -136,7 +136,9 @@ def test_eighty_readers_of_one_slow_download(radosgw_s3, nursery, tmp_path):
         assert [child.last_words() for child in children] == [[10]] * 8
         gets = [request for request in proxy.requests[begun:] if request.kind == "GET"]
         assert sum(request.received for request in gets) == len(value)
-        assert sorted(request.status for request in gets) == [200] + [304] * 79
+        first, *others = sorted(request.status for request in gets)
+        assert first in (200, 206)  # the engine in Rust asks for the first byte on
+        assert others == [304] * 79
         facts.update(right=80, bodies=1, not_modified=79)
 
 
