@@ -161,6 +161,8 @@ BRANCH_CHANGES = {
 }
 
 
+# What an interrupt leaves open between `open` and its `with` closes when it is dropped, and Python says so.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("change", BRANCH_CHANGES)
 @pytest.mark.timeout(scaled(300, 3600))
 def test_an_interrupted_branch(tmp_path, change):

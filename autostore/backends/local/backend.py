@@ -137,8 +137,8 @@ class LocalFileBackend(StorageBackend):
                     shutil.copyfile(file, own)
                     return self.upload(own, path, mark=mark, if_etag=if_etag, if_absent=if_absent)
             target = self._inside(path, through_last=False)  # a link there is replaced, not followed
-            alone = self._locks.hold(os.path.dirname(target), make=True, durable=self._durable)
-            with alone, transfer("write", self, path, bar=False) as told:
+            folder, told = os.path.dirname(target), transfer("write", self, path, bar=False)
+            with self._locks.hold(folder, make=True, durable=self._durable), told:
                 old = self._expect(target, path, if_etag, if_absent)
                 return told.of(self._publish(str(file), target, path, mark, old))
 

@@ -21,7 +21,10 @@ def frame_asked_for(as_type: Any) -> str | None:
 def made(rows: Any, kind: str) -> Any:
     """Rows as a table, whose dtypes Polars infers from all of them; `UnsupportedFormatError` where they are none."""
     if type(rows) is not list or not all(type(row) is dict for row in rows):
-        raise UnsupportedFormatError("The file holds no rows, that is a list of dicts. Read it without as_type.")
+        found = f"a value of the type {type(rows).__name__}" if type(rows) is not list else "a list of other things"
+        raise UnsupportedFormatError(
+            f"The file holds {found}, and a {kind} is made of rows, a list of dicts. Read it without as_type."
+        )
     pl = require("polars")
     try:
         frame = pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame()

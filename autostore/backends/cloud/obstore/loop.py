@@ -20,7 +20,11 @@ class Loop:
         self._loop = asyncio.new_event_loop()
         # A daemon: it waits for work, and must not keep the process from its end.
         self._thread = threading.Thread(target=self._run, name="autostore-obstore-loop", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:
+            self._loop.close()
+            raise
 
     def result(self, make: Callable[[], Awaitable[Any]]) -> Any:
         """What the awaitable gives; cancelled where the caller is interrupted."""

@@ -91,7 +91,13 @@ class Connections:
     def taken_back(self, write: Callable[[], Any], later: Callable[[], Awaitable[Any]]) -> Any:
         """What the write gives; where a signal interrupts this thread, `later`, the same, is cancelled on its way."""
         opened = self._opened
-        return write() if opened is None or not _is_main() else opened.loop().result(later)
+        if opened is None or not _is_main():
+            return write()
+        try:
+            loop = opened.loop()
+        except RuntimeError:  # the system refuses threads
+            return write()
+        return loop.result(later)
 
     def close(self) -> None:
         """Drop the connections."""
