@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["of_pandas", "of_polars"]
+__all__ = ["Described", "of_pandas", "of_polars"]
 
 DESCRIBED = 25
 """Columns that are looked at."""
@@ -27,16 +27,17 @@ Described = Sequence[Mapping[str, Cell]]
 def of_polars(table: pl.DataFrame) -> Described:
     """Nulls, mean, deviation, smallest and largest value of the first columns of numbers and times, in one pass."""
     pl, selectors = require("polars"), require("polars.selectors")
-    numeric = table.select(selectors.numeric()).columns
-    names = table.select(selectors.numeric() | selectors.temporal()).columns[:DESCRIBED]
+    chosen = table.select(selectors.numeric() | selectors.temporal())[:, :DESCRIBED]
+    names = chosen.columns
     if not names or not table.height or table.height * len(names) > CELLS:
         return []
+    chosen.columns = [str(number) for number in range(len(names))]  # a name may be a pattern: "*", "^a.*$"
     asked = [
         expression.alias(f"{number} {label}")
-        for number, name in enumerate(names)
-        for label, expression in _expressions(pl, name, is_number=name in numeric).items()
+        for number, dtype in enumerate(chosen.dtypes)
+        for label, expression in _expressions(pl, str(number), is_number=dtype.is_numeric()).items()
     ]
-    found = table.select(asked).row(0, named=True)
+    found = chosen.select(asked).row(0, named=True)
     labels = ("nulls", "mean", "std", "min", "max")
     return [
         {"column": clip(name, CELL), **{label: _rounded(found.get(f"{number} {label}")) for label in labels}}

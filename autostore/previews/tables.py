@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from autostore.optional import require
 from autostore.preview import Columns, Fact, Preview, Rows
 from autostore.previews.bounds import CELL, COLUMNS, ROWS, SCHEMA, cell, clip, first_rows
-from autostore.previews.statistics import of_pandas, of_polars
+from autostore.previews.statistics import Described, of_pandas, of_polars
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,7 @@ def polars_frame(table: pl.DataFrame) -> Preview:
     nulls = {name: table[name].null_count() for name in numeric}
     return {
         **_common(table.height, table.schema.items(), table.head(ROWS)[:, :COLUMNS].to_dicts()),
-        "statistics": Rows(of_polars(table)),
+        **_statistics(of_polars(table)),
         **_plots(means, nulls),
     }
 
@@ -50,7 +50,7 @@ def pandas_frame(table: pd.DataFrame) -> Preview:
     means = numeric.mean().dropna()
     return {
         **_common(len(table), schema, rows),
-        "statistics": Rows(of_pandas(numeric)),
+        **_statistics(of_pandas(numeric)),
         **_plots(means.to_dict(), numeric.isna().sum().to_dict()),
     }
 
@@ -61,6 +61,10 @@ def arrow_table(table: pa.Table) -> Preview:
     return _common(
         table.num_rows, schema, table.slice(0, ROWS).select(range(min(COLUMNS, table.num_columns))).to_pylist()
     )
+
+
+def _statistics(found: Described) -> dict[str, Fact]:
+    return {"statistics": Rows(found)} if found else {}
 
 
 def _common(rows: int, schema: Iterable[tuple[str, Any]], head: list[dict[str, Any]]) -> dict[str, Fact]:

@@ -269,3 +269,15 @@ def test_no_library_is_imported_for_showing():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert run.stdout.strip() == "[]", run.stdout + run.stderr
+
+
+def test_statistics_are_of_each_column_whatever_its_name(tmp_path):
+    """Names that Polars takes for patterns; and a table without numbers has no statistics."""
+    store = AutoStore(tmp_path)
+    shown = store.preview(pl.DataFrame({"*": [1, 2], "^b.*$": [3, 4], "b": [5.0, None]}))["statistics"].rows
+    assert [(row["column"], row["mean"], row["nulls"]) for row in shown] == [
+        ("*", 1.5, 0),
+        ("^b.*$", 3.5, 0),
+        ("b", 5.0, 1),
+    ]
+    assert "statistics" not in store.preview(pl.DataFrame({"text": ["a"]}))

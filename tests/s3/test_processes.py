@@ -113,14 +113,13 @@ def test_a_prefix_means_the_same_with_and_without_its_slash(with_slash):
 
 
 def test_importing_the_backend_needs_no_boto3():
-    """`autostore.s3` is importable, and a backend can be made, without boto3."""
+    """`autostore.s3` is importable without boto3; a backend says what it lacks when it is made."""
     program = (
         "import sys; sys.modules['boto3'] = None; sys.modules['botocore'] = None\n"
         "from autostore.errors import MissingDependencyError\n"
         "from autostore.keys import parse_uri\n"
         "from autostore.s3 import S3Backend, S3StorageConfig\n"
-        "backend = S3Backend(parse_uri('s3://b-1/'), S3StorageConfig())\n"
-        "try: backend.get_metadata('x')\n"
+        "try: S3Backend(parse_uri('s3://b-1/'), S3StorageConfig())\n"
         "except MissingDependencyError as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
