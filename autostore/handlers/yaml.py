@@ -39,7 +39,7 @@ _NUMBER = re.compile(r"[-+0-9_:.eE]*")
 _FLOAT = re.compile(r"[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?")
 _TYPES = frozenset({dict, list, set, str, bytes, int, float, bool, type(None), dt.datetime, dt.date})
 # Looks like a number to 1.1 or to 1.2, or to a reader between the two; PyYAML itself knows most of 1.1.
-_NUMBER_LIKE = re.compile(r"[-+]?(?:[0-9]|\.[0-9_])[0-9a-fox_:.+-]*|[-+]?\.(?:inf|nan)", re.IGNORECASE)
+_NUMBER_LIKE = re.compile(r"[-+]?(?:[0-9]|\.[0-9_])[0-9a-fox_:.+-]*|[-+]?\.(?:inf|nan)|[-+_.0-9]+", re.IGNORECASE)
 _WORD = re.compile(r"y|n|yes|no|on|off|true|false|null|~|", re.IGNORECASE)
 _BREAKS = re.compile("[\x85\u2028\u2029\ufeff]")  # ends of lines in 1.1, characters in 1.2
 
