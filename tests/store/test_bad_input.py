@@ -311,13 +311,19 @@ def test_no_foreign_pickle_runs_without_leave(tmp_path):
 def test_every_door_of_the_store_is_named_here():
     """A new public method must be thought of in these tests."""
     doors = {name for name in dir(AutoStore) if not name.startswith("_")}
-    assert doors == {
+    awaited = {
+        f"a{name}"
+        for name in ("copy", "delete", "exists", "info", "keys", "modify", "move", "path", "read", "update", "write")
+    }
+    assert doors - awaited == {
+        "cache", "path",
         "base", "begins_here", "checksum", "cleanup", "cleanup_cache", "close", "copy", "copy_to", "diff", "discard",
         "entries", "exists", "formats", "get", "get_metadata", "get_size", "get_supported_backends", "info", "items",
         "keys", "list_files", "modify", "move", "move_to", "over", "pop", "preview", "promote", "prune", "read",
         "register_backend", "register_handler", "restore", "scan", "setdefault", "show", "storage_options", "tree",
         "unregister_backend", "unregister_handler", "update", "uri", "url", "values", "versions", "write",
     }  # fmt: skip
+    assert awaited < doors
     assert autostore.__version__
 
 
