@@ -4,7 +4,7 @@ Each is a `StorageError` and also the builtin that a caller would expect, so tha
 `except StorageError` and `except KeyError` read naturally.
 
     StorageError
-     ├─ StorageFileNotFoundError   KeyError, FileNotFoundError   nothing is stored under the key
+     ├─ StorageFileNotFoundError   FileNotFoundError, KeyError   nothing is stored under the key
      ├─ StoragePermissionError     PermissionError               the place refused; also read-only stores
      ├─ StorageConnectionError     ConnectionError               the place could not be reached, or timed out
      ├─ StorageIOError             OSError                       the disk is full or failing, or its files vanish
@@ -110,7 +110,7 @@ class StorageError(Exception):
         return str(self.args[0]) if self.args else ""
 
 
-class StorageFileNotFoundError(StorageError, KeyError, FileNotFoundError):
+class StorageFileNotFoundError(StorageError, FileNotFoundError, KeyError):
     """Nothing is stored under this key."""
 
 
