@@ -4,7 +4,7 @@ Each is a `StorageError` and also the builtin that a caller would expect, so tha
 `except StorageError` and `except KeyError` read naturally.
 
     StorageError
-     ├─ StorageFileNotFoundError   FileNotFoundError, KeyError   nothing is stored under the key
+     ├─ StorageFileNotFoundError   KeyError, FileNotFoundError   nothing is stored under the key
      ├─ StoragePermissionError     PermissionError               the place refused; also read-only stores
      ├─ StorageConnectionError     ConnectionError               the place could not be reached, or timed out
      ├─ StorageIOError             OSError                       the disk is full or failing, or its files vanish
@@ -54,6 +54,7 @@ own code (a time limit, a validator, a plugin) is none of these and leaves as it
 
 import errno
 import os
+from typing import Any
 
 __all__ = [
     "AmbiguousKeyError",
@@ -109,8 +110,12 @@ class StorageError(Exception):
         # KeyError shows the repr of its argument, which would quote the whole sentence.
         return str(self.args[0]) if self.args else ""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By a call: libraries that go by __new__ instead (tblib) find the wrong one of two builtins.
+        return type(self), self.args, self.__dict__ or None
 
-class StorageFileNotFoundError(StorageError, FileNotFoundError, KeyError):
+
+class StorageFileNotFoundError(StorageError, KeyError, FileNotFoundError):
     """Nothing is stored under this key."""
 
 

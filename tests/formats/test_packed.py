@@ -150,7 +150,7 @@ def test_lines_of_a_table(local_store, folder):
         with pytest.raises(UnsupportedFormatError):
             local_store["w.jsonl"] = wrong
     local_store["l.jsonl"] = [1, 2]
-    with pytest.raises(UnsupportedFormatError, match="no rows"):
+    with pytest.raises(UnsupportedFormatError, match="is made of rows"):
         local_store.read("l.jsonl", as_type=pl.DataFrame)
 
 

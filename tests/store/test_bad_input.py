@@ -283,12 +283,27 @@ def test_in_and_get_swallow_absence_only(local_store, folder):
 def test_errors_pickle_and_have_builtins(name):
     """Each error survives pickling, shows its plain message, and is a StorageError."""
     cls = getattr(errors, name)
-    error = pickle.loads(pickle.dumps(cls("what happened")))
+    sent = cls("what happened")
+    sent.add_note("a note")
+    error = pickle.loads(pickle.dumps(sent))
     assert type(error) is cls
+    assert error.__notes__ == ["a note"]
     assert str(error) == "what happened"
     assert isinstance(error, StorageError)
     assert cls.__doc__
     assert isinstance(error, KeyError) == (cls is StorageFileNotFoundError)
+
+
+@pytest.mark.parametrize("name", [name for name in errors.__all__ if name.endswith("Error")])
+def test_errors_pickle_as_dask_does(name):
+    """tblib, which Dask and Celery bring, makes exceptions without their class unless they say how."""
+    tblib = pytest.importorskip("tblib.pickling_support")
+    cls = getattr(errors, name)
+    try:
+        raise cls("what happened")
+    except cls as error:
+        made, arguments, *_ = tblib.pickle_exception(error)
+    assert type(made(*arguments)) is cls
 
 
 def test_no_foreign_pickle_runs_without_leave(tmp_path):
