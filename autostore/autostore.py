@@ -301,7 +301,7 @@ class AutoStore(
         """A table as a lazy frame that reads where it lies; or many tables as one.
 
         On S3 a scan asks once for a Parquet file's last 64 KiB, and when it runs for the columns and row groups that
-        the query needs, in windows of 32 MiB, two of them in memory. All is of the version that was planned; where
+        the query needs, in windows of 16 MiB, two of them in memory. All is of the version that was planned; where
         another lies there by then, the query fails (`PreconditionFailedError`), and is to be planned again. With the
         cache on, no range of a version is fetched twice. A local file is opened at once and stays what it is. Other
         formats are fetched whole and then read lazily. The frame pickles with cloudpickle (of a local file not at

@@ -9,7 +9,7 @@ from autostore.pieces.ranges import Span
 
 __all__ = ["WINDOW", "joined", "windows"]
 
-WINDOW = 32 << 20
+WINDOW = 16 << 20
 """Bytes of a window, as they are stored: two are in memory, one that is decoded and the next."""
 
 GAP = 1 << 20
@@ -21,7 +21,7 @@ WASTE = 8
 SPARED = 256 << 10
 """or so many bytes."""
 
-LONGEST = 16 << 20
+LONGEST = 8 << 20
 """Bytes up to which ranges become one, so that several connections share a window."""
 
 
