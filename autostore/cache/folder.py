@@ -16,7 +16,7 @@ from pathlib import Path
 
 from autostore.backend import FileMetadata
 from autostore.cache.entry import ENTRY, Entry, load, open_payload, publish
-from autostore.cache.scanning import CachedCopy, scan
+from autostore.cache.scanning import CachedCopy, is_of_cache, scan
 from autostore.config import StorageConfig
 from autostore.disk.failures import disk_errors_are_typed
 from autostore.disk.flock import FolderLock
@@ -35,6 +35,10 @@ ENTRY_SIZE = 1024
 TOTAL = "total"
 """The file in the root that says how many bytes all copies take; missing or damaged, they are counted again."""
 
+TAG = "CACHEDIR.TAG"
+SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55\n# A cache of autostore: it may be removed at any time.\n"
+"""Backup programs leave such folders out: https://bford.info/cachedir/."""
+
 
 class CacheFolder:
     """One cache folder under one configuration."""
@@ -44,6 +48,7 @@ class CacheFolder:
         self._limit = config.cache_max_bytes
         self._expiry = config.cache_expiry_hours * 3600
         self._locks = FolderLocks(config.timeout)
+        self._seen: tuple[int, int] | None = None
 
     def folder(self, identity: str) -> Path:
         """The folder of one file's copy, in a private root; it need not exist."""
@@ -165,6 +170,10 @@ class CacheFolder:
                 f"The cache folder {str(root)!r} belongs to somebody else, who could put wrong bytes there. "
                 "Pass another cache_dir."
             )
+        if self._seen != (status.st_dev, status.st_ino):
+            with disk_errors_are_typed(f"The cache folder {str(root)!r} (pass another cache_dir)"):
+                _tag(root)
+            self._seen = status.st_dev, status.st_ino
         if status.st_mode & 0o077:
             os.chmod(root, 0o700)
         return root
@@ -178,6 +187,20 @@ def _made(root: Path) -> os.stat_result:
         with contextlib.suppress(FileExistsError):
             root.mkdir(mode=0o700)
         return os.lstat(root)
+
+
+def _tag(root: Path) -> None:
+    """Say that this is a cache; a folder in which somebody has files of their own is none, and is left as it is."""
+    if os.path.isfile(root / TAG):
+        return
+    foreign = next((name for name in sorted(os.listdir(root)) if not is_of_cache(name)), None)
+    if foreign is not None:
+        raise InvalidConfigError(
+            f"The folder {str(root)!r} holds {foreign!r}, which is of no cache, and a cache removes what is old. "
+            "Pass another cache_dir."
+        )
+    with contextlib.suppress(OSError), opened(root / TAG, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600) as file:
+        os.write(file.fileno(), SIGNATURE)
 
 
 def _read_total(root: Path) -> int | None:

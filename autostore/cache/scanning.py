@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,10 +12,18 @@ from pathlib import Path
 
 from autostore.cache.entry import ENTRY
 
-__all__ = ["CachedCopy", "scan"]
+__all__ = ["CachedCopy", "is_of_cache", "scan"]
 
 SWEEP_AFTER = 24 * 3600.0
 """Seconds after which an unpublished file is what a killed process left."""
+
+
+_NAMES = re.compile(r"[0-9a-f]{64}|total|CACHEDIR\.TAG")
+
+
+def is_of_cache(name: str) -> bool:
+    """Whether this is how a cache calls what lies in its root."""
+    return _NAMES.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)
@@ -48,8 +57,9 @@ def scan(root: Path) -> Iterator[CachedCopy]:
     """Every folder of the cache; one that vanishes meanwhile is left out."""
     with os.scandir(root) as folders:
         for folder in folders:
-            with contextlib.suppress(OSError):
-                yield _looked_at(folder.path)
+            if is_of_cache(folder.name):
+                with contextlib.suppress(OSError):
+                    yield _looked_at(folder.path)
 
 
 def _looked_at(folder: str) -> CachedCopy:

@@ -13,12 +13,11 @@ import os
 import shutil
 import sys
 import tempfile
-import uuid
 import weakref
 from pathlib import Path
 from typing import Self
 
-from autostore.disk.sweeping import PREFIX, locked, sweep
+from autostore.disk.sweeping import locked, new_name, sweep
 
 __all__ = ["Scratch", "ScratchFile", "ScratchFiles"]
 
@@ -97,7 +96,7 @@ class _Room:
     def __init__(self, parent: str | Path | None) -> None:
         parent = Path(parent if parent is not None else _system())
         sweep(parent)
-        self.folder = parent / f"{PREFIX}{uuid.uuid4().hex}"
+        self.folder = parent / new_name()
         self.name = str(self.folder)
         self.users: dict[int, weakref.ref[ScratchFiles]] = {}
         # Known before it is there, so that no interrupt can leave it behind.

@@ -5,18 +5,26 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import time
+import uuid
 from pathlib import Path
 
 from autostore.holding.descriptors import Descriptor, opened
 
-__all__ = ["PREFIX", "SWEEP_AFTER", "locked", "sweep"]
+__all__ = ["SWEEP_AFTER", "locked", "new_name", "sweep"]
 
-PREFIX = "autostore-"
+# A folder that somebody else calls autostore-something is not ours.
+_OURS = re.compile(r"autostore-[0-9a-f]{32}")
 
 SWEEP_AFTER = 24 * 3600.0
 """Seconds after which a folder that nobody holds a lock on is what a killed process left."""
+
+
+def new_name() -> str:
+    """Name of a temporary folder that was never given before."""
+    return f"autostore-{uuid.uuid4().hex}"
 
 
 def locked(folder: Path) -> Descriptor | None:
@@ -35,7 +43,7 @@ def sweep(parent: Path) -> None:
     with contextlib.suppress(OSError), os.scandir(parent) as entries:
         for entry in entries:
             with contextlib.suppress(OSError):
-                if entry.name.startswith(PREFIX) and _abandoned(entry):
+                if _OURS.fullmatch(entry.name) and _abandoned(entry):
                     descriptor = locked(Path(entry.path))
                     if descriptor is not None:
                         shutil.rmtree(entry.path, ignore_errors=True)

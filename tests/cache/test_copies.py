@@ -12,6 +12,7 @@ from autostore.backends.local.backend import LocalFileBackend
 from autostore.cache.copies import Copies
 from autostore.config import LocalFileConfig, StorageConfig
 from autostore.errors import (
+    InvalidConfigError,
     StorageConnectionError,
     StorageFileNotFoundError,
     StorageIOError,
@@ -183,6 +184,47 @@ def test_the_cache_is_private(reader, cache_dir):
     root.chmod(0o777)
     reader.read("x.bin")
     assert stat.S_IMODE(root.stat().st_mode) == 0o700
+
+
+def test_a_folder_of_other_files_is_no_cache(reader, cache_dir):
+    """Where somebody's own files lie in the way the cache is refused, and nothing of theirs is changed."""
+    theirs = cache_dir / "v1"
+    (theirs / "2024").mkdir(parents=True)
+    (theirs / "total").write_text("of the year")
+    file = theirs / "2024" / "data.csv"
+    file.write_text("1")
+    os.utime(file, (time.time() - 2 * DAY,) * 2)
+    theirs.chmod(0o755)
+    reader.put("x.bin", b"1")
+    with pytest.raises(InvalidConfigError, match="'2024', which is of no cache"):
+        reader.read("x.bin")
+    assert reader.copies.cleanup() == (0, 0)
+    assert (file.read_text(), (theirs / "total").read_text()) == ("1", "of the year")
+    assert (sorted(os.listdir(theirs)), stat.S_IMODE(theirs.stat().st_mode)) == (["2024", "total"], 0o755)
+
+
+def test_what_others_lay_into_a_cache_stays(reader, cache_dir):
+    """A folder that appears in the cache later, under a name of its own, is not looked into."""
+    reader.put("x.bin", b"1")
+    reader.read("x.bin")
+    (cache_dir / "v1" / "notes").mkdir()
+    file = cache_dir / "v1" / "notes" / "a.txt"
+    file.write_text("1")
+    os.utime(file, (time.time() - 2 * DAY,) * 2)
+    reader.copies.cleanup()
+    assert file.read_text() == "1"
+    assert reader.read("x.bin") == b"1"
+
+
+def test_a_cache_says_that_it_is_one(s3_server, open_reader, cache_dir):
+    """Backup programs leave it out by the tag that they agreed upon; a cache of before gets it."""
+    tag = cache_dir / "v1" / "CACHEDIR.TAG"
+    for _ in range(2):
+        reader = open_reader(s3_server)
+        reader.put("x.bin", b"1")
+        assert reader.read("x.bin") == b"1"
+        assert tag.read_text().startswith("Signature: 8a477f597d28d172789f06886806bc55")
+        tag.unlink()
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")

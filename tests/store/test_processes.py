@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from autostore import AutoStore
-from autostore.disk.sweeping import SWEEP_AFTER
+from autostore.disk import sweeping
 from autostore.testing import same
 from tests.reliability.nursery import Nursery
 from tests.reliability.scale import scaled
@@ -131,23 +131,25 @@ def test_sigkill_tears_nothing_and_loses_nothing(folder):
 
 
 def test_what_killed_processes_left_is_swept_after_a_day(folder):
-    """An old, unlocked temporary folder goes at the next write; a young or locked one stays."""
+    """An old, unlocked temporary folder goes at the next write; a young or locked one stays, and what others made."""
     store = AutoStore(folder)
     store["k"] = 1
     alive = AutoStore(folder)
     alive["k"] = 2
     tmp = folder / ".autostore" / "tmp"
-    for name in ["autostore-old", "autostore-young", "somebody-elses"]:
+    gone, young = (sweeping.new_name() for _ in range(2))
+    others = ["autostore-backup", f"{gone}-kept", "somebody-elses"]
+    for name in [gone, young, *others]:
         (tmp / name).mkdir()
         (tmp / name / "part").write_text("x")
-    old = time.time() - SWEEP_AFTER - 1
+    old = time.time() - sweeping.SWEEP_AFTER - 1
     for name in [*os.listdir(tmp)]:
-        if name != "autostore-young":
+        if name != young:
             os.utime(tmp / name, (old, old))
     AutoStore(folder)["k"] = 3
     left = set(os.listdir(tmp))
-    assert "autostore-old" not in left
-    assert {"autostore-young", "somebody-elses"} <= left
+    assert gone not in left
+    assert {young, *others} <= left
     assert alive._backend.scratch().name in left
     alive["k"] = 4
     assert store["k"] == 4
