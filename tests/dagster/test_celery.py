@@ -1,19 +1,18 @@
 """Celery with Redis and two worker processes, which share nothing but S3 and Dagster's own records."""
 
 import shutil
-import subprocess
 import sys
 from contextlib import ExitStack
 
 import pytest
 
 from autostore import AutoStore
-from tests.dagster.test_dask import leftovers, machine, new_home, recorded
+from tests.dagster.test_dask import check_steps, machine, new_home, run
+from tests.dagster.workers_project import STEPS, check_values
 from tests.servers import free_port, listens, process, wait_for
 
 PROGRAM = shutil.which("redis-server")
 WORKERS = ("worker-a", "worker-b")
-STEPS = {"flights", "mean", "max", "sum", "report"}
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="The Celery test needs Redis: apt-get install redis-server")
 
@@ -51,18 +50,7 @@ def workers(tmp_path, radosgw_s3):
 def test_a_pipeline_on_celery(workers, radosgw_s3, tmp_path):
     """Steps run in two workers, hand each other every value through S3, and leave nothing on their disks."""
     uri, broker, folders, environment = workers
-    log = tmp_path / "driver.log"
-    with process([sys.executable, "-m", "tests.dagster.celery_project", broker], log, environment) as driver:
-        try:
-            code = driver.wait(timeout=120)
-        except subprocess.TimeoutExpired:
-            code = "timeout"
-    assert code == 0, log.read_text()[-5000:]
-    steps, inputs = recorded(tmp_path / "dagster")
-    assert set(steps) == STEPS
-    assert set(steps.values()) == set(folders)
-    assert any(steps[step] != steps[upstream] for step, upstream in inputs)
+    run(tmp_path / "driver.log", environment, "workers_project", "celery", broker)
+    assert set(check_steps(tmp_path / "dagster", folders)) == STEPS
     with AutoStore(uri, radosgw_s3.config()) as store:
-        assert store["report"] == "max 5.0, mean 2.75, sum 11.0"
-        assert len(list(store.keys("flights/"))) == 2
-    assert leftovers(*folders.values()) == []
+        check_values(store)

@@ -1,4 +1,7 @@
-"""The example on a Dask cluster: a scheduler and two workers that share nothing but S3 and Dagster's own records."""
+"""A Dask cluster: a scheduler and two workers that share nothing but S3 and Dagster's own records.
+
+`make test` runs a small pipeline on it, `make soak` all of the example.
+"""
 
 import subprocess
 import sys
@@ -10,6 +13,8 @@ import pytest
 
 from autostore import AutoStore
 from autostore.testing import same
+from tests.dagster.workers_project import STEPS, check_values
+from tests.reliability.scale import SOAK
 from tests.servers import ACCESS_KEY, SECRET_KEY, free_port, listens, process, wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -49,9 +54,9 @@ def new_home(folder):
     return folder
 
 
-def run(log, environment, *arguments):
+def run(log, environment, project, *arguments):
     """The driver as a process of its own, to its end."""
-    with process([sys.executable, "-m", "tests.dagster.dask_project", *arguments], log, environment) as driver:
+    with process([sys.executable, "-m", f"tests.dagster.{project}", *arguments], log, environment) as driver:
         try:
             code = driver.wait(timeout=150)
         except subprocess.TimeoutExpired:
@@ -73,12 +78,12 @@ def recorded(home):
 def leftovers(*folders):
     """Files that the workers have left, beside Dask's locks and the list of fonts of the charts."""
     files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
-    return [file for file in files if file.suffix != ".lock" and "matplotlib" not in file.parts]
+    return [file for file in files if not file.suffix.endswith("lock") and "matplotlib" not in file.parts]
 
 
 @pytest.fixture
 def cluster(tmp_path, moto_s3):
-    """Runs the example on a scheduler and two workers: the store's URI, the home, and the workers' folders."""
+    """A scheduler and two workers: the URI, the address, the folder of each worker, and the environment of a driver."""
     uri = f"s3://{moto_s3.make_bucket()}/flights/"
     home = new_home(tmp_path / "dagster")
     port = free_port()
@@ -97,24 +102,44 @@ def cluster(tmp_path, moto_s3):
         begin("scheduler", SCHEDULER, "--port", str(port))
         wait_for(lambda: listens(port), "Dask's scheduler")
         workers = {
-            begin(name, WORKER, address, "--name", name, "--no-nanny", "--nthreads", "1").pid: folders[name]
-            for name in ("worker-a", "worker-b")
+            begin(f"worker-{name}", WORKER, address, "--no-nanny", "--nthreads", "1", "--resources", f"{name}=1").pid: (
+                folders[f"worker-{name}"]
+            )
+            for name in ("a", "b")
         }
-        run(tmp_path / "driver.log", env["driver"], address)
-        return uri, home, workers
+        yield uri, address, workers, env["driver"]
 
 
-@pytest.mark.timeout(240)
-def test_the_example_on_dask(cluster, moto_s3, tmp_path):
-    """Steps run in two processes, hand each other every value through S3, and store what a local run stores."""
-    uri, home, workers = cluster
+def check_steps(home, workers):
+    """All workers ran steps, some read what the other one wrote, and nothing is left on their disks."""
     steps, inputs = recorded(home)
     assert set(steps.values()) == set(workers)
     assert any(steps[step] != steps[upstream] for step, upstream in inputs)
     assert leftovers(*workers.values()) == []
+    return steps
+
+
+@pytest.mark.timeout(240)
+def test_a_pipeline_on_dask(cluster, moto_s3, tmp_path):
+    """Steps run in two workers, hand each other every value through S3, and leave nothing on their disks."""
+    uri, address, workers, environment = cluster
+    run(tmp_path / "driver.log", environment, "workers_project", "dask", address)
+    assert set(check_steps(tmp_path / "dagster", workers)) == STEPS
+    with AutoStore(uri, moto_s3.config()) as store:
+        check_values(store)
+
+
+@pytest.mark.skipif(not SOAK, reason="minutes long: make soak")
+@pytest.mark.timeout(240)
+def test_the_example_on_dask(cluster, moto_s3, tmp_path):
+    """The example's run on two workers stores what a run in one process stores."""
+    uri, address, workers, environment = cluster
+    run(tmp_path / "driver.log", environment, "dask_project", address)
+    check_steps(tmp_path / "dagster", workers)
 
     local = str(tmp_path / "data")
-    run(tmp_path / "local.log", machine(tmp_path / "local", local, new_home(tmp_path / "local-dagster")))
+    environment = machine(tmp_path / "local", local, new_home(tmp_path / "local-dagster"))
+    run(tmp_path / "local.log", environment, "dask_project")
     there, here = AutoStore(uri, moto_s3.config()), AutoStore(local)
     assert list(there.keys()) == list(here.keys())
     assert [key for key in here.keys() if not same(there[key], here[key])] == []  # noqa: SIM118
