@@ -33,7 +33,7 @@ class Scale:
         return max(least, int(amount * self.share))
 
 
-FULL, QUICK, TINY = Scale("full", 9, 1.0), Scale("quick", 3, 0.1), Scale("tiny", 1, 0.004)
+FULL, QUICK, TINY = Scale("full", 9, 1.0), Scale("quick", 3, 0.1), Scale("tiny", 1, 0.004, warm_ups=0)
 
 
 @dataclass
@@ -52,7 +52,7 @@ def race(
     title: str, module: str, contestants: list[Contestant], scale: Scale, aims: list[Aim] | None = None, **common: Any
 ) -> Table:
     """Alternate the contestants; the first one is ours and runs twice, as the A/A pair."""
-    again = [replace(contestants[0], name=AGAIN)] if len(contestants) > 1 else []
+    again = [replace(contestants[0], name=AGAIN)] if len(contestants) > 1 and scale is not TINY else []
     field_of_all = [contestants[0], *again, *contestants[1:]]
     absent: dict[str, str] = {}
     samples: dict[str, dict[str, list[Sample]]] = {}
