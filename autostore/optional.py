@@ -16,6 +16,7 @@ __all__ = [
     "add_installs",
     "install_target",
     "loaded_type",
+    "package_of",
     "pip_install",
     "require",
     "require_installed",
@@ -85,6 +86,12 @@ def require_installed(module: str) -> None:
         found = found or importlib.util.find_spec(module) is not None
     if not found:
         require(module)
+
+
+def package_of(kind: Any) -> str:
+    """The package at the top of a class's module; "" where it says none, as a type that Cython made may not."""
+    module = getattr(kind, "__module__", None)
+    return module.partition(".")[0] if isinstance(module, str) else ""
 
 
 def loaded_type(module: str, name: str) -> type | None:

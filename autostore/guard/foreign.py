@@ -70,9 +70,9 @@ def noted(error: BaseException, note: str) -> BaseException:
 
 
 def _is_users(error: BaseException) -> bool:
-    if not _is_library(type(error).__module__):
+    if not _is_library(str(type(error).__module__)):
         return True
-    if isinstance(error, StorageError) or type(error).__module__.partition(".")[0] in _libraries:
+    if isinstance(error, StorageError) or str(type(error).__module__).partition(".")[0] in _libraries:
         return False
     module, code = _innermost(error.__traceback__)
     if isinstance(error, TimeoutError) and error.errno is None:  # no file says so; time limits do, and sockets

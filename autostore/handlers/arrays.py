@@ -101,7 +101,7 @@ def read_array(file: io.BufferedReader, end: int, *, may_map: bool = True) -> An
         start = offset - offset % mmap.ALLOCATIONGRANULARITY
         data = mapped(file.fileno(), start, offset - start + nbytes)[offset - start :]
         return np.ndarray(shape, dtype, data, order=order)
-    if dtype.names is None and dtype.itemsize and min(shape, default=0) >= 0:
+    if dtype.names is None and dtype.itemsize:
         flat = np.empty(math.prod(shape), dtype)
         # Not `np.fromfile`, which hides what a signal handler raises meanwhile.
         read = file.readinto(flat.view(np.uint8)) if nbytes else 0
@@ -234,4 +234,6 @@ def _read_header(file: Any) -> tuple[tuple[int, ...], bool, Any]:
     shape, fortran, dtype = read(file, max_header_size=MAX_HEADER)
     if dtype.hasobject:
         raise CorruptDataError("The file holds pickled Python objects, which are never loaded from NumPy files.")
+    if min(shape, default=0) < 0:  # which older versions of NumPy take for "as many as there are"
+        raise CorruptDataError(f"The header says that the array has the shape {shape}.")
     return shape, fortran, dtype

@@ -12,7 +12,7 @@ from typing import IO, Any
 from autostore.equality import same
 from autostore.equality.images import frame_count
 from autostore.errors import UnsupportedFormatError
-from autostore.optional import loaded_type
+from autostore.optional import loaded_type, package_of
 
 __all__ = ["dump"]
 
@@ -32,9 +32,9 @@ class _CarefulPickler(pickle.Pickler):
         image = loaded_type("PIL.Image", "Image")
         if image is not None and isinstance(value, image):
             _check_image(value)
-        elif type(value).__module__.startswith("pyarrow."):
+        elif package_of(type(value)) == "pyarrow":
             _check_arrow(value)
-        elif type(value).__module__.startswith("polars."):
+        elif package_of(type(value)) == "polars":
             _check_polars(value)
         return NotImplemented
 

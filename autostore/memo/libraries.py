@@ -16,7 +16,7 @@ _OURS = frozenset(("autostore", "autostore_dagster"))
 @functools.lru_cache(maxsize=4096)
 def version_of(module: str) -> str | None:
     """The version of the library that a module is of; None for the user's own code, also one installed in place."""
-    top = module.partition(".")[0]
+    top = module.partition(".")[0] if isinstance(module, str) else ""
     if top in sys.stdlib_module_names:
         return "python " + ".".join(map(str, sys.version_info[:3]))
     if top not in _OURS and not _is_installed(module):

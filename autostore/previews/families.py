@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from autostore.equality.declared import is_declared
+from autostore.optional import package_of
 from autostore.preview import Preview
 from autostore.previews import arrays, images, records, tables, tensors, text
 
@@ -38,7 +39,7 @@ def inherited(value: Any) -> Preview:
     if is_declared(type(value)):
         return records.record(value)
     for base in type(value).__mro__:
-        show = _FAMILIES.get(f"{base.__module__.partition('.')[0]}.{base.__name__}")
+        show = _FAMILIES.get(f"{package_of(base)}.{base.__name__}")
         if show is not None:
             return show(value)
     return {}

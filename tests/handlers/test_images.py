@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -26,6 +27,8 @@ INFERRED = {
     **dict.fromkeys(["1", "L", "LA", "P", "RGB", "RGBA", "I;16"], ".png"),
     **dict.fromkeys(["PA", "CMYK", "YCbCr", "LAB", "I", "F", "I;16B"], ".tif"),
 }
+if int(PIL.__version__.partition(".")[0]) < 13:  # whose TIFF changes these pictures, so that they are refused
+    del INFERRED["YCbCr"]
 BYTES = {
     "1": 0,
     "LA": 2,

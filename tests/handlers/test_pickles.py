@@ -238,6 +238,30 @@ def test_what_a_pickle_would_lose_is_refused_wherever_it_stands(tmp_path: Path, 
     assert "k" not in store
 
 
+class Odd:
+    """A class whose module is no text, as that of a function that Cython compiled may be."""
+
+    __module__ = 5  # type: ignore[assignment]
+
+    def __reduce__(self) -> Any:
+        return odd, ()
+
+
+def odd() -> Odd:
+    return Odd()
+
+
+def test_a_class_need_not_say_its_module(tmp_path: Path) -> None:
+    """Such an object is pickled, alone, in a list and beside a frame; formats that do not hold it say so."""
+    store = AutoStore(tmp_path)
+    store["k"] = [Odd(), {"frame": pl.DataFrame({"a": [1]}), "odd": Odd()}]
+    assert [type(store["k"][0]), type(store["k"][1]["odd"])] == [Odd, Odd]
+    for name in ("t.typed.json", "t.bundle.zip", "t.json", "t.yaml", "t.pt", "t.parquet"):
+        with pytest.raises(UnsupportedFormatError):
+            store[name] = [Odd()]
+    assert store.cache(lambda value: type(value) is Odd)(Odd())
+
+
 def test_what_is_only_like_it_is_kept(tmp_path: Path) -> None:
     """Tables with columns, and maps whose keys are not known to be sorted."""
     kept = [pa.table({"m": pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64()))}), pa.table({}), pl.Series([[1]])]

@@ -9,7 +9,7 @@ from typing import Any
 
 from autostore.errors import CorruptDataError, StorageError, UnsupportedFormatError
 from autostore.guard.foreign import let_pass
-from autostore.optional import loaded_type
+from autostore.optional import loaded_type, package_of
 from autostore.preview import Preview
 from autostore.previews.tables import TABLES
 
@@ -72,7 +72,7 @@ def asks_for_rows(as_type: Any) -> bool:
 
 
 def _is_of_a_library(as_type: Any) -> bool:
-    return getattr(as_type, "__module__", "").partition(".")[0] in ("numpy", "pandas", "polars", "pyarrow", "torch")
+    return package_of(as_type) in ("numpy", "pandas", "polars", "pyarrow", "torch")
 
 
 def requested_kind(as_type: Any) -> str:
@@ -85,7 +85,7 @@ def requested_kind(as_type: Any) -> str:
 
 def kind_of_class(cls: Any) -> str | None:
     """The same of a class."""
-    if getattr(cls, "__module__", "").partition(".")[0] not in _LIBRARIES:
+    if package_of(cls) not in _LIBRARIES:
         return None
     for name, (module, attribute) in KINDS.items():
         known = loaded_type(module, attribute)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from autostore.errors import SchemaMismatchError, StorageError, UnsupportedFormatError, compose
 from autostore.handlers.tables.kinds import kind_of
-from autostore.optional import loaded_type, require
+from autostore.optional import loaded_type, package_of, require
 
 __all__ = ["FORMATS", "TableStream", "as_stream"]
 
@@ -104,7 +104,7 @@ def as_stream(data: Any, extension: str, key: str, uri: str) -> Any:
         return _of_arrow(data) if _gives_a_stream(data) else data
     if not hasattr(cls, "__next__"):
         return data
-    by_library = cls.__module__.partition(".")[0] in _LIBRARIES
+    by_library = package_of(cls) in _LIBRARIES
     if not (extension or by_library or isinstance(data, Generator)):
         return data
     try:
@@ -128,7 +128,7 @@ def _gives_a_stream(data: Any) -> bool:
         return True
     known = [found for module, name in _FRAMES if (found := loaded_type(module, name)) is not None]
     described = hasattr(cls, "__dataclass_fields__") or hasattr(cls, "__pydantic_fields__")
-    return not described and not issubclass(cls, tuple(known)) and cls.__module__.partition(".")[0] != "pyarrow"
+    return not described and not issubclass(cls, tuple(known)) and package_of(cls) != "pyarrow"
 
 
 def _of_arrow(data: Any) -> TableStream:

@@ -70,7 +70,7 @@ def _ways(walk: Walk, kind: type) -> Way:
 
 def _refused(walk: Walk, kind: type) -> NoReturn:
     name = f"{kind.__module__}.{kind.__qualname__}"
-    if walk.member is None and kind.__module__.partition(".")[0] in _LIBRARIES:
+    if walk.member is None and str(kind.__module__).partition(".")[0] in _LIBRARIES:
         refuse(f"is of the class {name}, which has a file of its own: use .bundle.zip")
     undescribed = UndescribedError(f"is of the class {name}, which says not what it is made of: {DESCRIBE}")
     undescribed.kind = kind

@@ -18,7 +18,7 @@ from autostore.equality import same
 from autostore.handlers.tables.labels import described, index_of
 from autostore.handlers.typed.tag import array as list_of
 from autostore.handlers.typed.tag import need, refuse, typed
-from autostore.optional import loaded_type, require
+from autostore.optional import loaded_type, package_of, require
 
 __all__ = ["made_again", "made_of", "taken_apart"]
 
@@ -164,7 +164,7 @@ _MODULES = frozenset(row.library.partition(".")[0] for row in MADE.values()) | {
 
 def made_of(kind: type) -> str | None:
     """The row of a class, by its name; "" of arrays, for which their dtype decides; no library is imported."""
-    if kind.__module__.partition(".")[0] not in _MODULES:
+    if package_of(kind) not in _MODULES:
         return None
     for name, row in MADE.items():
         known = loaded_type(row.library, row.kind)

@@ -20,7 +20,7 @@ from autostore.handlers.typed.tag import (
     typed,
 )
 from autostore.handlers.typed.times import moment_parts, moment_tree
-from autostore.optional import loaded_type, require
+from autostore.optional import loaded_type, package_of, require
 
 __all__ = ["SCALARS", "scalar_tag"]
 
@@ -38,7 +38,7 @@ def scalar_tag(kind: type) -> Tag | None:
     if kind.__module__ == "numpy":
         generic = loaded_type("numpy", "generic")
         return _NUMPY if generic is not None and issubclass(kind, generic) else None
-    own = kind.__module__.partition(".")[0] == "pandas" and kind.__name__ in _PANDAS_NAMES
+    own = package_of(kind) == "pandas" and kind.__name__ in _PANDAS_NAMES
     return _PANDAS if own else None
 
 

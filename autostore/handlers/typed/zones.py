@@ -11,7 +11,7 @@ from typing import Any
 
 from autostore.equality.times import same_zone
 from autostore.handlers.typed.tag import need
-from autostore.optional import require
+from autostore.optional import package_of, require
 
 __all__ = ["foreign_name", "foreign_zone"]
 
@@ -20,7 +20,7 @@ _UTC = {"dateutil": ("dateutil.tz", "UTC"), "pytz": ("pytz", "UTC")}
 
 def foreign_name(zone: dt.tzinfo, wall: str) -> str | None:
     """`"dateutil:Europe/Paris"` for a zone of these libraries at a moment; None where that would not be the zone."""
-    library = type(zone).__module__.partition(".")[0]
+    library = package_of(type(zone))
     if library not in _UTC:
         return None
     file = str(getattr(zone, "_filename", "") or getattr(zone, "zone", "") or "")
