@@ -21,6 +21,7 @@ from autostore.guard.ceiling import Ceiling, read_whole
 from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.checkpoints import compact, holds_tensors
+from autostore.handlers.devices import moved_or_here
 from autostore.handlers.signing import SigningKey, sign_file, strip_signature, verified
 from autostore.headers import pickled as pickled_header
 from autostore.headers.header import Header
@@ -154,7 +155,5 @@ def _is_module(value: Any) -> bool:
 
 def _device_or_cpu(storage: Any, location: str) -> Any:
     """Where torch would put it; a file from a machine with a GPU still reads on one without."""
-    try:
-        return require("torch.serialization").default_restore_location(storage, location)
-    except RuntimeError:
-        return storage
+    restore = require("torch.serialization").default_restore_location
+    return moved_or_here(lambda: restore(storage, location), storage, location)

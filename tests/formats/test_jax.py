@@ -13,7 +13,7 @@ jax = pytest.importorskip("jax", reason="JAX is not installed (pip install 'dags
 jnp = jax.numpy
 
 from autostore import AutoStore, StorageConfig, UnsupportedFormatError, UntrustedDataError  # noqa: E402
-from autostore.handlers.safetensors.handler import JaxHandler  # noqa: E402
+from autostore.handlers.safetensors.handler import DeviceHandler  # noqa: E402
 from autostore.testing import HandlerContract, same  # noqa: E402
 
 
@@ -25,7 +25,7 @@ class Adam(NamedTuple):
 
 
 class TestJax(HandlerContract):
-    handler = JaxHandler(StorageConfig())
+    handler = DeviceHandler(StorageConfig())
     samples = (
         jnp.arange(5.0),
         jnp.asarray(1.0),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from autostore.config import StorageConfig
 from autostore.handler import DataHandler
-from autostore.handlers.safetensors.handler import JaxHandler, SafetensorsHandler
+from autostore.handlers.safetensors.handler import DeviceHandler, SafetensorsHandler
 
 __all__ = ["weights"]
 
 
 def weights(config: StorageConfig) -> list[DataHandler]:
     """What a value chooses, and what only a name does."""
-    return [JaxHandler(config), SafetensorsHandler(config)]
+    return [DeviceHandler(config), SafetensorsHandler(config)]

@@ -15,13 +15,21 @@ from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
 from autostore.config import StorageConfig
-from autostore.equality.jax import JAX
+from autostore.equality.devices import ON_DEVICES
 from autostore.errors import CorruptDataError, StorageError, UnsupportedFormatError
 from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.checkpoints import holds
 from autostore.handlers.safetensors.layout import DTYPES, Layout, headed, read_layout
-from autostore.handlers.safetensors.libraries import LIBRARIES, Facts, known_library, library_of, of_jax, usable
+from autostore.handlers.safetensors.libraries import (
+    LIBRARIES,
+    Facts,
+    known_library,
+    library_of,
+    of_jax,
+    on_device,
+    usable,
+)
 from autostore.handlers.safetensors.names import Named
 from autostore.handlers.typed.decoding import Decoder
 from autostore.handlers.typed.encoding import encode
@@ -33,7 +41,7 @@ from autostore.optional import loaded_type
 from autostore.preview import Preview
 from autostore.previews import arrays, records
 
-__all__ = ["JaxHandler", "SafetensorsHandler"]
+__all__ = ["DeviceHandler", "SafetensorsHandler"]
 
 MAP_FROM = 16 * 1024 * 1024
 _OURS, _VALUE, _STATE = "autostore", "autostore.value", "autostore.state"
@@ -42,9 +50,9 @@ _BYTES_OF_A_HEADER = 40
 
 
 class SafetensorsHandler(DataHandler):
-    """Arrays of NumPy, PyTorch and JAX and trees of them, where the key names .safetensors."""
+    """Arrays of NumPy, PyTorch, JAX and CuPy and trees of them, where the key names .safetensors."""
 
-    types = "arrays of NumPy, PyTorch and JAX by name, and any tree of them; of a bare key those of JAX"
+    types = "arrays of NumPy, PyTorch, JAX and CuPy by name, and any tree of them; of a bare key those of JAX and CuPy"
     read_by = "safetensors, and every framework that has it"
     media_types = {".safetensors": "application/vnd.safetensors"}
     requires = ("numpy",)
@@ -129,15 +137,15 @@ class SafetensorsHandler(DataHandler):
 
     def preview(self, data: Any) -> Preview:
         """Shape and range of one array, the first parts of a tree."""
-        if library_of(data) is not None:
-            return arrays.jax_array(data) if of_jax(data) else super().preview(data)
+        if on_device(data):
+            return arrays.jax_array(data) if of_jax(data) else arrays.array(data)
         return records.mapping(data) if isinstance(data, dict) else super().preview(data)
 
 
-class JaxHandler(SafetensorsHandler):
-    """Arrays of JAX, keys of its generators, and trees of them, as .safetensors."""
+class DeviceHandler(SafetensorsHandler):
+    """Arrays of JAX, keys of its generators, arrays of CuPy, and trees of them, as .safetensors."""
 
-    equality = JAX
+    equality = ON_DEVICES
     explicit_only: ClassVar[bool] = False
 
     @property
@@ -147,7 +155,8 @@ class JaxHandler(SafetensorsHandler):
 
     def can_handle_data(self, data: Any) -> bool:
         """Arrays, and nestings of exact dicts, lists and tuples of them and of plain values."""
-        return loaded_type("jax", "Array") is not None and (of_jax(data) or holds(data, of_jax))
+        loaded = loaded_type("jax", "Array") or loaded_type("cupy", "ndarray")
+        return loaded is not None and (on_device(data) or holds(data, on_device))
 
 
 def _without_state(data: Any) -> tuple[Any, Any]:
@@ -159,7 +168,7 @@ def _without_state(data: Any) -> tuple[Any, Any]:
 def _said(layout: Layout) -> dict[str, Any]:
     """What the metadata say of the arrays."""
     if _OURS not in layout.metadata:
-        formats = {library.format: name for name, library in LIBRARIES.items()}
+        formats = {library.format: name for name, library in reversed([*LIBRARIES.items()])}  # not CuPy's
         return {"library": formats.get(layout.metadata.get("format", ""), "numpy")}
     said = parse(layout.metadata[_OURS].encode(), dict)
     if type(said) is not dict or said.get("v") != 1 or said.get("library") not in LIBRARIES:

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from autostore.errors import MissingDependencyError, UnsupportedFormatError
+from autostore.handlers.devices import moved_or_here
 from autostore.optional import loaded_type, require
 
-__all__ = ["LIBRARIES", "Facts", "Numbers", "known_library", "library_of", "of_jax", "usable"]
+__all__ = ["LIBRARIES", "Facts", "Numbers", "known_library", "library_of", "of_jax", "on_device", "usable"]
 
 Facts = dict[str, Any]
 """What an array says beside dtype, shape and numbers, in JSON."""
@@ -57,7 +58,14 @@ def library_of(value: Any) -> str | None:
         return "numpy"
     if type(value) in (loaded_type("torch", "Tensor"), loaded_type("torch.nn", "Parameter")):
         return "torch"
+    if type(value) is loaded_type("cupy", "ndarray"):
+        return "cupy"
     return "jax" if of_jax(value) else None
+
+
+def on_device(value: Any) -> bool:
+    """Whether a value is an array of a library that has no other file of its own: JAX or CuPy."""
+    return library_of(value) in ("jax", "cupy")
 
 
 def of_jax(value: Any) -> bool:
@@ -124,10 +132,28 @@ def _torch_back(dtype: str, shape: tuple[int, ...], data: memoryview, facts: Fac
     if kind is None:
         raise UnsupportedFormatError(f"This PyTorch has no {_TORCH[dtype]}. Upgrade it, or read as numpy.ndarray.")
     tensor = (torch.frombuffer(data, dtype=kind) if len(data) else torch.empty(0, dtype=kind)).reshape(shape)
-    try:
-        return tensor.to(facts["device"]) if "device" in facts else tensor
-    except RuntimeError:  # no such device here
-        return tensor
+    device = facts.get("device")
+    return tensor if device is None else moved_or_here(lambda: tensor.to(device), tensor, str(device))
+
+
+def _cupy_out(array: Any) -> Numbers:
+    number = int(array.device.id)
+    return _numpy_out(array.get())._replace(facts={"device": number} if number else {})
+
+
+def _cupy_back(dtype: str, shape: tuple[int, ...], data: memoryview, facts: Facts) -> Any:
+    cupy, numbers = require("cupy"), _numpy_back(dtype, shape, data, {})
+    if dtype in _ML:
+        raise UnsupportedFormatError(f"CuPy has no {_ML[dtype]}. Read as numpy.ndarray.")
+
+    def moved() -> Any:
+        with cupy.cuda.Device(facts.get("device", 0)):
+            return cupy.asarray(numbers)
+
+    found = moved_or_here(moved, numbers, "The GPU")
+    if found is numbers:
+        warnings.warn("The arrays are of cupy, which finds no GPU here: they are read as NumPy's.", stacklevel=2)
+    return found
 
 
 def _jax_out(array: Any) -> Numbers:
@@ -165,4 +191,5 @@ LIBRARIES: Mapping[str, Library] = {
     "numpy": Library("numpy", "ndarray", "np", _numpy_out, _numpy_back),
     "torch": Library("torch", "Tensor", "pt", _torch_out, _torch_back),
     "jax": Library("jax", "Array", "flax", _jax_out, _jax_back),
+    "cupy": Library("cupy", "ndarray", "np", _cupy_out, _cupy_back),
 }

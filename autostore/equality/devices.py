@@ -1,4 +1,4 @@
-"""How `same` compares JAX's arrays, and the keys of its random generators."""
+"""How `same` compares arrays of JAX, the keys of its random generators, and arrays of CuPy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from autostore.equality.families import Again, Comparer
 from autostore.optional import require
 
-__all__ = ["JAX"]
+__all__ = ["ON_DEVICES"]
 
 
 def _same_jax(first: Any, second: Any, again: Again) -> bool:
@@ -26,4 +26,8 @@ def _same_jax(first: Any, second: Any, again: Again) -> bool:
     return again(one.astype("f4"), two.astype("f4"))
 
 
-JAX: Mapping[str, Comparer] = {"jax.Array": _same_jax}
+def _same_cupy(first: Any, second: Any, again: Again) -> bool:
+    return first.device == second.device and again(first.get(), second.get())
+
+
+ON_DEVICES: Mapping[str, Comparer] = {"jax.Array": _same_jax, "cupy.ndarray": _same_cupy}
