@@ -1,10 +1,10 @@
-"""The real command in a process of its own, alone or in a terminal; and a store for it in a folder and on S3."""
+"""The real command in a process of its own, alone or in a terminal; and a store for it in a folder, on S3 and Azure."""
 
+import contextlib
 import json
 import os
 import pty
 import select
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,6 +18,7 @@ import polars as pl
 import pytest
 
 from autostore import AutoStore
+from tests.azurite import ACCOUNT, KEY, azurite  # noqa: F401 - a fixture
 from tests.cli.child import run_command
 from tests.reliability.nursery import Nursery
 
@@ -56,53 +57,70 @@ class Shell:
 
     def __call__(self, *words, code=0, text=True):
         with tempfile.TemporaryDirectory() as streams:
-            order = list(map(str, words)), str(self.folder), self.environment, streams
-            child = self.nursery.start(run_command, *order)
-            try:
+            out, err = Path(streams) / "out", Path(streams) / "err"
+            with self._running(words, self.environment, [os.devnull, out, err]) as child:
                 ended = child.hear(SECONDS)
-            finally:
-                child.kill()
-            out, err = ((Path(streams) / number).read_bytes() for number in "12")
-        done = Done(ended, out.decode() if text else out, err.decode())
+            done = Done(ended, out.read_text() if text else out.read_bytes(), err.read_text())
         assert done.code == code, (done.code, done.out, done.err)
         assert "Traceback" not in done.err
         return done
 
-    def complete(self):
+    def complete(self, *words):
         """What a shell's completion prints; it asks as zsh does, through the environment."""
-        with self.start(stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
-            out, err = process.communicate(timeout=SECONDS)
-        assert b"Traceback" not in err, err
-        return out.decode()
+        asked = {"_AUTOSTORE_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": " ".join(["autostore", *words])}
+        with self.changed(asked):
+            done = self()
+        assert done.err == ""
+        return done.out
 
-    def terminal(self, *words, answer="", code=0):
-        """What a person sees, and answers, at a terminal of 100 columns."""
+    @contextlib.contextmanager
+    def changed(self, environment):
+        """With other variables for a while."""
+        before, self.environment = self.environment, self.environment | environment
+        try:
+            yield
+        finally:
+            self.environment = before
+
+    def terminal(self, *words, answer="", code=0, columns=100):
+        """What a person sees, and answers, at a terminal."""
         ours, theirs = pty.openpty()
-        self.environment |= {"COLUMNS": "100", "LINES": "40", "TERM": "xterm"}
-        with self.start(*words, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        environment = self.environment | {"COLUMNS": str(columns), "LINES": "40", "TERM": "xterm"}
+        seen, deadline, asked = b"", time.monotonic() + SECONDS, not answer
+        try:
+            with self._running(words, environment, [os.ttyname(theirs)] * 3) as child:
+                while not child.ready(0) and time.monotonic() < deadline:
+                    seen += _read(ours, 0.02)
+                    if not asked and b"[y/N]" in seen:
+                        os.write(ours, answer.encode())
+                        asked = True
+                ended = child.hear(1)
+            while piece := _read(ours, 0.1):
+                seen += piece
+        finally:
+            os.close(ours)
             os.close(theirs)
-            seen, deadline, asked = b"", time.monotonic() + SECONDS, not answer
-            while time.monotonic() < deadline:
-                if select.select([ours], [], [], 0.1)[0]:
-                    try:
-                        piece = os.read(ours, 65536)
-                    except OSError:  # the other end is closed
-                        break
-                    seen += piece
-                if not asked and b"[y/N]" in seen:
-                    os.write(ours, answer.encode())
-                    asked = True
-            process.send_signal(signal.SIGKILL) if process.poll() is None and time.monotonic() >= deadline else None
-            process.wait(timeout=10)
-        os.close(ours)
-        assert process.returncode == code, seen.decode()
+        assert ended == code, seen.decode()
         return seen.decode()
+
+    @contextlib.contextmanager
+    def _running(self, words, environment, streams):
+        order = list(map(str, words)), str(self.folder), environment, list(map(str, streams))
+        child = self.nursery.start(run_command, *order)
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def _read(terminal, seconds):
+    return os.read(terminal, 65536) if select.select([terminal], [], [], seconds)[0] else b""
 
 
 @pytest.fixture
 def environment(tmp_path):
     """Nothing of this machine's settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AUTOSTORE_", "AWS_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AUTOSTORE_", "AWS_", "AZURE_"))}
     return kept | {
         "PYTHONPATH": str(ROOT), "AUTOSTORE_SETTINGS": str(tmp_path / "settings.toml"), "TZ": "UTC",
         "XDG_CACHE_HOME": str(tmp_path / "cache"), "AWS_EC2_METADATA_DISABLED": "true",
@@ -124,29 +142,49 @@ def shell(tmp_path, environment, nursery):
     return Shell(folder, environment, nursery)
 
 
-@pytest.fixture(params=["folder", "s3"])
-def place(request, shell):
-    """The address of an empty store, which ends in `/`, in a folder and on S3."""
-    if request.param == "folder":
-        return f"{shell.folder}/data/"
-    server = request.getfixturevalue("moto_s3")
-    shell.environment |= {
+def of_s3(server):
+    """What reaches a server of S3 by the environment alone, and an address there."""
+    told = {
         "AWS_ENDPOINT_URL": server.endpoint, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "testsecret",
         "AWS_DEFAULT_REGION": "us-east-1",
     }  # fmt: skip
-    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
-        request.getfixturevalue("monkeypatch").setenv(name, shell.environment[name])
-    return f"s3://{server.make_bucket()}/{uuid.uuid4().hex[:6]}/"
+    return told, f"s3://{server.make_bucket()}/{uuid.uuid4().hex[:6]}/"
+
+
+def of_azure(server):
+    """The same of Azure."""
+    told = {
+        "AZURE_STORAGE_ENDPOINT": server.endpoint, "AZURE_STORAGE_ACCOUNT_NAME": ACCOUNT,
+        "AZURE_STORAGE_ACCOUNT_KEY": KEY,
+    }  # fmt: skip
+    return told, f"az://{server.make_container()}/{uuid.uuid4().hex[:6]}/"
+
+
+@pytest.fixture(params=["folder", "s3", "azure"])
+def place(request, shell, monkeypatch):
+    """The address of an empty store, which ends in `/`, in a folder, on S3 and on Azure."""
+    if request.param == "folder":
+        return f"{shell.folder}/data/"
+    if request.param == "s3":
+        told, address = of_s3(request.getfixturevalue("moto_s3"))
+    else:
+        told, address = of_azure(request.getfixturevalue("azurite"))
+    shell.environment |= told
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    return address
 
 
 @pytest.fixture
 def filled(place):
     """The same with a day's work in it."""
     with AutoStore(place) as store:
-        store["flights/monday"] = pl.DataFrame({"x": range(20), "y": ["a"] * 20})
-        store["flights/tuesday"] = pl.DataFrame({"x": [1], "y": ["b"]})
-        store["flights/deep/er"] = {"a": 1}
-        store["numbers"] = np.zeros(1000)
-        store["notes"] = "hello\nworld\n"
-        store["table.csv"] = pl.DataFrame({"a": [1, 2]})
+        store.update({
+            "flights/monday": pl.DataFrame({"x": range(20), "y": ["a"] * 20}),
+            "flights/tuesday": pl.DataFrame({"x": [1], "y": ["b"]}),
+            "flights/deep/er": {"a": 1},
+            "numbers": np.zeros(1000),
+            "notes": "hello\nworld\n",
+            "table.csv": pl.DataFrame({"a": [1, 2]}),
+        })  # fmt: skip
         yield store

@@ -4,9 +4,11 @@ import re
 import subprocess
 import sys
 
-from tests.cli.conftest import COMMAND, ROOT
+from tests.cli.child import open_door, run_block
+from tests.cli.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "cli.md").read_text()
+KNOCK = ROOT / "tests" / "cli" / "knock.py"
 BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -20,22 +22,32 @@ def typed(block):
 def test_the_page_is_true(shell, tmp_path):
     """A reader who types the page gets what it says."""
     (tmp_path / "bin").mkdir()
-    script = tmp_path / "bin" / "autostore"
-    script.write_text(f'#!/bin/sh\nexec {" ".join(COMMAND)} "$@"\n')
+    script, socket = tmp_path / "bin" / "autostore", f"{tmp_path}/door"
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {KNOCK} {socket} "$@"\n')
     script.chmod(0o755)
     (tmp_path / "bin" / "python").symlink_to(sys.executable)
     environment = {**shell.environment, "PATH": f"{script.parent}:{shell.environment['PATH']}"}
-    for kind, block in BLOCK.findall(PAGE):
-        if kind == "python":
-            subprocess.run([sys.executable, "-c", block], cwd=shell.folder, env=environment, check=True, timeout=120)
-            continue
-        for command, expected in typed(block):
-            done = subprocess.run(
-                ["bash", "-c", command], cwd=shell.folder, env=environment, capture_output=True, text=True, timeout=120
-            )
-            assert done.returncode == 0, (command, done.stderr)
-            printed = re.sub(r"\t+$", "", done.stdout, flags=re.MULTILINE)  # an empty last column, which no reader sees
-            assert re.fullmatch(expected, printed, re.DOTALL), (command, done.stdout)
+    door = shell.nursery.start(open_door, socket)
+    try:
+        assert door.hear(60) == "open"
+        for kind, block in BLOCK.findall(PAGE):
+            if kind == "python":
+                assert shell.nursery.start(run_block, block, str(shell.folder), environment).last_words() == ["done"]
+            else:
+                check(block, shell.folder, environment)
+    finally:
+        door.kill()
+
+
+def check(block, folder, environment):
+    """Type a block's commands, in order."""
+    for command, expected in typed(block):
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, (command, done.stderr)
+        printed = re.sub(r"\t+$", "", done.stdout, flags=re.MULTILINE)  # an empty last column, which no reader sees
+        assert re.fullmatch(expected, printed, re.DOTALL), (command, done.stdout)
 
 
 def test_the_page_names_every_command_and_code():

@@ -81,21 +81,10 @@ def test_init_writes_settings_once(tmp_path, shell):
 
 def test_completion_of_keys(filled, place, shell):
     """A shell completes the next level of keys, of an address as of a key, and nothing where nobody answers."""
-
-    def completed(*words):
-        line = " ".join(["autostore", *words])
-        shell.environment |= {
-            "_AUTOSTORE_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": line,
-        }  # fmt: skip
-        try:
-            return shell.complete()
-        finally:
-            del shell.environment["_AUTOSTORE_COMPLETE"], shell.environment["_TYPER_COMPLETE_ARGS"]
-
     shell.environment["AUTOSTORE_URI"] = place
-    assert "flights/" in completed("ls", "fl")
-    assert "flights/monday" in completed("info", "flights/m")
-    assert "numbers" not in completed("info", "flights/m")
+    assert "flights/" in shell.complete("ls", "fl")
+    assert "flights/monday" in shell.complete("info", "flights/m")
+    assert "numbers" not in shell.complete("info", "flights/m")
     shell.environment["AUTOSTORE_URI"] = "s3://nowhere-at-all/"
     shell.environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:1"
-    assert completed("ls", "fl").strip() in ("", "_arguments '*: :(())'", "_files")
+    assert shell.complete("ls", "fl").strip() in ("", "_arguments '*: :(())'", "_files")

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from autostore.backends.cloud.azure.options import address
 from autostore.backends.cloud.obstore.process import Connections
 from autostore.backends.cloud.obstore.settings import NOWHERE, retries
 from autostore.config import AzureStorageConfig
@@ -43,10 +44,10 @@ class AzureClient(Connections):
         names = ("account_name", "tenant_id", "client_id")
         own = {name: getattr(config, name) for name in names if getattr(config, name)}
         switches = {"skip_signature": config.anonymous, "use_azure_cli": config.use_azure_cli}
-        place = {} if config.endpoint_url is None else {"endpoint": config.endpoint_url}
+        own |= {"endpoint": place} if (place := address(config)) else {}
         return require("obstore.store").AzureStore(
             self._container,
-            config={**own, **place, **{name: True for name, on in switches.items() if on}, **self._secrets()},
+            config={**own, **{name: True for name, on in switches.items() if on}, **self._secrets()},
             client_options=self._options(),
             retry_config=retries(config),
         )
@@ -57,9 +58,10 @@ class AzureClient(Connections):
             "timeout": timedelta(days=7), "read_timeout": limit, "connect_timeout": limit,
             "pool_idle_timeout": timedelta(seconds=20), "user_agent": "autostore obstore",
         }  # fmt: skip
-        if config.endpoint_url is not None:  # no redirect leads away from there
-            host = urlsplit(config.endpoint_url).hostname or ""
-            options |= {"allow_http": config.endpoint_url.startswith("http://"), "proxy_url": NOWHERE}
+        place = address(config)
+        if place is not None:  # no redirect leads away from there
+            host = urlsplit(place).hostname or ""
+            options |= {"allow_http": place.startswith("http://"), "proxy_url": NOWHERE}
             options["proxy_excludes"] = host
         return options
 

@@ -15,7 +15,7 @@ from autostore.backend import FileMetadata, changed, exists_already
 from autostore.backends.cloud.azure.answers import not_azure
 from autostore.backends.cloud.azure.blobs import described, own_words, seen
 from autostore.backends.cloud.azure.calls import AzureCalls
-from autostore.backends.cloud.azure.options import account, options_for
+from autostore.backends.cloud.azure.options import account, address, options_for
 from autostore.backends.cloud.obstore.answers import Answer
 from autostore.backends.cloud.obstore.bodies import write_body
 from autostore.config import AzureStorageConfig
@@ -184,7 +184,7 @@ class AzureEngine(Engine):
 
     def place(self) -> str:
         """The account, or the address that was set."""
-        return self._config.endpoint_url or f"azure:{account(self._config)}"
+        return address(self._config) or f"azure:{account(self._config)}"
 
     def is_aws(self) -> bool:
         """Never."""
