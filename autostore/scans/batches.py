@@ -67,6 +67,7 @@ class Batch:
         self._footers = [_footer(part, table) for part, table in zip(parts, tables, strict=True)]
         self._heights = [_rows(part, footer) for part, footer in zip(parts, self._footers, strict=True)]
         self.rows = sum(self._heights)
+        self.size = sum(part.size for part in parts)
 
     def frame(self, names: list[str]) -> Any:
         """The rows of interest."""

@@ -75,25 +75,30 @@ class _Table:
     def window(self, groups: list[int], rows: tuple[int, int]) -> Window:
         """The bytes of these groups, fetched."""
         ranges, size = self._pinned.ranges, self._pinned.tail.size
+        share = size * rows[1] // max(self.layout.starts()[-1], 1)
         if isinstance(ranges, FileRanges):
             own = ranges.again()
             assert own.file is not None
-            return Window(self, own.file, rows, own)
+            return Window(self, own.file, rows, own, share)
         spans = [span for group in groups for span in self.layout.groups[group].spans(self._leaves)]
         if any(stop > size - len(self._footer) for _, stop in spans):
             raise CorruptDataError("Its footer points behind its end")
         pieces = list(zip(spans, self._pinned.read(spans), strict=True))
         pieces.append(((size - len(self._footer), size), self._footer))
-        return Window(self, sparse(size, pieces, self._pinned.folder), rows, None)
+        return Window(self, sparse(size, pieces, self._pinned.folder), rows, None, share)
 
 
 class Window:
-    """Some row groups of a table, in a file on this machine."""
+    """Some row groups of a table, in a file on this machine; `size` is their share of the whole one's bytes."""
 
-    def __init__(self, table: _Table, file: BinaryIO, rows: tuple[int, int], held: FileRanges | None) -> None:
+    def __init__(
+        self, table: _Table, file: BinaryIO, rows: tuple[int, int], held: FileRanges | None, size: int
+    ) -> None:
         self._table = table
         self._file = file
         self._rows = rows
+        self.rows = rows[1]
+        self.size = size
         self._held = held
 
     def frame(self, names: list[str]) -> Any:

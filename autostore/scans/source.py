@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from autostore.scans.loads import Load, loads
 from autostore.scans.parts import Part
 from autostore.scans.pruning import live_parts
 from autostore.scans.wanted import Wanted
+from autostore.telling.scans import Scanned, scanned
 
 __all__ = ["Source", "frame_over"]
 
@@ -53,18 +55,27 @@ class Source:
             whole=columns is None,
             plan=self.stored,
         )
-        parts = self.parts
-        if rows is None:  # else the first rows count, whatever the predicate says of them
-            kept = live_parts(predicate, self.schema, self.constants, [part.constants for part in parts])
-            parts = [parts[number] for number in kept]
+        # With `rows` the first ones count, whatever the predicate says of them.
+        parts = self.parts if rows is not None else self._live(predicate)
         empty = True
-        with contextlib.closing(loads(self.opener, parts, wanted, rows)) as loaded:
+        with self._told(parts) as told, contextlib.closing(loads(self.opener, parts, wanted, rows)) as loaded:
             for load in _ahead(loaded):
                 with contextlib.closing(load):
-                    yield load.frame(names)
+                    frame = load.frame(names)
+                told.step(load.size, load.rows)
+                yield frame
                 empty = False
         if empty:
             yield require("polars").DataFrame(schema={name: self.schema[name] for name in names})
+
+    def _live(self, predicate: Any) -> list[Part]:
+        kept = live_parts(predicate, self.schema, self.constants, [part.constants for part in self.parts])
+        return [self.parts[number] for number in kept]
+
+    def _told(self, parts: Sequence[Part]) -> Scanned:
+        paths = [part.path for part in self.parts] or [""]
+        path = paths[0] if len(paths) == 1 else os.path.commonpath(map(os.path.dirname, paths)) + "/"
+        return scanned(self.opener.backend, path, len(parts), sum(part.size for part in parts))
 
 
 def frame_over(source: Source) -> Any:

@@ -5,6 +5,7 @@ One bar at a time: what is inside of, or beside, something that has one shows no
 
 from __future__ import annotations
 
+import contextlib
 import html
 import sys
 import threading
@@ -47,17 +48,27 @@ def _counted(what: str, items: Iterable[Item], total: int | None, progress: bool
 
 
 class Bar:
-    """Counts, from any thread, and shows itself once it has taken a while."""
+    """Counts, from any thread, and shows itself once it has taken a while.
 
-    def __init__(self, what: str, total: int | None, *, unit: str, progress: bool | None) -> None:
+    With `waits` also where nothing was counted so far: a server at work says nothing before it is done.
+    """
+
+    def __init__(self, what: str, total: int | None, *, unit: str, progress: bool | None, waits: bool = False) -> None:
         self._what, self._total, self._unit = what, total, unit
+        self._waits = waits
         self._wanted = shows(progress)
         self._done = 0
         self._guard = threading.Lock()
         self._screen: _Screen | None = None
+        self._alarm: threading.Timer | None = None
 
     def __enter__(self) -> Self:
         self._drawn = time.monotonic() + PATIENCE - REDRAW
+        if self._waits and self._wanted:
+            self._alarm = threading.Timer(PATIENCE, self.step, (0,))
+            self._alarm.daemon = True
+            with contextlib.suppress(RuntimeError):  # the process ends, or has no room for threads
+                self._alarm.start()
         return self
 
     def step(self, count: int) -> None:
@@ -77,6 +88,8 @@ class Bar:
         with self._guard:
             self._wanted = False
             screen, self._screen = self._screen, None
+        if self._alarm is not None:
+            self._alarm.cancel()
         if screen is not None:
             screen.close()
             _shown.release()
@@ -92,6 +105,8 @@ class Bar:
             return None
 
     def _text(self) -> str:
+        if self._total is None and not self._done:
+            return self._what
         parts = [self._done] if self._total is None else [self._done, self._total]
         told = " of ".join(units.size(part) if self._unit == "bytes" else f"{part:,}" for part in parts)
         return f"{self._what}: {told}"
@@ -132,7 +147,7 @@ class _Page(_Screen):
         self._html = display.HTML
 
     def draw(self, done: int, text: str) -> None:
-        of = "" if self._total is None else f' value="{done}" max="{max(self._total, 1)}"'
+        of = "" if self._total is None or not done else f' value="{done}" max="{max(self._total, 1)}"'
         self._handle.update(self._html(f"<progress{of}></progress> {html.escape(text)}"))
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """One object on its way: a line at INFO when it arrived, a span where OpenTelemetry is used, a bar if it takes a while.
 
-The logger is `autostore`; each line has the fields `operation`, `path`, `uri`, `bytes`, `seconds` and `outcome`.
-Where nobody listens a transfer costs one question.
+The logger is `autostore`; each line has the fields `operation`, `path`, `uri`, `bytes`, `seconds` and `outcome`, that
+of a copy `source` too. Where nobody listens a transfer costs one question.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from autostore.keys import is_ours
 from autostore.telling import spans
 from autostore.telling.bars import Bar, shows
 
-__all__ = ["Told", "log", "moved_by", "transfer"]
+__all__ = ["Place", "Told", "log", "moved_by", "transfer"]
+
+LARGE = 8 << 20
+"""A file of so many bytes has a bar although nothing is counted: not every library tells how far it is."""
 
 log = logging.getLogger("autostore")
 log.addHandler(logging.NullHandler())
@@ -64,10 +67,15 @@ class _Quiet:
 _QUIET = _Quiet()
 
 
-def transfer(operation: str, place: Place, path: str, size: int | None = None, *, bar: bool = True) -> Told:
-    """Tell of one, "read" or "write"; `size` is what is known before, `bar` whether it may take a while."""
+def transfer(
+    operation: str, place: Place, path: str, size: int | None = None, *, bar: bool = True, source: str = ""
+) -> Told:
+    """Tell of one, "read", "write" or "copy", which has a `source` and whose bytes move elsewhere.
+
+    `size` is what is known before, `bar` whether it may take a while.
+    """
     if log.isEnabledFor(logging.INFO) or spans.are_used() or (bar and shows(place.config.progress)):
-        return _QUIET if is_ours(path) else _Transfer(operation, place, path, size)
+        return _QUIET if is_ours(path) else _Transfer(operation, place, path, size, source)
     return _QUIET
 
 
@@ -81,11 +89,13 @@ def _nobody(count: int) -> None:
 
 
 class _Transfer:
-    def __init__(self, operation: str, place: Place, path: str, size: int | None) -> None:
+    def __init__(self, operation: str, place: Place, path: str, size: int | None, source: str) -> None:
         self._fields: dict[str, Any] = {"operation": operation, "path": path, "uri": place.uri}
+        self._fields |= {"source": source} if source else {}
         self._bytes = size or 0
         self._outcome = "done"
-        self._bar = Bar(f"{operation} {path}", size, unit="bytes", progress=place.config.progress)
+        waits = bool(source) or self._bytes >= LARGE
+        self._bar = Bar(f"{operation} {path}", size, unit="bytes", progress=place.config.progress, waits=waits)
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autostore import AutoStore, StorageFileNotFoundError
+from autostore import AutoStore, PreconditionFailedError, StorageFileNotFoundError
 from autostore.s3 import S3StorageConfig
+from tests.proxy import Proxy
 
 ROOT = Path(__file__).parents[2]
 MIB = 1 << 20
@@ -122,6 +123,50 @@ def test_transfers_are_spans(on_s3, tmp_path):
     assert failed.events == ()
 
 
+def test_a_copy_that_the_server_makes_is_a_line(on_s3, caplog):
+    """Of a copy and of a move, within a store and from a branch into its base: from where, to where, how much."""
+    store = on_s3()
+    store["a.txt"] = "text"
+    caplog.set_level(logging.INFO, "autostore")
+    store.copy("a.txt", "b.txt")
+    store.move("b.txt", "c.txt")
+    told = [record for record in caplog.records if record.operation == "copy"]
+    assert [(record.source, *fields(record)) for record in told] == [
+        ("a.txt", "copy", "b.txt", store.uri, 4, "done"), ("b.txt", "copy", "c.txt", store.uri, 4, "done"),
+    ]  # fmt: skip
+    assert told[0].getMessage().startswith("copy b.txt: 4 bytes in ")
+
+
+def test_a_scan_is_a_line(on_s3, tmp_path, caplog):
+    """When it is over, also where somebody had enough: which tables, how many rows and bytes."""
+    pl = pytest.importorskip("polars")
+    for store in (AutoStore(tmp_path), on_s3()):
+        store.update({f"t/{n}": pl.DataFrame({"x": range(100)}) for n in range(3)})
+        sizes = [entry.size for entry in store.entries("t/")]
+        caplog.set_level(logging.INFO, "autostore")
+        caplog.clear()
+        assert store.scan("t/").select(pl.len()).collect().item() == 300
+        assert store.scan("t/").head(1).collect().height == 1
+        caplog.set_level(logging.WARNING, "autostore")
+        whole, begun = (record for record in caplog.records if record.operation == "scan")
+        assert fields(whole) == ("scan", "t/", store.uri, sum(sizes), "done")
+        assert (whole.tables, whole.rows) == (3, 300)
+        assert (begun.outcome, begun.rows) == ("done", 100)
+
+
+def test_a_scan_that_fails_is_a_line(tmp_path, caplog):
+    """It names the kind of failure."""
+    pl = pytest.importorskip("polars")
+    store = AutoStore(tmp_path)
+    store.update({f"t/{n}": pl.DataFrame({"x": range(100)}) for n in range(3)})
+    lazy = store.scan("t/")
+    del store["t/1"]
+    caplog.set_level(logging.INFO, "autostore")
+    with pytest.raises(PreconditionFailedError):
+        lazy.collect()
+    assert [record.outcome for record in caplog.records] == ["PreconditionFailedError"]
+
+
 SLOW = """
 import sys, time
 from autostore import AutoStore, StorageConfig
@@ -170,8 +215,8 @@ def test_a_bar_is_for_who_looks(tmp_path):
     assert seen([tmp_path, False], terminal=True) == ""
 
 
-def test_a_large_transfer_counts_its_bytes(on_s3, monkeypatch):
-    """Part by part, up and down, and the bar is gone at the end."""
+def opened(monkeypatch):
+    """A terminal that keeps what is shown there, where a moment is none."""
     from autostore.telling import bars
 
     monkeypatch.setattr(bars, "PATIENCE", 0.0)
@@ -181,11 +226,40 @@ def test_a_large_transfer_counts_its_bytes(on_s3, monkeypatch):
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "200")
+    return screen
+
+
+def test_a_large_transfer_counts_its_bytes(on_s3, monkeypatch):
+    """Part by part, up and down, and the bar is gone at the end."""
+    screen = opened(monkeypatch)
     store = on_s3(progress=True)
     store["big"] = np.zeros(2 * MIB)
     store["big"]
     assert "write big.npy: 16.8 MB of 16.8 MB" in screen.getvalue()
     assert "read big.npy" in screen.getvalue()
+
+
+@pytest.mark.parametrize("progress", [None, False])
+def test_a_server_that_copies_is_waited_for_with_a_bar(on_s3, moto_s3, monkeypatch, progress):
+    """Although it says nothing before it is done; none where bars are turned off."""
+    screen = opened(monkeypatch)
+    with Proxy(moto_s3.endpoint) as proxy:
+        store = on_s3(endpoint_url=proxy.endpoint, progress=progress)
+        store["a.txt"] = "text"
+        proxy.latency = 0.3
+        store.copy("a.txt", "b.txt")
+    assert ("copy b.txt" in screen.getvalue()) == (progress is None)
+
+
+def test_a_scan_counts_what_it_went_through(on_s3, monkeypatch):
+    """The bytes of its tables, of many small ones as of the windows of one."""
+    screen = opened(monkeypatch)
+    pl = pytest.importorskip("polars")
+    store = on_s3()
+    store.update({f"t/{n}": pl.DataFrame({"x": range(100)}) for n in range(3)})
+    assert store.scan("t/").collect().height == 300
+    size = sum(entry.size for entry in store.entries("t/")) / 1000
+    assert f"scan t/: {size:.3g} kB of {size:.3g} kB" in screen.getvalue()
 
 
 def test_dagsters_log_has_the_lines(tmp_path):

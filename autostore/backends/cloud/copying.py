@@ -13,6 +13,7 @@ from autostore.engine.objects import Said, new_write_id, said_by
 from autostore.engine.traits import ALL, ServerTraits, told
 from autostore.errors import PreconditionFailedError
 from autostore.mark import Mark
+from autostore.telling.transfers import transfer
 
 __all__ = ["CopyingS3"]
 
@@ -74,7 +75,9 @@ class CopyingS3(StorageBackend):
         said = self._said(target, mark, identified=False)
         look = self._looks.last(source)
         seen = None if look is None else look.found
-        return self._looks.noted(self._engine.copy(source, target, said, if_etag=etag, over=over, seen=seen))
+        with transfer("copy", self, target, source=source) as told:
+            copied = self._engine.copy(source, target, said, if_etag=etag, over=over, seen=seen)
+            return told.of(self._looks.noted(copied))
 
     def _said(self, path: str, mark: Mark | None, *, identified: bool) -> Said:
         """What a write says beside its bytes; `identified`, or with history, with an id of its own."""

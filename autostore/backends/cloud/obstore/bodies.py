@@ -9,6 +9,7 @@ from typing import Any
 
 from autostore.disk.failures import disk_errors_are_typed
 from autostore.engine.contract import Declined
+from autostore.telling.transfers import moved_by
 
 __all__ = ["CHUNK", "small_body", "write_body"]
 
@@ -29,12 +30,13 @@ def small_body(file: Path, where: str) -> bytes:
 
 def write_body(pieces: Iterator[Any], size: int, file: Path, where: str) -> bool:
     """Whether the pieces, until None, are so many bytes: these are in `file` then, else it does not exist."""
-    position = 0
+    position, moved = 0, moved_by()
     with disk_errors_are_typed(where):
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
             while position < size and (piece := next(pieces, None)):
                 position += _write_piece(descriptor, piece, position)
+                moved(len(piece))
         except BaseException:
             file.unlink(missing_ok=True)
             raise
