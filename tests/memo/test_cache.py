@@ -7,37 +7,17 @@ import multiprocessing
 import os
 import pickle
 import signal
-import subprocess
-import sys
 import threading
 import time
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
 from autostore import AutoStore, InvalidConfigError, StorageConfig, UnsupportedFormatError
-
-ROOT = Path(__file__).parents[2]
-SLOW = """
-import os, sys, time
-from autostore import AutoStore
-
-store = AutoStore(sys.argv[1])
-
-@store.cache(ignore=["LOG"])
-def slow(x):
-    with open(LOG, "a") as log:
-        log.write(f"{os.getpid()} ")
-    time.sleep(float(sys.argv[3]))
-    return x * 2
-
-LOG = sys.argv[2]
-if __name__ == "__main__":
-    print(slow(21), flush=True)
-"""
+from tests.memo.children import compute
+from tests.reliability.nursery import Nursery
 
 
 @pytest.fixture(params=["local", "memory", "moto"])
@@ -288,11 +268,36 @@ def test_threads_wait_for_one_computation(store):
     assert list(store.list_files(".autostore/*")) == []
 
 
-def start(tmp_path, seconds):
-    script = tmp_path / "slow.py"
-    script.write_text(SLOW)
-    words = [sys.executable, script, tmp_path / "store", tmp_path / "log", str(seconds)]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True)
+@pytest.fixture(scope="module")
+def nursery():
+    with Nursery() as nursery:
+        yield nursery
+
+
+@pytest.fixture(params=["local", "radosgw"])
+def start(request, tmp_path, nursery):
+    """Starts a process that calls a slow function, on one store in a folder, then in a bucket."""
+    uri, environment = str(tmp_path / "store"), {}
+    if request.param == "radosgw":
+        server = request.getfixturevalue("radosgw_s3")
+        uri = f"s3://{server.make_bucket()}/memory/"
+        environment = {"AWS_ENDPOINT_URL": server.endpoint, "AWS_DEFAULT_REGION": "us-east-1",
+                       "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "testsecret"}  # fmt: skip
+
+    children = []
+
+    def begun(seconds, **more):
+        children.append(nursery.start(compute, uri, str(tmp_path / "log"), seconds, environment, *more.values()))
+        return children[-1]
+
+    yield begun
+    for child in children:
+        child.kill()
+
+
+def runs_in(tmp_path):
+    """How often the slow function ran."""
+    return len((tmp_path / "log").read_text().split())
 
 
 def wait_for(file):
@@ -301,45 +306,46 @@ def wait_for(file):
         time.sleep(0.01)
 
 
-def test_processes_wait_for_one_computation(tmp_path):
-    """Three processes: one runs the function."""
-    children = [start(tmp_path, 0.5) for _ in range(3)]
-    assert [child.communicate(timeout=60)[0] for child in children] == ["42\n"] * 3
-    assert len((tmp_path / "log").read_text().split()) == 1
+def test_processes_wait_for_one_computation(tmp_path, start):
+    """Three processes at once, of two machines: one runs the function; a fourth, later, finds the result."""
+    children = [start(0.5, lease=None, machine=machine) for machine in ("this", "this", "that")]
+    assert [child.hear(60) for child in children] == [42] * 3
+    assert start(0.5).hear(60) == 42
+    assert runs_in(tmp_path) == 1
 
 
-def test_a_killed_computation_is_followed_at_once(tmp_path):
+def test_a_killed_computation_is_followed_at_once(tmp_path, start):
     """Its process is gone from this machine, so nobody waits for its lease."""
-    dead = start(tmp_path, 60)
+    dead = start(60)
     wait_for(tmp_path / "log")
-    waiting = start(tmp_path, 0)
-    dead.send_signal(signal.SIGKILL)
-    dead.communicate()
+    waiting = start(0)
+    os.kill(dead.pid, signal.SIGKILL)
     started = time.monotonic()
-    assert waiting.communicate(timeout=50)[0] == "42\n"
+    assert waiting.hear(50) == 42
     assert time.monotonic() - started < 30
-    assert len((tmp_path / "log").read_text().split()) == 2
+    assert runs_in(tmp_path) == 2
 
 
-def test_a_dead_machine_is_followed_after_a_lease(tmp_path, monkeypatch):
-    """A claim of elsewhere that nobody renews ends; one that is renewed is waited for."""
-    from autostore.naming import claims
-
-    monkeypatch.setattr(claims, "LEASE", 0.8)
-    store = AutoStore(tmp_path)
-    memo = store.cache(module_level)
-    lain = tmp_path / claims.path_of_claim(f"computing {memo.key(1)}")
-    lain.parent.mkdir(parents=True)
-    lain.write_text("0123 elsewhere 1")
+def test_a_machine_that_dies_is_followed_after_its_lease(tmp_path, start):
+    """Nobody can ask for its process: its claim is waited for as long as it might be renewed, then taken over, once."""
+    dead = start(60, lease=1, machine="elsewhere")
+    wait_for(tmp_path / "log")
+    rivals = [start(0.3, lease=1, machine="here") for _ in range(2)]
+    time.sleep(1.5)
+    assert runs_in(tmp_path) == 1  # it is renewed
+    os.kill(dead.pid, signal.SIGKILL)
     started = time.monotonic()
-    assert memo(1) == 2
-    assert time.monotonic() - started >= 0.8
+    assert [rival.hear(50) for rival in rivals] == [42, 42]
+    assert time.monotonic() - started > 0.5
+    assert runs_in(tmp_path) == 2
 
-    runs = []
-    slow = store.cache(ignore="runs")(lambda x: (runs.append(x), time.sleep(2.5)))
-    rivals = [threading.Thread(target=slow, args=(1,)) for _ in range(2)]
-    [rival.start() for rival in rivals], [rival.join(60) for rival in rivals]
-    assert runs == [1]
+
+def test_a_result_expires_for_every_process(tmp_path, start):
+    """By the time that the place says; then one of them computes it anew."""
+    for wanted, pause in ((1, 0), (1, 2.1), (2, 0)):
+        assert start(0, lease=None, machine=None, expires=2).hear(60) == 42
+        assert runs_in(tmp_path) == wanted
+        time.sleep(pause)
 
 
 async def gathered(*waiting):

@@ -5,6 +5,7 @@ import importlib.util
 import itertools
 import os
 import pathlib
+import pickle
 import subprocess
 import sys
 import threading
@@ -18,12 +19,15 @@ import pytest
 import scipy.sparse
 import torch
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from autostore import AutoStore, UnhashableInputError
 from autostore.equality.same import same
 from tests.handlers.values import bundles
+from tests.memo.children import tell_keys
 from tests.memo.plain import Plain, one, plain_values
+from tests.reliability.nursery import Nursery
 from tests.reliability.scale import scaled
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -306,3 +310,34 @@ def test_a_key_is_of_one_value(one, other):
     assert memo.key(copy.deepcopy(one)) == key
     if memo.key(other) == key:
         assert same(one, other)
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    """Tells keys of values in a process with another seed of hashes."""
+    file = tmp_path_factory.mktemp("values") / "value.pkl"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONHASHSEED", "4711")
+        with Nursery() as nursery:
+            child = nursery.start(tell_keys)
+
+            def told(value):
+                file.write_bytes(pickle.dumps(value))
+                child.say(str(file))
+                return child.hear()
+
+            yield told
+            child.say(None)
+            child.last_words()
+
+
+@settings(max_examples=scaled(30, 20_000), deadline=None, suppress_health_check=list(HealthCheck))
+@given(made=st.lists(bundles | st.frozensets(st.text(max_size=3), max_size=8), min_size=2, max_size=4))
+def test_a_key_is_the_same_wherever_a_value_is_made(elsewhere, made):
+    """In a process with another seed of hashes, of objects that share nothing, of sets filled in another order."""
+    memo = AutoStore("memory://keys").cache(one)
+    keys = [memo.key(value) for value in made]
+    for value, key in zip(made, keys, strict=True):
+        assert elsewhere(value) == (key, key), value
+    for (a, one_key), (b, other_key) in itertools.combinations(zip(made, keys, strict=True), 2):
+        assert (one_key == other_key) == same(a, b), (a, b)
