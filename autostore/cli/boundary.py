@@ -25,7 +25,7 @@ from typing import NoReturn
 
 from autostore import errors
 
-__all__ = ["boundary", "end", "exit_code"]
+__all__ = ["boundary", "end", "exit_code", "in_a_shell", "warned"]
 
 _CODES: tuple[tuple[type[errors.StorageError] | tuple[type[errors.StorageError], ...], int], ...] = (
     (errors.StorageFileNotFoundError, 3),
@@ -37,6 +37,11 @@ _CODES: tuple[tuple[type[errors.StorageError] | tuple[type[errors.StorageError],
     ((errors.InvalidKeyError, errors.InvalidConfigError, errors.UnsupportedSchemeError), 2),
     ((errors.MissingDependencyError, errors.UnhashableInputError), 2),
 )
+
+_REMEDIES = {
+    "store.keys() lists what is": "`autostore ls -r` lists what is",
+    "store.versions(key) lists those there are": "`autostore versions KEY` lists those there are",
+}
 
 
 def exit_code(error: BaseException) -> int:
@@ -70,9 +75,25 @@ def _is_of_typer(error: Exception) -> bool:
 
 def _sentence(error: BaseException) -> str:
     if isinstance(error, errors.StorageError):
-        return str(error)
+        return in_a_shell(str(error))
+    if isinstance(error, OSError) and error.strerror:
+        where = f" ({error.filename})" if error.filename else ""
+        return f"{error.strerror}{where}. (--debug shows where)"
     said = " ".join(str(error).split())
     return f"{type(error).__name__}: {said} (--debug shows where)"
+
+
+def in_a_shell(said: str) -> str:
+    """A message whose remedies are commands, not calls."""
+    for call, command in _REMEDIES.items():
+        said = said.replace(call, command)
+    return said
+
+
+def warned(message: Warning | str, category: type[Warning], *where: object, **more: object) -> None:
+    """Say a warning as one sentence, without the place in our code; `warnings.showwarning` of the command."""
+    del category, where, more
+    print(f"autostore: {in_a_shell(str(message))}", file=sys.stderr)  # noqa: T201 - this is a command
 
 
 def end(said: str, code: int) -> NoReturn:

@@ -50,7 +50,7 @@ def discard(session: Session, where: Where = None, *, base: Base, dry_run: DryRu
 
 
 def _branch(session: Session, where: str | None, base: str) -> tuple[Place, AutoStore]:
-    place = session.find(where)
+    place = session.find(where, may_be_store=True)
     return place, place.store.over(session.places.store(base))
 
 

@@ -38,7 +38,7 @@ def add(app: typer.Typer) -> None:
 
 def verify(session: Session, where: Where = None, *, headers: Headers = False, all: All = False) -> None:
     """Read every object, running no code, and say which are damaged, ambiguous, pickled, of classes or foreign."""
-    place = session.find(where)
+    place = session.find(where, may_be_store=True)
     counted: Counter[str] = Counter()
 
     def rows() -> Iterator[dict[str, Any]]:
@@ -65,7 +65,7 @@ def migrate(
     session: Session, where: Where = None, *, recursive: Recursive = False, dry_run: DryRun = False, yes: Yes = False
 ) -> None:
     """Write pickles again in plain files, where one holds the value exactly; reading them runs their code."""
-    place = session.find(where)
+    place = session.find(where, may_be_store=True)
     everything = recursive or place.is_folder
     pickles = [entry for entry in matching(place, recursive=everything) if entry.format == ".pkl"]
     question = f"Unpickle {units.count(len(pickles), 'object')}, which runs the code in them, and replace what fits?"
@@ -86,7 +86,7 @@ def cache(session: Session, where: Where = None, *, clear: Clear = False) -> Non
     """Drop expired cached copies and what killed writers left; --clear drops every copy."""
     import dataclasses
 
-    place = session.find(where)
+    place = session.find(where, may_be_store=True)
     store = place.store
     if not store.config.cache_enabled:
         remedy = "Set cache_enabled = true in the settings, or AUTOSTORE_CACHE_ENABLED=1."

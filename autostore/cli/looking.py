@@ -32,7 +32,7 @@ def ls(
     session: Session, where: Where = None, *, recursive: Recursive = False, long: Long = False, base: Over = None
 ) -> None:
     """One level of keys and folders (which end in /); -r lists all keys."""
-    place = session.find(where, base)
+    place = session.find(where, base, may_be_store=True)
     rows = map(_row, matching(place, recursive=True)) if recursive or place.is_pattern else _level(place)
     shown = {"size": _size, "modified": _moment, "format": _text, "key": _text}
     piped = ("size", "modified", "format", "key") if long else ("key",)
@@ -48,7 +48,7 @@ def tree(
     base: Over = None,
 ) -> None:
     """All keys in their folders."""
-    place = session.find(where, base)
+    place = session.find(where, base, may_be_store=True)
     found = place.store.tree(place.folder, limit=limit, headers=headers)
     if not len(found):
         raise StorageFileNotFoundError(f"Nothing is stored here (key {place.folder!r} in {place.store.uri}).")
@@ -78,8 +78,8 @@ def info(session: Session, keys: Keys) -> None:
 def cat(session: Session, keys: Keys, *, version: Version = None, base: Over = None) -> None:
     """The bytes of files, as they are, or of one key as it was."""
     if version is not None and len(keys) == 1:
-        place = session.find(keys[0], base)
-        session.out.raw(place.store.read(place.key, as_type=bytes, version=version))
+        with session.one(keys[0], base) as place:
+            session.out.raw(place.store.read(place.key, as_type=bytes, version=version))
         sys.stdout.flush()
         return
     if version is not None:
@@ -96,11 +96,11 @@ def head(session: Session, key: OneKey, *, rows: Rows = 10, version: Version = N
     """The first rows, lines or entries of a value, or of one that it had."""
     from autostore.cli.heads import head_of, head_of_value
 
-    place = session.find(key, base)
-    if version is None:
-        shown = head_of(place.store, place.key, rows)
-    else:
-        shown = head_of_value(place.store, place.store.read(place.key, version=version), rows)
+    with session.one(key, base) as place:
+        if version is None:
+            shown = head_of(place.store, place.key, rows)
+        else:
+            shown = head_of_value(place.store, place.store.read(place.key, version=version), rows)
     if session.out.as_json:
         session.out.value(shown.as_json())
     else:
@@ -109,7 +109,7 @@ def head(session: Session, key: OneKey, *, rows: Rows = 10, version: Version = N
 
 def du(session: Session, where: Where = None) -> None:
     """Keys and bytes of each folder one level below, the largest first."""
-    place = session.find(where)
+    place = session.find(where, may_be_store=True)
     totals: dict[str, list[int]] = {}
     for entry in matching(place, recursive=True):
         name, slash, _ = entry.key[len(place.folder) :].partition("/")
@@ -144,7 +144,7 @@ def _each(session: Session, words: Iterable[str], base: str | None = None) -> It
     for word in words:
         place = session.find(word, base)
         try:
-            for entry in matching(place):
+            for entry in matching(place, recursive=None):
                 yield place.store, entry
         except StorageFileNotFoundError as error:
             session.failed(error)

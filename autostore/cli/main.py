@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import sys
+import warnings
 from typing import NoReturn
 
-from autostore.cli.boundary import boundary, end
+from autostore.cli.boundary import boundary, end, warned
 from autostore.optional import pip_install
 
 __all__ = ["run"]
@@ -29,5 +31,9 @@ def run() -> NoReturn:
             if error.name not in ("typer", "rich"):
                 raise
             end(f"This needs typer, which is not installed. Run: {pip_install('cli')}", 2)
+        warnings.showwarning = warned
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a terminal of another encoding shows what it can
+                stream.reconfigure(errors="backslashreplace")
         app(prog_name="autostore")
     sys.exit(0)

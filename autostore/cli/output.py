@@ -14,6 +14,11 @@ from autostore.info import text
 __all__ = ["Output", "Stepper"]
 
 CHUNK = 1 << 16
+WHOLE = ("id", "key", "size", "keys", "rows", "time", "modified", "current", "format")
+"""Columns that are never folded: they are copied, or short."""
+COPIED = frozenset({"id", "key"})
+FOLDED, GAP = 20, 3
+"""The width that any other column has at least, where its words need it, and that between two of them."""
 
 
 class Stepper(Protocol):
@@ -92,11 +97,19 @@ class Output:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
         for name in shown:
             right = name in ("size", "keys", "rows")
-            table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=right)
-        for row in rows:
-            table.add_row(*(Text(text.plain(str(show(row.get(name))))) for name, show in shown.items()))
-        if table.row_count:
-            Console(highlight=False).print(table)
+            table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=name in WHOLE)
+        told = [[Text(text.plain(str(show(row.get(name))))) for name, show in shown.items()] for row in rows]
+        for cells in told:
+            table.add_row(*cells)
+        if told:
+            console = Console(highlight=False)
+            if not COPIED.isdisjoint(shown):  # a narrow terminal breaks the lines itself, and gives them back whole
+                widths = (
+                    max(min(one.cell_len, FOLDED if name not in WHOLE else one.cell_len) for one in column)
+                    for name, column in zip(shown, zip(map(Text, shown), *told, strict=True), strict=True)
+                )
+                console.width = max(console.width, sum(widths) + GAP * len(shown))
+            console.print(table, soft_wrap=True)
 
     def note(self, said: str) -> None:
         """A word beside the output, on stderr."""

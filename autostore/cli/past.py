@@ -31,8 +31,8 @@ def add(app: typer.Typer) -> None:
 
 def versions(session: Session, key: OneKey) -> None:
     """Every value that a key has and had, newest first."""
-    place = session.find(key)
-    found = place.store.versions(place.key)
+    with session.one(key) as place:
+        found = place.store.versions(place.key)
     _show(session, found)
     if not found:
         session.out.note("None: nothing was ever stored here, or nothing is kept (history = true).")
@@ -40,7 +40,11 @@ def versions(session: Session, key: OneKey) -> None:
 
 def restore(session: Session, key: OneKey, version: Id, *, dry_run: DryRun = False, yes: Yes = False) -> None:
     """Make a version the value again; the one that it replaces is kept as a version."""
-    place = session.find(key)
+    with session.one(key) as place:
+        _restored(session, place, version, dry_run=dry_run, yes=yes)
+
+
+def _restored(session: Session, place: Place, version: str, *, dry_run: bool, yes: bool) -> None:
     store = _keeping(place)
     there = store.exists(place.key)
     if dry_run:
@@ -62,7 +66,7 @@ def prune(
     yes: Yes = False,
 ) -> None:
     """Remove old versions, never a value that is current; without options as the settings say."""
-    place = session.find(where)
+    place = session.find(where, may_be_store=True)
     planned = place.store.prune(place.key, keep=keep, days=days, dry_run=True)
     if dry_run or not planned.removed:
         _show(session, planned.removed)
@@ -79,8 +83,8 @@ def prune(
 
 def url(session: Session, key: OneKey, *, expires: Expires = None) -> None:
     """The address of an object's own file, for other tools."""
-    place = session.find(key)
-    found = place.store.url(place.key, expires=expires)
+    with session.one(key) as place:
+        found = place.store.url(place.key, expires=expires)
     if session.out.as_json:
         session.out.value({"key": place.key, "url": found})
     else:

@@ -7,21 +7,26 @@ above that holds `.autostore/`, else the folder of the key.
 
 from __future__ import annotations
 
+import contextlib
+import difflib
+import itertools
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from autostore import AutoStore, InvalidConfigError, InvalidKeyError, StorageFileNotFoundError
+from autostore import AutoStore, InvalidConfigError, InvalidKeyError, StorageError, StorageFileNotFoundError
 from autostore.backends.schemes import backend_class
 from autostore.cli.settings import Settings, config_from
 from autostore.info.values import Entry
 from autostore.keys import parse_uri
 
-__all__ = ["Place", "Places", "matching"]
+__all__ = ["Place", "Places", "matching", "near"]
 
 _PATHS = ("./", "../", "/", "~")
 WILD = "*?["
+MOST_NEAR = 1000
+BELOW = {False: "-r", None: "'folder/**'"}
 
 
 @dataclass(frozen=True)
@@ -55,13 +60,13 @@ class Places:
     default: str | None
     _open: dict[str, AutoStore] = field(default_factory=dict)
 
-    def find(self, word: str) -> Place:
-        """The store and the key."""
+    def find(self, word: str, *, may_be_store: bool = False) -> Place:
+        """The store and the key; a word that `may_be_store` is one where a store begins there, also without a `/`."""
         if not _is_address(word):
             if self.default is not None:
                 return Place(self.store(self.default), word)
             word = "./" + word
-        return self._address(word)
+        return self._address(word, may_be_store=may_be_store)
 
     def store(self, uri: str) -> AutoStore:
         """The store that begins at `uri`."""
@@ -80,13 +85,18 @@ class Places:
         for store in self._open.values():
             store.close()
 
-    def _address(self, word: str) -> Place:
+    def _address(self, word: str, *, may_be_store: bool) -> Place:
         configured = [uri for uri in (self.default, *self.settings.stores) if uri is not None]
         below = {uri: rest for uri in configured if (rest := _below(word, uri)) is not None}
         if below:
             uri = max(below, key=lambda one: len(_normal(one)))
             return Place(self.store(uri), below[uri])
-        return self._nearest(_normal(word, keep_end=True))
+        address = _normal(word, keep_end=True)
+        if may_be_store and "://" in address and not (address.endswith("/") or any(sign in address for sign in WILD)):
+            itself = self.store(address + "/")  # of a folder on this machine that is seen without asking
+            if itself.begins_here():
+                return Place(itself, "")
+        return self._nearest(address)
 
     def _nearest(self, address: str) -> Place:
         """The nearest folder that holds `.autostore/`, else that of the key."""
@@ -105,10 +115,24 @@ class Places:
         return Place(self.store(scheme + separator + folder), rest[len(folder) :])
 
 
-def matching(place: Place, *, recursive: bool = False) -> Iterator[Entry]:
+def near(error: StorageFileNotFoundError, place: Place) -> StorageFileNotFoundError:
+    """The error, with the key that was perhaps meant: one like it among the first of its folder."""
+    if place.is_folder or place.is_pattern or f"key {place.key!r}" not in str(error):
+        return error
+    folder = place.key[: place.key.rfind("/") + 1]
+    with contextlib.suppress(StorageError):
+        known = [entry.key for entry in itertools.islice(place.store.entries(folder), MOST_NEAR)]
+        known = known or [entry.key for entry in itertools.islice(place.store.entries(), MOST_NEAR)]
+        if like := difflib.get_close_matches(place.key, known, 1):
+            return type(error)(f"{error} Did you mean {like[0]!r}?")
+    return error
+
+
+def matching(place: Place, *, recursive: bool | None = False) -> Iterator[Entry]:
     """The keys that are meant: one, those that a pattern names, with `recursive` also all below a folder.
 
-    `*` and `?` stay within a segment, `**` crosses them. `StorageFileNotFoundError` where none is there.
+    `*` and `?` stay within a segment, `**` crosses them. `StorageFileNotFoundError` where none is there; with
+    `recursive=None` of a command that has no -r.
     """
     store, key = place.store, place.key
     found = False
@@ -128,10 +152,9 @@ def matching(place: Place, *, recursive: bool = False) -> Iterator[Entry]:
                 found = True
                 yield entry
     if not found:
-        remedy = "" if recursive or place.is_pattern else " -r means all below a folder;"
-        raise StorageFileNotFoundError(
-            f"Nothing is stored here (key {key!r} in {store.uri}).{remedy} `autostore ls` lists what is."
-        )
+        remedy = "" if recursive or place.is_pattern else f" {BELOW[recursive]} means all below a folder;"
+        nothing = f"Nothing is stored here (key {key!r} in {store.uri}).{remedy} `autostore ls` lists what is."
+        raise near(StorageFileNotFoundError(nothing), place)
 
 
 def _alike(store: AutoStore, key: str) -> Iterator[Entry]:

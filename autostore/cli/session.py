@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
-from autostore.cli.boundary import boundary, exit_code
+from autostore.cli.boundary import boundary, exit_code, in_a_shell
 from autostore.cli.output import Output
-from autostore.cli.places import Place, Places
+from autostore.cli.places import Place, Places, near
 from autostore.cli.settings import Settings
-from autostore.errors import StorageError
+from autostore.errors import InvalidKeyError, StorageError, StorageFileNotFoundError
 
 __all__ = ["Session", "command"]
 
@@ -37,16 +38,30 @@ class Session:
         self.debug = debug
         self.code = 0
 
-    def find(self, word: str | None, base: str | None = None) -> Place:
+    def find(self, word: str | None, base: str | None = None, *, may_be_store: bool = False) -> Place:
         """The store and key of a word; without one all of the store. With a base, as a branch over that."""
-        place = self.places.find(("" if self.places.default is not None else ".") if word is None else word)
+        word = ("" if self.places.default is not None else ".") if word is None else word
+        place = self.places.find(word, may_be_store=may_be_store)
         return place if base is None else replace(place, store=place.store.over(self.places.store(base)))
+
+    @contextlib.contextmanager
+    def one(self, word: str, base: str | None = None) -> Iterator[Place]:
+        """The store and key of a word that means one key; of one that is not there the error names what is like it."""
+        place = self.find(word, base)
+        if place.is_folder:
+            raise InvalidKeyError(
+                f"{word!r} is a folder, not a key. `autostore ls {shlex.quote(word)}` lists its keys."
+            )
+        try:
+            yield place
+        except StorageFileNotFoundError as error:
+            raise near(error, place) from error
 
     def failed(self, error: StorageError) -> None:
         """Say what failed, and go on; the first failure makes the exit code."""
         if self.debug:
             raise error
-        self.out.note(f"autostore: {error}")
+        self.out.note(f"autostore: {in_a_shell(str(error))}")
         self.code = self.code or exit_code(error)
 
     def note_failure(self, first: StorageError, failures: int, steps: int) -> None:

@@ -1,12 +1,13 @@
 """What scripts trust: exit codes, one sentence on stderr, JSON on stdout, nothing half done, no traceback."""
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 
-from autostore import AutoStore
+from autostore import AutoStore, StorageConfig
 from autostore.cli.boundary import exit_code
 from autostore.errors import StorageError
 from tests.cli.conftest import COMMAND, ROOT
@@ -115,3 +116,51 @@ print(sorted(heavy & set(sys.modules)))
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=ROOT, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_key_that_is_like_another_is_named(filled, place, shell):
+    """A misspelt one, on any place, by whatever command; nothing is guessed where nothing is like it."""
+    assert "Did you mean 'flights/monday'?" in sentence(shell("head", "-s", place, "flights/mondya", code=3))
+    for words in (["cat", "note"], ["rm", "note"], ["restore", "note", "1-1"]):
+        assert "Did you mean 'notes'?" in sentence(shell(*words, "-s", place, code=3))
+    assert "Did you" not in sentence(shell("cat", place + "quite-another", code=3))
+
+
+def test_remedies_are_commands(filled, place, shell):
+    """Who types commands is told commands; a folder is no key, and -r is not offered where there is none."""
+    for words in (["head", "none"], ["cat", "none"], ["restore", "notes", "1-none"]):
+        said = sentence(shell(*words, "-s", place, code=3))
+        assert "`autostore " in said
+        assert "store." not in said
+    assert "`autostore ls flights/` lists its keys" in sentence(shell("head", "-s", place, "flights/", code=2))
+    assert " -r " not in sentence(shell("cat", "-s", place, "flights/", code=3))
+    assert shell("cat", "-s", place, "flights/*/er").out == '{"a": 1}'
+
+
+def test_nothing_of_python_shows(tmp_path, shell):
+    """A warning is one sentence, a full disk too; an encoding that lacks a sign shows its number."""
+    store = AutoStore(shell.folder / "d")
+    store["ü"] = 1
+    (shell.folder / "d" / os.fsdecode(b"no-\xff.txt")).write_text("x")
+    narrow = shell.environment | {"PYTHONIOENCODING": "ascii:strict", "PYTHONUTF8": "1"}
+    command = [sys.executable, "-m", "autostore.cli", "ls", "d"]
+    done = subprocess.run(command, cwd=shell.folder, env=narrow, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "\\xfc\n")
+    [line] = done.stderr.splitlines()
+    assert line.startswith("autostore: 1 found in ")
+    with open("/dev/full", "w") as full, shell.start("ls", "d", stdout=full, stderr=subprocess.PIPE) as run:
+        _, err = run.communicate(timeout=60)
+    assert (run.returncode, err.splitlines()[-1]) == (8, b"autostore: No space left on device. (--debug shows where)")
+
+
+def test_what_is_copied_is_whole_in_a_narrow_terminal(tmp_path, shell):
+    """Keys and ids of versions are never folded: the terminal itself breaks the line, and gives it back whole."""
+    store = AutoStore(shell.folder / "d", StorageConfig(history=True))
+    store["a/long/key/of/some/words"] = 1
+    store["a/long/key/of/some/words"] = 2
+    seen = shell.terminal("ls", "-r", "d", columns=40) + shell.terminal(
+        "versions", "d/a/long/key/of/some/words", columns=40
+    )
+    assert "a/long/key/of/some/words" in seen
+    for version in store.versions("a/long/key/of/some/words"):
+        assert version.id in seen

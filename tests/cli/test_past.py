@@ -100,3 +100,12 @@ def test_a_person_is_asked(filled, place, shell):
     assert filled["notes"] != "mine"
     shell.terminal("promote", "branch", "--base", place, answer="y\n")
     assert json.dumps(filled["notes"]) == '"mine"'
+
+
+def test_a_branch_beside_its_base(filled, place, shell):
+    """Both in one bucket, named without a slash at the end: a branch is a store that begins there."""
+    beside = place.removesuffix("/") + "-branch"
+    AutoStore(beside).over(place)["notes"] = "mine"
+    assert shell("diff", beside, "--base", place).lines == ["changed\tnotes"]
+    assert shell("promote", beside, "--base", place.removesuffix("/")).lines == ["changed\tnotes"]
+    assert filled["notes"] == "mine"

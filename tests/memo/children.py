@@ -4,6 +4,7 @@ import os
 import pickle
 import platform
 import time
+import traceback
 from pathlib import Path
 
 from autostore import AutoStore
@@ -33,8 +34,11 @@ def tell_keys(channel):
     """The key of each value in a file that is heard of, and of the same made in another way; None ends it."""
     memo = AutoStore("memory://keys").cache(one)
     while (file := channel.hear()) is not None:
-        value = pickle.loads(Path(file).read_bytes())
-        channel.say((memo.key(value), memo.key(remade(value))))
+        try:
+            value = pickle.loads(Path(file).read_bytes())
+            channel.say((memo.key(value), memo.key(remade(value))))
+        except Exception:
+            channel.say(traceback.format_exc()[-4000:])
 
 
 def remade(value):

@@ -331,13 +331,14 @@ def elsewhere(tmp_path_factory):
             child.last_words()
 
 
-@settings(max_examples=scaled(30, 20_000), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=scaled(30, 5000), deadline=None, suppress_health_check=list(HealthCheck))
 @given(made=st.lists(bundles | st.frozensets(st.text(max_size=3), max_size=8), min_size=2, max_size=4))
 def test_a_key_is_the_same_wherever_a_value_is_made(elsewhere, made):
     """In a process with another seed of hashes, of objects that share nothing, of sets filled in another order."""
     memo = AutoStore("memory://keys").cache(one)
     keys = [memo.key(value) for value in made]
     for value, key in zip(made, keys, strict=True):
-        assert elsewhere(value) == (key, key), value
+        if same(pickle.loads(pickle.dumps(value)), value):  # NumPy's pickles lose a NUL at the end of a text
+            assert elsewhere(value) == (key, key), value
     for (a, one_key), (b, other_key) in itertools.combinations(zip(made, keys, strict=True), 2):
         assert (one_key == other_key) == same(a, b), (a, b)
