@@ -8,6 +8,7 @@ import typer
 
 from autostore import __version__
 from autostore.cli import branches, checking, looking, moving, past
+from autostore.cli.session import Debug, Json, Profile, Store, said_before
 
 __all__ = ["app"]
 
@@ -33,9 +34,15 @@ Version = Annotated[bool, typer.Option("--version", callback=_version, is_eager=
 @app.callback()
 def common(
     *,
+    store: Store = None,
+    profile: Profile = None,
+    json: Json = False,
+    debug: Debug = False,
     version: Version = False,
 ) -> None:
-    """Nothing runs without a command."""
+    """Nothing runs without a command; what is said before its name counts for it."""
+    del version
+    said_before(store=store, profile=profile, json=json, debug=debug)
 
 
 looking.add(app)

@@ -33,7 +33,7 @@ def ls(
 ) -> None:
     """One level of keys and folders (which end in /); -r lists all keys."""
     place = session.find(where, base, may_be_store=True)
-    rows = map(_row, matching(place, recursive=True)) if recursive or place.is_pattern else _level(place)
+    rows = map(_row, matching(place, recursive=True)) if recursive or place.is_pattern else _level(session, place)
     shown = {"size": _size, "modified": _moment, "format": _text, "key": _text}
     piped = ("size", "modified", "format", "key") if long else ("key",)
     session.out.rows(rows, shown, piped=piped)
@@ -150,7 +150,7 @@ def _each(session: Session, words: Iterable[str], base: str | None = None) -> It
             session.failed(error)
 
 
-def _level(place: Place) -> Iterator[Mapping[str, Any]]:
+def _level(session: Session, place: Place) -> Iterator[Mapping[str, Any]]:
     """Keys and folders one level below; the key itself where it is one."""
     found = False
     if not place.is_folder:
@@ -169,7 +169,9 @@ def _level(place: Place) -> Iterator[Mapping[str, Any]]:
         elif folder != last:
             last = folder
             yield {"key": folder}
-    if not found and place.key:
+    if not found and not place.key:
+        session.out.note(f"Nothing is stored in {place.store.uri}.")
+    elif not found:
         raise StorageFileNotFoundError(f"Nothing is stored here (key {place.key!r} in {place.store.uri}).")
 
 

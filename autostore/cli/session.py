@@ -1,4 +1,4 @@
-"""What every command has: the options -s, -p, --json and --debug, its stores, its output."""
+"""What every command has: the options -s, -p, --json and --debug, also before its name; its stores, its output."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import inspect
 import shlex
 import sys
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -18,12 +19,14 @@ from autostore.cli.places import Place, Places, near
 from autostore.cli.settings import Settings
 from autostore.errors import InvalidKeyError, StorageError, StorageFileNotFoundError
 
-__all__ = ["Session", "command"]
+__all__ = ["Debug", "Json", "Profile", "Session", "Store", "command", "said_before"]
 
 Store = Annotated[str | None, typer.Option("--store", "-s", metavar="URI", help="The store that keys belong to.")]
 Profile = Annotated[str | None, typer.Option("--profile", "-p", metavar="NAME", help="A store of the settings file.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON value a line.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Errors with their traceback.")]
+_before: ContextVar[dict[str, Any]] = ContextVar("_before")
+"""What stood before the command's name."""
 _COMMON = {"store": (Store, None), "profile": (Profile, None), "json": (Json, False), "debug": (Debug, False)}
 
 
@@ -92,8 +95,15 @@ def command(app: typer.Typer, **options: Any) -> Callable[[Callable[..., None]],
     return added
 
 
+def said_before(**given: Any) -> None:
+    """Take note of common options that stand before the name of the command."""
+    _before.set(given)
+
+
 def _run(function: Callable[..., None], given: dict[str, Any]) -> None:
-    common = {name: given.pop(name) for name in _COMMON}
+    common: dict[str, Any] = {
+        name: given.pop(name) or _before.get({}).get(name, no) for name, (_, no) in _COMMON.items()
+    }
     with boundary(debug=common["debug"]):
         session = Session(common["store"], common["profile"], as_json=common["json"], debug=common["debug"])
         with contextlib.closing(session.places):

@@ -71,6 +71,17 @@ def test_variables_win(tmp_path, shell):
     assert "AUTOSTORE_TIMEOUT" in shell("ls", "d", code=2).err
 
 
+def test_common_options_stand_before_the_command_too(tmp_path, shell):
+    """`autostore -p lab ls` is `autostore ls -p lab`; a store in which nothing is says so, and is no error."""
+    AutoStore(shell.folder / "d")["k"] = 1
+    (tmp_path / "settings.toml").write_text(f'[profiles.lab]\nuri = "{shell.folder}/d"\n')
+    for words in (["-p", "lab", "ls"], ["ls", "-p", "lab"], ["-s", "d", "ls"]):
+        assert shell(*words).lines == ["k"]
+    assert shell("--json", "-s", "d", "ls").json[0]["key"] == "k"
+    assert "lab" in shell("-p", "other", "ls", code=2).err
+    assert "Nothing is stored in" in shell("-s", "empty", "ls").err
+
+
 def test_init_writes_settings_once(tmp_path, shell):
     """The file says what can be set, is valid, and is never overwritten."""
     assert shell("init").lines == [str(tmp_path / "settings.toml")]
