@@ -331,7 +331,7 @@ def elsewhere(tmp_path_factory):
             child.last_words()
 
 
-@settings(max_examples=scaled(30, 5000), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=scaled(30, 2000), deadline=None, suppress_health_check=list(HealthCheck))
 @given(made=st.lists(bundles | st.frozensets(st.text(max_size=3), max_size=8), min_size=2, max_size=4))
 def test_a_key_is_the_same_wherever_a_value_is_made(elsewhere, made):
     """In a process with another seed of hashes, of objects that share nothing, of sets filled in another order."""
