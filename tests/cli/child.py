@@ -16,10 +16,13 @@ from typer.testing import CliRunner
 import autostore.backends.cloud.s3
 import autostore.backends.local.backend
 import autostore.cli.heads  # noqa: F401
+from autostore.backends.cloud.boto3.client import _loaders, make_client
 from autostore.cli.commands import app
 from autostore.cli.main import run
+from autostore.s3 import S3StorageConfig
 
 CliRunner().invoke(app, ["ls", "memory://"])  # imports what only a run does
+make_client(S3StorageConfig(region_name="x"))[0].close()  # parses what botocore knows of S3, once for all children
 
 
 def run_command(channel, words, folder, environment, streams):
@@ -68,6 +71,7 @@ def _answer(caller):
 
 
 def _enter(folder, environment):
+    _loaders.setdefault(os.getpid(), next(iter(_loaders.values())))
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()
