@@ -9,6 +9,7 @@ which case it died of, and at the end what it saw into FOLDER/outcome.json.
 from __future__ import annotations
 
 import collections
+import functools
 import json
 import mmap
 import os
@@ -16,9 +17,9 @@ import random
 import resource
 import struct
 import sys
-import tempfile
 import traceback
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 from autostore import (
@@ -31,6 +32,7 @@ from autostore import (
     UnsupportedFormatError,
     UntrustedDataError,
 )
+from tests.formats.examples import EXAMPLES
 from tests.reliability.mutations import mutated
 from tests.store import values as values  # the models that good files name, imported as a program would
 
@@ -41,8 +43,8 @@ KEY = "secret of the tests"
 TYPED: tuple[type[Exception], ...] = (CorruptDataError, TooLargeError, UnknownTypeError, UntrustedDataError)
 TYPED += (MissingDependencyError, UnsupportedFormatError)
 FORBIDDEN = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "socket.connect", "os.remove")
-OUR_OWN = os.path.join(tempfile.gettempdir(), "autostore-")
-"""Where the members of bundles are unpacked, and removed again."""
+OUR_OWN = f"{os.sep}autostore-"
+"""In the names of folders where members of bundles are unpacked, and what is read as a folder; both are removed."""
 
 IMPORTED_BY_LIBRARIES = ("PIL.", "polars", "numpy", "torch", "scipy", "encodings", "pyarrow", "pydantic")
 
@@ -57,7 +59,9 @@ def main(folder: Path, extension: str, first: int, last: int) -> None:
     file.parent.mkdir(exist_ok=True)
     for sample in samples:  # imports, and what libraries set up at first use
         file.write_bytes(sample)
-        store[name]
+        value, header, *asked = ways(store, name, extension)
+        value(), header()
+        assert {outcome(way, -1, []) for way in asked} <= {"value", "UnsupportedFormatError"}
     offences: list[str] = []
     watch(offences)
     cap_memory()
@@ -66,15 +70,34 @@ def main(folder: Path, extension: str, first: int, last: int) -> None:
         for index in range(first, last):
             place[:8] = struct.pack("q", index)
             dice = random.Random(f"{extension}-{index}")
-            file.write_bytes(mutated(dice.choice(samples), dice))
-            seen[outcome(store, name, index, offences)] += 1
+            content = mutated(dice.choice(samples), dice)
+            file.write_bytes(content)
+            looks = ways(store, name, extension)
+            seen[outcome(looks[index % len(looks)], index, offences)] += 1
+            if file.read_bytes() != content:
+                offences.append(f"case {index}: reading changed the file")
+    left = sorted(path for path in os.listdir(file.parent) if path != ".autostore")
+    if left != [name]:
+        offences.append(f"reading left {left!r:.200}")
+    store.close()
     (folder / "outcome.json").write_text(json.dumps({"seen": seen, "offences": offences[:20]}))
 
 
-def outcome(store: AutoStore, name: str, index: int, offences: list[str]) -> str:
-    """What came of reading: a value, or the name of a typed error."""
+def ways(store: AutoStore, name: str, extension: str) -> list[Callable[[], object]]:
+    """To look at a file: what it holds and shows, what its header says, and as each type that is asked for."""
+    asked = [functools.partial(store.read, name, as_type=kind) for kind in EXAMPLES[extension].asked()]
+    return [lambda: _shown(store, store[name]), lambda: store.info(name), *asked]
+
+
+def _shown(store: AutoStore, value: object) -> None:
+    if type(value).__name__ != "LazyFrame":  # a query that runs later fails as Polars has it
+        store.preview(value)
+
+
+def outcome(way: Callable[[], object], index: int, offences: list[str]) -> str:
+    """What came of looking: a value, or the name of a typed error."""
     try:
-        store[name]
+        way()
     except TYPED as error:
         # MissingDependencyError says that a time zone is not known here, whose name the mutation made.
         if len(str(error)) > 5_000:
@@ -88,16 +111,25 @@ def outcome(store: AutoStore, name: str, index: int, offences: list[str]) -> str
 
 def watch(offences: list[str]) -> None:
     """Note whatever no reader of data may do."""
+    cleared: list[str] = []
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
         imports = event == "import" and not str(arguments[0]).startswith(IMPORTED_BY_LIBRARIES)
         new = imports and str(arguments[0]) not in sys.modules
-        if event == "os.remove" and str(arguments[0]).startswith(OUR_OWN):
+        if event == "shutil.rmtree":
+            cleared[:] = [str(arguments[0])]
+        if event == "os.remove" and _is_our_own(arguments, cleared):
             return
         if event.startswith(FORBIDDEN) or (new and str(arguments[0]).partition(".")[0] in HOSTILE):
             offences.append(f"{event} {arguments!r:.200}")
 
     sys.addaudithook(hook)
+
+
+def _is_our_own(arguments: tuple[object, ...], cleared: list[str]) -> bool:
+    """Whether a file is removed that was ours: by its name, or within a folder that is being cleared away."""
+    path, folder = arguments
+    return OUR_OWN in str(path if folder == -1 else cleared[-1])
 
 
 HOSTILE = {"antigravity", "this", "nowhere", "evil"}

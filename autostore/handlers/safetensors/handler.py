@@ -84,7 +84,8 @@ class SafetensorsHandler(DataHandler):
         layout = read_layout(file, size)
         parts = {name: f"{tensor.dtype} {tensor.shape}" for name, tensor in list(layout.tensors.items())[:1000]}
         value = layout.metadata.get(_VALUE, "").encode()
-        if value and parse(value, dict).get("value", {}).keys() == {"$file"}:
+        tree = parse(value, dict).get("value") if value else None
+        if type(tree) is dict and tree.keys() == {"$file"}:
             library, only = LIBRARIES[_said(layout)["library"]], next(iter(layout.tensors.values()))
             return Header(type=f"{library.module}.{library.array}", shape=only.shape, dtype=only.dtype)
         kind = texts_header.typed(io.BytesIO(value)).type if value else "dict"

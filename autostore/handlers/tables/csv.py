@@ -169,7 +169,7 @@ def _check_schema(pl: Any, schema: Any, separator: str) -> None:
     if len(schema) > MOST_COLUMNS:
         raise UnsupportedFormatError(f"A CSV file holds at most {MOST_COLUMNS} columns here. Use .parquet.")
     for name, dtype in schema.items():
-        if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
+        if dtype.is_nested() or dtype in (pl.Binary, pl.Object, pl.Duration):
             raise UnsupportedFormatError(
                 f"CSV cannot hold the column {name!r:.80} of type {dtype}. Use .parquet, or turn it into text."
             )
