@@ -11,7 +11,7 @@ from autostore.handlers.arrays import NpyHandler, NpzHandler
 from autostore.handlers.avif import AvifHandler
 from autostore.handlers.binary import BytesHandler
 from autostore.handlers.bundle import BundleHandler
-from autostore.handlers.config import settings
+from autostore.handlers.documents import documents
 from autostore.handlers.figures import figures
 from autostore.handlers.files.folder import FolderHandler
 from autostore.handlers.images import ImageHandler
@@ -63,7 +63,7 @@ def builtin_handlers(config: StorageConfig, handlers: Handlers | None = None) ->
         FolderHandler(),
         JSONLinesHandler(),
         JSONHandler(),
-        *settings(),
+        *documents(),
         TypedHandler(config),
         BundleHandler(config, handlers or (lambda: sorted(own, key=lambda handler: -handler.priority))),
         PickleHandler(config),

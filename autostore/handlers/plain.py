@@ -12,7 +12,7 @@ from itertools import chain
 from math import isfinite
 from typing import Any, NamedTuple
 
-__all__ = ["INT_BITS", "MOST_REPEATED", "SURROGATE", "Plain", "judge"]
+__all__ = ["INT_BITS", "JSON", "MOST_REPEATED", "SURROGATE", "Plain", "Relative", "judge"]
 
 INT_BITS = 2000
 """An int of more bits is beyond what some readers of JSON parse."""
@@ -21,8 +21,19 @@ MOST_REPEATED = 1_000_000
 """How many nodes the repeats of shared lists and dicts may add: JSON writes each of them out."""
 
 SURROGATE = re.compile("[\ud800-\udfff]")
-_LEAVES = frozenset({str, int, float, bool, type(None)})
+_LEAVES: frozenset[type] = frozenset({str, int, float, bool, type(None)})
 _CONTAINERS = frozenset({dict, list})
+
+
+class Relative(NamedTuple):
+    """What a format of lists and dicts is called, and of what exact types its leaves and keys are."""
+
+    word: str
+    leaves: frozenset[type]
+    keys: frozenset[type]
+
+
+JSON = Relative("JSON", _LEAVES, frozenset({str}))
 
 
 class Plain(NamedTuple):
@@ -33,8 +44,8 @@ class Plain(NamedTuple):
     levels: int = 0
 
 
-def judge(value: Any, most_levels: int, *, tagged: bool = False) -> Plain:
-    """Whether a list or dict is plain JSON; `tagged` asks also for what typed JSON writes without a tag."""
+def judge(value: Any, most_levels: int, *, tagged: bool = False, relative: Relative = JSON) -> Plain:
+    """Whether a list or dict is plain JSON, or a relative's; `tagged` asks also for what typed JSON writes plainly."""
     containers: list[Any] = [value]
     kinds = {type(value)}
     sharing = _Sharing()
@@ -48,10 +59,10 @@ def judge(value: Any, most_levels: int, *, tagged: bool = False) -> Plain:
         if sharing.is_too_much(containers):
             return Plain(f"the repeats of its shared parts add more than {MOST_REPEATED} nodes")
         dicts, lists = _of_kinds(containers, kinds, frozenset({dict})), _of_kinds(containers, kinds, frozenset({list}))
-        problem = _of_keys(dicts, tagged=tagged) if dicts else ""
+        problem = _of_keys(dicts, relative, tagged=tagged) if dicts else ""
         children = list(chain(chain.from_iterable(map(dict.values, dicts)), chain.from_iterable(lists)))
         kinds = set(map(type, children))
-        problem = problem or _of_leaves(children, kinds, tagged=tagged)
+        problem = problem or _of_leaves(kinds, relative) or (_of_tags(children, kinds) if tagged else "")
         if problem:
             return Plain(problem)
         nodes += len(children)
@@ -105,10 +116,11 @@ def _of_kinds(children: list[Any], kinds: set[type], wanted: frozenset[type]) ->
     return [child for child in children if type(child) in wanted] if kinds & wanted else []
 
 
-def _of_keys(dicts: list[dict[Any, Any]], *, tagged: bool) -> str:
-    odd = set(map(type, chain.from_iterable(dicts))) - {str}
+def _of_keys(dicts: list[dict[Any, Any]], relative: Relative, *, tagged: bool) -> str:
+    odd = set(map(type, chain.from_iterable(dicts))) - relative.keys
     if odd:
-        return f"JSON keys are str, and one is a {odd.pop().__qualname__}"
+        names = " or ".join(sorted(kind.__qualname__ for kind in relative.keys))
+        return f"{relative.word} keys are {names}, and one is a {odd.pop().__qualname__}"
     if tagged:
         keys = set(chain.from_iterable(dicts))
         if any(key.startswith("$") for key in keys) or _surrogates(keys):
@@ -116,12 +128,12 @@ def _of_keys(dicts: list[dict[Any, Any]], *, tagged: bool) -> str:
     return ""
 
 
-def _of_leaves(children: list[Any], kinds: set[type], *, tagged: bool) -> str:
-    odd = kinds - _LEAVES - _CONTAINERS
-    if odd:
-        return f"JSON would not give a {min(kind.__qualname__ for kind in odd)} back as such"
-    if not tagged:
-        return ""
+def _of_leaves(kinds: set[type], relative: Relative) -> str:
+    odd = sorted(kind.__qualname__ for kind in kinds - relative.leaves - _CONTAINERS)
+    return f"{relative.word} would not give a {odd[0]} back as such" if odd else ""
+
+
+def _of_tags(children: list[Any], kinds: set[type]) -> str:
     floats = _of_kinds(children, kinds, frozenset({float}))
     ints = _of_kinds(children, kinds, frozenset({int}))
     if not all(map(isfinite, floats)) or max(map(int.bit_length, ints), default=0) > INT_BITS:

@@ -191,6 +191,7 @@ def network_types():
 
 
 JSON = [{"a": [1, 2.5, {"b": None}], "c": "é\u2028"}, {"deep": [[[[[1]]]]]}]
+COMPACT = {"a": [1, 2.5, None, True, b"bytes" * 9, -(1 << 40)], 7: {b"k": "é" * 40}, "c": {"deep": [[[["x"]]]]}}
 EXAMPLES = {
     ".json": Example(lambda: JSON),
     ".jsonl": Example(lambda: [JSON], "rows", frame_types),
@@ -200,6 +201,9 @@ EXAMPLES = {
                     lambda: [dict, configparser.ConfigParser], 200),
     ".txt": Example(lambda: ["text é 日本\r\n"], "texts"),
     ".bin": Example(lambda: [b"\0\1bytes"], "bytes", cases=50),
+    ".msgpack": Example(lambda: [COMPACT, [COMPACT, []]], "compact", cases=500),
+    ".cbor": Example(lambda: [COMPACT, [dt.datetime(2024, 1, 1, tzinfo=dt.UTC), uuid.UUID(int=7), -(1 << 70)]],
+                     "compact", cases=500),
     ".yaml": Example(lambda: [{"a": [1, 2.5, None], "t": "x"}, ["a", {"b": "c"}]]),
     ".pydantic.json": Example(lambda: [Settings(name="x", tags=["a", "b"])], "models"),
     ".dataclass.json": Example(lambda: [Run(number=1, label="x")], "models"),

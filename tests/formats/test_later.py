@@ -4,7 +4,10 @@ import pytest
 
 from autostore import AutoStore
 
-LATER = (".safetensors", ".skops", ".ubj", ".lgb", ".tokenizer", ".plotly", ".vl", ".tsv", ".arrow", ".feather")
+LATER = (
+    ".safetensors", ".skops", ".ubj", ".lgb", ".tokenizer", ".plotly", ".vl", ".tsv", ".arrow", ".feather",
+    ".msgpack", ".cbor",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("extension", LATER)

@@ -27,6 +27,7 @@ words = st.text(max_size=4)
 rows = st.lists(st.dictionaries(st.text(max_size=3), plain, max_size=3), max_size=4)
 FAMILIES = {
     "plain": plain | values.values,
+    "compact": plain | st.lists(st.datetimes(timezones=values.zones) | st.dates() | st.uuids(), max_size=3),
     "rows": rows | libraries.tables,
     "models": values.models,
     "sections": st.dictionaries(words, st.dictionaries(words, words, max_size=3)),
