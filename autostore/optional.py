@@ -33,6 +33,7 @@ _EXTRAS = {
     "botocore": "s3",
     "fsspec": "fsspec",
     "gcsfs": "gcs",
+    "nbformat": "notebooks",
     "numpy": "numpy",
     "obstore": "fast",
     "pandas": "pandas",

@@ -23,9 +23,9 @@ _libraries = {
     "typing_inspection", "tzdata", "urllib3", "yaml", "zstandard",
     # What file systems of fsspec are made with.
     "adlfs", "aiohttp", "azure", "cryptography", "fsspec", "gcsfs", "paramiko", "s3fs",
-    # What the formats of models and figures stand on beside what they require.
-    "_plotly_utils", "google", "jax", "jaxlib", "joblib", "jsonschema", "ml_dtypes", "mpl_toolkits", "narwhals",
-    "referencing", "sklearn", "threadpoolctl",
+    # What the formats of models, figures and documents stand on beside what they require.
+    "_plotly_utils", "fastjsonschema", "google", "jax", "jaxlib", "joblib", "jsonschema", "ml_dtypes", "mpl_toolkits",
+    "narwhals", "nbformat", "referencing", "sklearn", "threadpoolctl",
 }  # fmt: skip
 _SOCKETS = frozenset({"paramiko", "socket", "ssl", "http", "urllib3", "botocore", "selectors"})
 _COMPILED = (".pyx", ".pxi", ".pxd", "<stringsource>")

@@ -13,6 +13,7 @@ import fractions
 import os
 import tempfile
 import uuid
+import xml.etree.ElementTree as ET
 import zoneinfo
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -184,6 +185,28 @@ def picture_types():
     yield Image.Image
 
 
+def notebooks():
+    import nbformat
+
+    cells = [nbformat.v4.new_markdown_cell("# é\n", id="a"), nbformat.v4.new_code_cell("1 +\\\n 1", id="b")]
+    cells[1]["outputs"] = [nbformat.v4.new_output("stream", text="2\n")]
+    yield nbformat.v4.new_notebook(cells=cells)
+    yield {"cells": [], "metadata": {"k": {"deep": [[1.5]]}}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def node_types():
+    import nbformat
+
+    yield nbformat.NotebookNode
+
+
+def elements():
+    root = ET.fromstring('<a xmlns:n="urn:n" n:x="1" y="é&#10;">text<n:b>&amp;</n:b>tail<c/></a>')
+    root[0].append(ET.Comment(" said "))
+    yield root
+    yield ET.ElementTree(root)
+
+
 def network_types():
     import onnx
 
@@ -204,6 +227,8 @@ EXAMPLES = {
     ".msgpack": Example(lambda: [COMPACT, [COMPACT, []]], "compact", cases=500),
     ".cbor": Example(lambda: [COMPACT, [dt.datetime(2024, 1, 1, tzinfo=dt.UTC), uuid.UUID(int=7), -(1 << 70)]],
                      "compact", cases=500),
+    ".ipynb": Example(notebooks, "texts", lambda: [dict, *node_types()], 500),
+    ".xml": Example(elements, "texts", lambda: [ET.Element, ET.ElementTree], 500),
     ".yaml": Example(lambda: [{"a": [1, 2.5, None], "t": "x"}, ["a", {"b": "c"}]]),
     ".pydantic.json": Example(lambda: [Settings(name="x", tags=["a", "b"])], "models"),
     ".dataclass.json": Example(lambda: [Run(number=1, label="x")], "models"),

@@ -91,6 +91,17 @@ def test_the_file_is_anybodys(tmp_path):
         assert sorted(store) == ["own.toml", "theirs.ini", "theirs.toml"]
 
 
+@pytest.mark.parametrize(("key", "value"), [("k.toml", {"a": 1}), ("k.ini", {"s": {"a": "1"}})])
+def test_a_text_of_ours_is_no_text(tmp_path, key, value):
+    """What would come back as a dict is not stored as a text."""
+    # Mutation that this was seen to catch: the handler of texts is asked next.
+    with AutoStore(tmp_path) as store:
+        store[key] = value
+        with pytest.raises(UnsupportedFormatError, match="Store the value itself"):
+            store[f"other.{key}"] = store.read(key, as_type=str)
+        assert f"other.{key}" not in store
+
+
 def test_hostile_files(tmp_path):
     """Depth and what would unfold are refused, typed, before memory is taken."""
     with AutoStore(tmp_path, StorageConfig(max_read_bytes=2_000_000)) as store:
