@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import Any, BinaryIO
 
 from autostore.errors import UnsupportedFormatError
 from autostore.guard.ceiling import read_whole
 from autostore.handlers.images import ImageHandler
+from autostore.handlers.named import NamedHandler
 from autostore.headers.header import Header
 from autostore.optional import DISTRIBUTION, loaded_type
 from autostore.preview import Preview
@@ -24,7 +25,7 @@ NOTE = (24 + len(_NOTE)).to_bytes(4, "big") + b"uuid" + b"autostorepicture" + _N
 """Length, kind, the sixteen bytes that say whose box it is, and what it says."""
 
 
-class AvifHandler(ImageHandler):
+class AvifHandler(NamedHandler, ImageHandler):
     """Pictures of one frame, and bytes, where the key names .avif."""
 
     types = "pictures of Pillow, and bytes"
@@ -33,20 +34,6 @@ class AvifHandler(ImageHandler):
     install = f"{DISTRIBUTION}[images]"
     requires = ()
     named_extensions = (".avif",)
-    explicit_only: ClassVar[bool] = True
-
-    @property
-    def extensions(self) -> list[str]:
-        """None that a bare key gets."""
-        return []
-
-    @property
-    def priority(self) -> int:
-        """Before bytes, of which it knows which are which."""
-        return 9
-
-    def in_bundle(self) -> None:
-        """Never: a bundle's members are what bare keys get."""
 
     def can_handle_data(self, data: Any) -> bool:
         """Pictures, and bytes."""

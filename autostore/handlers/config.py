@@ -93,11 +93,11 @@ def _is_small(data: Any) -> bool:
 
 
 class INIHandler(NotedTextHandler):
-    """Dicts of dicts of text, and parsers of configparser, as .ini; a file of anybody else is its text."""
+    """Dicts of dicts of text, and parsers of configparser, as .ini and .cfg; a file of anybody else is its text."""
 
     types = "dicts of dicts of str, `configparser.ConfigParser`; str"
     read_by = "readers of INI"
-    named_extensions = (".ini",)
+    named_extensions = (".ini", ".cfg")
     note = "# autostore: "
 
     def is_value(self, data: Any) -> bool:

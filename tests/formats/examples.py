@@ -268,8 +268,8 @@ EXAMPLES = {
 """By extension."""
 
 ALIKE = {
-    ".pth": ".pt", ".jpeg": ".jpg", ".tiff": ".tif", ".yml": ".yaml", ".feather": ".arrow", ".tsv.gz": ".csv.gz",
-    ".tsv.zst": ".csv.zst", ".jsonl.gz": ".json.gz", ".jsonl.zst": ".json.zst", ".svg": ".txt", ".htm": ".txt",
-    ".html": ".txt", ".pdf": ".bin",
+    ".pth": ".pt", ".jpeg": ".jpg", ".tiff": ".tif", ".yml": ".yaml", ".cfg": ".ini", ".feather": ".arrow",
+    ".tsv.gz": ".csv.gz", ".tsv.zst": ".csv.zst", ".jsonl.gz": ".json.gz", ".jsonl.zst": ".json.zst",
+    ".svg": ".txt", ".htm": ".txt", ".html": ".txt", ".pdf": ".bin",
 }  # fmt: skip
 """Extensions whose files are read by the same code as those of another; those of plain texts and bytes need no line."""

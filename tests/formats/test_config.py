@@ -55,7 +55,7 @@ class TestINI(TestTOML):
 
     def test_extensions_are_lower_case_with_a_dot(self):
         """It names files only."""
-        assert self.handler.named_extensions == (".ini",)
+        assert self.handler.named_extensions == (".ini", ".cfg")
 
 
 @pytest.mark.parametrize(("name", "strategy"), [("k.toml", st.dictionaries(st.text(max_size=3), values)),
@@ -84,14 +84,16 @@ def test_the_file_is_anybodys(tmp_path):
         assert tomllib.loads((tmp_path / "own.toml").read_text()) == SETTINGS
         (tmp_path / "theirs.toml").write_text("[tool]\nx = 1\n")
         (tmp_path / "theirs.ini").write_text("[tool]\nx : 1\n")
+        store["own.cfg"] = parser("[tool]\nx=2\n")
+        assert type(store["own.cfg"]) is configparser.ConfigParser
         assert (store["theirs.toml"], store["theirs.ini"]) == ("[tool]\nx = 1\n", "[tool]\nx : 1\n")
         assert store.read("theirs.toml", as_type=dict) == {"tool": {"x": 1}}
         assert store.read("theirs.ini", as_type=configparser.ConfigParser)["tool"]["x"] == "1"
         assert store.read("own.toml", as_type=str).startswith("# autostore: dict\n")
-        assert sorted(store) == ["own.toml", "theirs.ini", "theirs.toml"]
+        assert sorted(store) == ["own.cfg", "own.toml", "theirs.ini", "theirs.toml"]
 
 
-@pytest.mark.parametrize(("key", "value"), [("k.toml", {"a": 1}), ("k.ini", {"s": {"a": "1"}})])
+@pytest.mark.parametrize(("key", "value"), [("k.toml", {"a": 1}), ("k.cfg", {"s": {"a": "1"}})])
 def test_a_text_of_ours_is_no_text(tmp_path, key, value):
     """What would come back as a dict is not stored as a text."""
     # Mutation that this was seen to catch: the handler of texts is asked next.

@@ -188,6 +188,7 @@ def test_notebooks_are_anybodys(tmp_path):
         (lambda text: text[: len(text) // 2], CorruptDataError),
         (lambda text: text.replace('"v": 1', '"v": 2'), CorruptDataError),
         (lambda text: text.replace("[]", "[" * 5_000 + "]" * 5_000), CorruptDataError),
+        (lambda text: text.replace("[]", "[" * 150 + "]" * 150), CorruptDataError),
         (lambda text: text.replace("[]", "[" + "{}," * 20_000 + "{}]"), TooLargeError),
         (lambda text: text.replace('"cells": []', '"cells": 5'), CorruptDataError),
     ],
@@ -198,5 +199,6 @@ def test_hostile_notebooks(tmp_path, change, error):
         store["k.ipynb"] = nbformat.v4.new_notebook()
         text = change((tmp_path / "k.ipynb").read_text())
         (tmp_path / "k.ipynb").write_text(text)
-        with pytest.raises(error):
-            store.read("k.ipynb", as_type=nbformat.NotebookNode)
+        for kind in (nbformat.NotebookNode, dict) if '"cells": 5' not in text else (nbformat.NotebookNode,):
+            with pytest.raises(error):
+                store.read("k.ipynb", as_type=kind)

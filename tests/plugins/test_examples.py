@@ -17,6 +17,7 @@ from autostore.testing import BackendContract, EngineContract, HandlerContract, 
 from tests.plugins.http_engine import PublicBackend
 from tests.plugins.mail_format import EmailHandler
 from tests.plugins.sqlite_place import SQLiteBackend
+from tests.s3.raw import RawBucket
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = {
@@ -68,7 +69,7 @@ class TestSQLite(BackendContract):
         return None if row is None else row[0]
 
 
-class TestHttp(EngineContract):
+class TestHttp(RawBucket, EngineContract):
     does = ("get",)
 
     @pytest.fixture
@@ -79,15 +80,6 @@ class TestHttp(EngineContract):
         yield backend._engine.first
         backend.close()
         self.client.close()
-
-    def raw_write(self, engine, path, data):
-        self.client.put_object(Bucket=self.bucket, Key="data/" + path, Body=data)
-
-    def raw_read(self, engine, path):
-        try:
-            return self.client.get_object(Bucket=self.bucket, Key="data/" + path)["Body"].read()
-        except self.client.exceptions.NoSuchKey:
-            return None
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from autostore.s3 import S3Backend, S3StorageConfig
 from autostore.testing import EngineContract
 from tests.almost_s3 import AlmostS3
 from tests.proxy import Fault, Proxy
+from tests.s3.raw import RawBucket
 from tests.s3.test_contract import S3Contract
 from tests.s3.test_processes import fork, status_of
 from tests.s3.tools import get, noise, put
@@ -41,7 +42,7 @@ def engine_of(config, bucket):
     return S3Backend(parse_uri(f"s3://{bucket}/data/"), config)._engine
 
 
-class Both(EngineContract):
+class Both(RawBucket, EngineContract):
     @pytest.fixture
     def engine(self, server):
         self.bucket, self.client = server.make_bucket(), server.raw()
@@ -49,15 +50,6 @@ class Both(EngineContract):
         yield engine
         engine.close()
         self.client.close()
-
-    def raw_write(self, engine, path, data):
-        self.client.put_object(Bucket=self.bucket, Key="data/" + path, Body=data)
-
-    def raw_read(self, engine, path):
-        try:
-            return self.client.get_object(Bucket=self.bucket, Key="data/" + path)["Body"].read()
-        except self.client.exceptions.NoSuchKey:
-            return None
 
 
 class TestBoto3(Both):

@@ -16,7 +16,7 @@ from autostore.equality.figures import ALTAIR, PLOTLY
 from autostore.errors import CorruptDataError, StorageError, UnsupportedFormatError
 from autostore.guard.ceiling import read_whole
 from autostore.guard.foreign import let_pass
-from autostore.handler import DataHandler
+from autostore.handlers.owned import OwnedHandler
 from autostore.handlers.typed.text import parse
 from autostore.headers.header import Header, beginning, text_of
 from autostore.optional import DISTRIBUTION, loaded_type, require
@@ -29,31 +29,19 @@ _BYTES_IN_MEMORY = 40
 """What a byte of JSON may become in memory."""
 
 
-class _DescribedHandler(DataHandler):
+class _DescribedHandler(OwnedHandler):
     """A figure as its JSON."""
 
     install = f"{DISTRIBUTION}[plots]"
-    _extension: str
-    _class: tuple[str, str]
-
-    @property
-    def extensions(self) -> list[str]:
-        """One."""
-        return [self._extension]
-
-    @property
-    def priority(self) -> int:
-        """A typed library."""
-        return 10
 
     def can_handle_data(self, data: Any) -> bool:
         """By the class at the root of all figures."""
-        figure = loaded_type(*self._class)
+        figure = loaded_type(*self.of_class)
         return figure is not None and isinstance(data, figure)
 
     def header(self, file: BinaryIO, file_extension: str) -> Header:
         """How it begins."""
-        return Header(type=".".join(self._class), preview=text_of(beginning(file)))
+        return Header(type=".".join(self.of_class), preview=text_of(beginning(file)))
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The figure that the JSON describes."""
@@ -109,7 +97,7 @@ class PlotlyHandler(_DescribedHandler):
     equality = PLOTLY
     media_types = {".plotly": "application/vnd.plotly.v1+json"}
     requires = ("plotly",)
-    _extension, _class = ".plotly", ("plotly.basedatatypes", "BaseFigure")
+    extension, of_class = ".plotly", ("plotly.basedatatypes", "BaseFigure")
 
     def _said(self, figure: Any) -> str:
         return str(figure.to_json())
@@ -130,7 +118,7 @@ class AltairHandler(_DescribedHandler):
     equality = ALTAIR
     media_types = {".vl": "application/vnd.vegalite.v6+json"}
     requires = ("altair",)
-    _extension, _class = ".vl", ("altair", "TopLevelMixin")
+    extension, of_class = ".vl", ("altair", "TopLevelMixin")
 
     def _said(self, figure: Any) -> str:
         try:

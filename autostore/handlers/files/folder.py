@@ -13,11 +13,12 @@ import stat
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, ClassVar
+from typing import Any, BinaryIO
 
 from autostore.errors import CorruptDataError, StorageError, StorageIOError, UnsupportedFormatError
-from autostore.handler import DataHandler
-from autostore.handlers.files.single import FileHandler, is_path
+from autostore.handlers.files.single import FileHandler
+from autostore.handlers.named import NamedHandler
+from autostore.preview import Preview
 
 __all__ = ["FolderHandler", "extract"]
 
@@ -28,51 +29,29 @@ _FREE = 64 << 20
 """Bytes beside those of the file's own size that sparse files may take on disk."""
 
 
-class FolderHandler(DataHandler):
+class FolderHandler(NamedHandler, FileHandler):
     """Folders of this machine as .tar, by their path; a file of that name as it is."""
 
     types = "folders of this machine (`pathlib.Path`), where the key names .tar"
     lossy = {".tar": "bytes come back, and a folder with as_type=Path; no owners, no times"}
     read_by = "tar"
     named_extensions = (".tar",)
-    explicit_only: ClassVar[bool] = True
-
-    @property
-    def extensions(self) -> list[str]:
-        """None that a bare key gets."""
-        return []
 
     @property
     def priority(self) -> int:
         """Below bytes, which read these files."""
         return 5
 
-    def in_bundle(self) -> None:
-        """Never: a bundle's members are what bare keys get."""
-
-    def can_handle_data(self, data: Any) -> bool:
-        """Exact paths."""
-        return is_path(data)
-
-    def can_stream(self, data: Any) -> bool:
-        """Always: file after file."""
-        return True
-
-    def read_from_file(self, file_path: Path, file_extension: str) -> Any:
-        """Never asked: bytes read these files."""
-        raise AssertionError
-
-    def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
-        """Write the folder, or the file as it is."""
-        with open(file_path, "wb") as stream:
-            self.write_to_stream(data, stream, file_extension)
-
     def write_to_stream(self, data: Any, stream: BinaryIO, file_extension: str) -> None:
-        """The same, while it is read."""
+        """Write the folder while it is read, or the file as it is."""
         if data.is_dir():
             _pack(data, stream)
         else:
-            FileHandler().write_to_stream(data, stream, file_extension)
+            super().write_to_stream(data, stream, file_extension)
+
+    def preview(self, data: Any) -> Preview:
+        """Its name, and of a file the size."""
+        return {"folder": data.name} if data.is_dir() else super().preview(data)
 
 
 def _pack(folder: Path, stream: BinaryIO) -> None:

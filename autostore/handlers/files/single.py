@@ -50,7 +50,7 @@ class FileHandler(DataHandler):
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Copy the file."""
         with open(file_path, "wb") as target:
-            copy_into(data, target)
+            self.write_to_stream(data, target, file_extension)
 
     def write_to_stream(self, data: Any, stream: BinaryIO, file_extension: str) -> None:
         """The same, as it is read."""

@@ -9,18 +9,16 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from autostore.equality import same
 from autostore.equality.learned import LIGHTGBM
-from autostore.errors import CorruptDataError, UnsupportedFormatError
+from autostore.errors import CorruptDataError
 from autostore.guard.ceiling import read_whole
 from autostore.guard.foreign import let_pass
-from autostore.handler import DataHandler
 from autostore.handlers.encoding import decode
+from autostore.handlers.owned import OwnedHandler
 from autostore.handlers.parsing import parse_json
-from autostore.headers.header import Header
-from autostore.optional import DISTRIBUTION, loaded_type, require
+from autostore.optional import DISTRIBUTION, require
 from autostore.preview import Preview
 from autostore.previews.learned import lightgbm_booster
 
@@ -45,7 +43,7 @@ _LEAVES = {"leaf_value": _FLOATS, "leaf_weight": _FLOATS, "leaf_count": _INTEGER
 _SINGLE = {"num_leaves", "num_cat", "is_linear", "shrinkage", "cat_boundaries", "cat_threshold"}
 
 
-class LightGBMHandler(DataHandler):
+class LightGBMHandler(OwnedHandler):
     """Boosters of LightGBM, as .lgb."""
 
     types = "boosters of LightGBM (`lightgbm.Booster`); a wrapper for scikit-learn is .skops"
@@ -54,24 +52,7 @@ class LightGBMHandler(DataHandler):
     equality = LIGHTGBM
     media_types = {".lgb": "text/plain"}
     requires = ("lightgbm",)
-
-    @property
-    def extensions(self) -> list[str]:
-        """Only .lgb."""
-        return [".lgb"]
-
-    @property
-    def priority(self) -> int:
-        """A typed library."""
-        return 10
-
-    def can_handle_data(self, data: Any) -> bool:
-        """Exact boosters."""
-        return type(data) is loaded_type("lightgbm", "Booster")
-
-    def header(self, file: BinaryIO, file_extension: str) -> Header:
-        """What it is."""
-        return Header(type="lightgbm.Booster")
+    extension, of_class = ".lgb", ("lightgbm", "Booster")
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The booster, once every tree was found to be one."""
@@ -97,12 +78,7 @@ class LightGBMHandler(DataHandler):
             )
         with open(file_path, "w", encoding="utf-8", newline="") as file:
             file.write(text)
-        try:
-            kept = same(self.read_from_file(file_path, file_extension), data)
-        except CorruptDataError as error:
-            raise UnsupportedFormatError(f"This kind of booster is not read here: {error}") from error
-        if not kept:
-            raise UnsupportedFormatError("The file would not give this booster back. Ask what was done to it.")
+        self.check_kept(data, file_path)
 
     def preview(self, data: Any) -> Preview:
         """Trees, features, and those that weigh most."""

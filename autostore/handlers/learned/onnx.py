@@ -7,12 +7,12 @@ reader lets be. Reading parses one file: what a model says of other files is ope
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import Any, BinaryIO
 
 from autostore.equality.learned import ONNX
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.ceiling import read_whole
-from autostore.handler import DataHandler
+from autostore.handlers.named import NamedHandler
 from autostore.headers.header import Header
 from autostore.optional import DISTRIBUTION, loaded_type, require
 from autostore.preview import Preview
@@ -28,7 +28,7 @@ _BYTES_IN_MEMORY = 8
 """What a byte of packed numbers may become."""
 
 
-class OnnxHandler(DataHandler):
+class OnnxHandler(NamedHandler):
     """Models of ONNX, and bytes, where the key names .onnx."""
 
     types = "models of ONNX (`onnx.ModelProto`), and bytes"
@@ -37,20 +37,6 @@ class OnnxHandler(DataHandler):
     equality = ONNX
     media_types = {".onnx": "application/vnd.onnx"}
     named_extensions = (".onnx",)
-    explicit_only: ClassVar[bool] = True
-
-    @property
-    def extensions(self) -> list[str]:
-        """None that a bare key gets: a model may lie beside what has its name."""
-        return []
-
-    @property
-    def priority(self) -> int:
-        """Before bytes, of which it knows which are which."""
-        return 9
-
-    def in_bundle(self) -> None:
-        """Never: a bundle's members are what bare keys get."""
 
     def can_handle_data(self, data: Any) -> bool:
         """Models, and bytes."""

@@ -9,10 +9,10 @@ from autostore.equality.learned import TOKENIZERS
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.ceiling import read_whole
 from autostore.guard.foreign import let_pass
-from autostore.handler import DataHandler
 from autostore.handlers.encoding import decode
+from autostore.handlers.owned import OwnedHandler
 from autostore.headers.header import Header, beginning, text_of
-from autostore.optional import DISTRIBUTION, loaded_type, require
+from autostore.optional import DISTRIBUTION, require
 from autostore.preview import Preview
 from autostore.previews.learned import tokenizer
 
@@ -22,7 +22,7 @@ _BYTES_IN_MEMORY = 20
 """What a byte of JSON may become."""
 
 
-class TokenizerHandler(DataHandler):
+class TokenizerHandler(OwnedHandler):
     """Tokenizers of Hugging Face, as .tokenizer."""
 
     types = "tokenizers of Hugging Face (`tokenizers.Tokenizer`)"
@@ -31,20 +31,7 @@ class TokenizerHandler(DataHandler):
     equality = TOKENIZERS
     media_types = {".tokenizer": "application/json"}
     requires = ("tokenizers",)
-
-    @property
-    def extensions(self) -> list[str]:
-        """Only .tokenizer."""
-        return [".tokenizer"]
-
-    @property
-    def priority(self) -> int:
-        """A typed library."""
-        return 10
-
-    def can_handle_data(self, data: Any) -> bool:
-        """Exact tokenizers."""
-        return type(data) is loaded_type("tokenizers", "Tokenizer")
+    extension, of_class = ".tokenizer", ("tokenizers", "Tokenizer")
 
     def header(self, file: BinaryIO, file_extension: str) -> Header:
         """How it begins."""

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from autostore.equality import same
 from autostore.equality.learned import XGBOOST
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.ceiling import read_whole
 from autostore.guard.foreign import let_pass
-from autostore.handler import DataHandler
 from autostore.handlers.learned.ubjson import read_ubjson
-from autostore.headers.header import Header
-from autostore.optional import DISTRIBUTION, loaded_type, require
+from autostore.handlers.owned import OwnedHandler
+from autostore.optional import DISTRIBUTION, require
 from autostore.preview import Preview
 from autostore.previews.learned import xgboost_booster
 
@@ -34,7 +32,7 @@ _LARGEST = 1_000_000
 _NO_PARENT = (1 << 31) - 1
 
 
-class XGBoostHandler(DataHandler):
+class XGBoostHandler(OwnedHandler):
     """Boosters of XGBoost, as .ubj."""
 
     types = "boosters of XGBoost (`xgboost.Booster`); a wrapper for scikit-learn is .skops"
@@ -43,24 +41,7 @@ class XGBoostHandler(DataHandler):
     equality = XGBOOST
     media_types = {".ubj": "application/ubjson"}
     requires = ("xgboost",)
-
-    @property
-    def extensions(self) -> list[str]:
-        """Only .ubj."""
-        return [".ubj"]
-
-    @property
-    def priority(self) -> int:
-        """A typed library."""
-        return 10
-
-    def can_handle_data(self, data: Any) -> bool:
-        """Exact boosters."""
-        return type(data) is loaded_type("xgboost", "Booster")
-
-    def header(self, file: BinaryIO, file_extension: str) -> Header:
-        """What it is."""
-        return Header(type="xgboost.Booster")
+    extension, of_class = ".ubj", ("xgboost", "Booster")
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The booster, once every tree was found to be one."""
@@ -86,12 +67,7 @@ class XGBoostHandler(DataHandler):
             raise UnsupportedFormatError(f"XGBoost does not write this booster: {error!s:.300}") from error
         with open(file_path, "wb") as file:
             file.write(content)
-        try:
-            kept = same(self.read_from_file(file_path, file_extension), data)
-        except CorruptDataError as error:
-            raise UnsupportedFormatError(f"This kind of booster is not read here: {error}") from error
-        if not kept:
-            raise UnsupportedFormatError("The file would not give this booster back. Ask what was done to it.")
+        self.check_kept(data, file_path)
 
     def preview(self, data: Any) -> Preview:
         """Rounds, features, and those that weigh most."""
