@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autostore.handler import DataHandler
 from autostore.handlers.packed import PackedJSONHandler, PackedTableHandler
+from autostore.handlers.tables.avro.handler import AvroHandler
 from autostore.handlers.tables.csv import CSVHandler
 from autostore.handlers.tables.ipc import ArrowHandler
 from autostore.handlers.tables.lines import FrameLinesHandler
@@ -15,4 +16,4 @@ __all__ = ["tables"]
 def tables() -> list[DataHandler]:
     """A new set for one store."""
     packed = [PackedTableHandler(), PackedJSONHandler()]
-    return [ParquetHandler(), ArrowHandler(), CSVHandler(), FrameLinesHandler(), *packed]
+    return [ParquetHandler(), ArrowHandler(), AvroHandler(), CSVHandler(), FrameLinesHandler(), *packed]

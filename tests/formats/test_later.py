@@ -4,7 +4,19 @@ import pytest
 
 from autostore import AutoStore
 
-LATER = (".safetensors", ".skops", ".ubj", ".lgb", ".tokenizer", ".plotly", ".vl", ".tsv", ".arrow", ".feather")
+LATER = (
+    ".safetensors",
+    ".skops",
+    ".ubj",
+    ".lgb",
+    ".tokenizer",
+    ".plotly",
+    ".vl",
+    ".tsv",
+    ".arrow",
+    ".feather",
+    ".avro",
+)
 
 
 @pytest.mark.parametrize("extension", LATER)

@@ -180,6 +180,7 @@ SAMPLES = {
     ".parquet": tables,
     ".csv": lambda: list(tables())[1:2],
     ".arrow": arrow_tables,
+    ".avro": lambda: list(arrow_tables())[1:] + list(tables())[:1],
     ".csv.gz": lambda: list(tables())[1:2],
     ".json.zst": lambda: JSON,
     ".pt": tensors,
