@@ -9,11 +9,12 @@ from autostore.handlers.tables.csv import CSVHandler
 from autostore.handlers.tables.ipc import ArrowHandler
 from autostore.handlers.tables.lines import FrameLinesHandler
 from autostore.handlers.tables.parquet import ParquetHandler
+from autostore.handlers.tables.xlsx.handler import ExcelHandler
 
 __all__ = ["tables"]
 
 
 def tables() -> list[DataHandler]:
     """A new set for one store."""
-    packed = [PackedTableHandler(), PackedJSONHandler()]
-    return [ParquetHandler(), ArrowHandler(), AvroHandler(), CSVHandler(), FrameLinesHandler(), *packed]
+    by_name = [PackedTableHandler(), PackedJSONHandler(), ExcelHandler()]
+    return [ParquetHandler(), ArrowHandler(), AvroHandler(), CSVHandler(), FrameLinesHandler(), *by_name]

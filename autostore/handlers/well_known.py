@@ -2,6 +2,8 @@
 
 A key that ends in one names a file under exactly that name, so that `store["report.pdf"] = content` is what
 any other program would have saved. They answer to no bare key: `fig.svg` may lie beside `fig`.
+A format that holds a value or the file as it is (`NotedHandler`) has its extension for itself: what it refuses
+nobody takes.
 """
 
 from __future__ import annotations
@@ -9,13 +11,13 @@ from __future__ import annotations
 __all__ = ["BINARY", "TEXT"]
 
 _TEXT = """
-    .bib .cfg .conf .css .diff .dot .graphql .htm .ics .ini .ipynb .js .log .patch .properties .proto .py .r .rst .sh
-    .sql .srt .svg .tex .toml .ts .vcf .vtt .xml .xsd .xsl
+    .bib .cfg .conf .css .diff .dot .graphql .htm .ics .ipynb .js .log .patch .properties .proto .py .r .rst .sh
+    .sql .srt .svg .tex .ts .vcf .vtt .xml .xsd .xsl
 """
 _BINARY = """
     .3gp .7z .aac .aiff .avi .bz2 .db .dbf .doc .docx .duckdb .epub .flac .gpkg .gz .h5 .hdf5 .heic .ico .iso .jar .las
     .laz .m4a .m4v .mid .mkv .mov .mp3 .mp4 .mpg .nc .odp .ods .odt .ogg .opus .otf .pcap .pdf .ppt .pptx .psd .rar .shp
-    .sqlite .sqlite3 .tar .tfrecord .tgz .ttf .wasm .wav .webm .whl .wmv .woff .woff2 .xls .xlsx .xz .zip .zst
+    .sqlite .sqlite3 .tar .tfrecord .tgz .ttf .wasm .wav .webm .whl .wmv .woff .woff2 .xls .xz .zip .zst
 """
 
 TEXT = tuple(_TEXT.split())

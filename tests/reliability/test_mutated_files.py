@@ -181,6 +181,7 @@ SAMPLES = {
     ".csv": lambda: list(tables())[1:2],
     ".arrow": arrow_tables,
     ".avro": lambda: list(arrow_tables())[1:] + list(tables())[:1],
+    ".xlsx": lambda: [next(tables()).drop("c"), {"One": next(tables()).drop("c")}],
     ".csv.gz": lambda: list(tables())[1:2],
     ".json.zst": lambda: JSON,
     ".pt": tensors,

@@ -21,7 +21,7 @@ from autostore.handlers.tables.made import converted
 from autostore.handlers.tables.mark import MARK, TableMark
 from autostore.optional import require
 
-__all__ = ["KINDS", "as_arrow", "as_kind", "kept", "mark_of", "read_mark", "refused"]
+__all__ = ["KINDS", "arrow_schema", "as_arrow", "as_kind", "kept", "mark_of", "read_mark", "refused"]
 
 KINDS = frozenset(("polars.DataFrame", "pandas.DataFrame", "pyarrow.Table"))
 """Those that are whole and in memory."""
@@ -76,6 +76,15 @@ def read_mark(text: str | bytes | None) -> TableMark:
     return {**mark, "schema": base64.b64decode(mark["schema"], validate=True)}
 
 
+def arrow_schema(mark: TableMark) -> Any:
+    """The recorded schema, as Arrow has it."""
+    pa = require("pyarrow")
+    if mark["type"] == "polars.DataFrame":
+        pl = require("polars")
+        return pl.DataFrame(schema=pl.read_ipc_schema(io.BytesIO(mark["schema"]))).to_arrow().schema
+    return pa.ipc.read_schema(pa.py_buffer(mark["schema"]))
+
+
 def as_kind(table: Any, mark: TableMark, kind: str | None) -> Any:
     """A table of the types that a format has as the one that was written, and as the kind that is asked for."""
     kind = kind or str(mark["type"])
@@ -88,8 +97,7 @@ def as_kind(table: Any, mark: TableMark, kind: str | None) -> Any:
             frame.columns = list(schema)
             frame = frame.cast(dict(schema))
         return converted(frame, kind)
-    pa = require("pyarrow")
-    schema = pa.ipc.read_schema(pa.py_buffer(mark["schema"]))
+    pa, schema = require("pyarrow"), arrow_schema(mark)
     _check_width(len(schema), table)
     columns = [_cast(column, field.type) for column, field in zip(table.columns, schema, strict=True)]
     made = pa.Table.from_arrays(columns, schema=schema)
