@@ -14,6 +14,7 @@ from autostore.handlers.bundle import BundleHandler
 from autostore.handlers.config import settings
 from autostore.handlers.figures import figures
 from autostore.handlers.files.folder import FolderHandler
+from autostore.handlers.grids import grids
 from autostore.handlers.images import ImageHandler
 from autostore.handlers.json import JSONHandler, JSONLinesHandler
 from autostore.handlers.learned import learned
@@ -50,6 +51,7 @@ def builtin_handlers(config: StorageConfig, handlers: Handlers | None = None) ->
         NpyHandler(),
         NpzHandler(),
         SparseHandler(),
+        *grids(),
         TorchHandler(config),
         *weights(config),
         *learned(),

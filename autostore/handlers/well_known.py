@@ -16,7 +16,7 @@ _TEXT = """
 """
 _BINARY = """
     .3gp .7z .aac .aiff .avi .bz2 .db .dbf .doc .docx .duckdb .epub .flac .gpkg .gz .h5 .hdf5 .heic .ico .iso .jar .las
-    .laz .m4a .m4v .mid .mkv .mov .mp3 .mp4 .mpg .nc .odp .ods .odt .ogg .opus .otf .pcap .pdf .ppt .pptx .psd .rar .shp
+    .laz .m4a .m4v .mid .mkv .mov .mp3 .mp4 .mpg .odp .ods .odt .ogg .opus .otf .pcap .pdf .ppt .pptx .psd .rar .shp
     .sqlite .sqlite3 .tar .tfrecord .tgz .ttf .wasm .wav .webm .whl .wmv .woff .woff2 .xls .xz .zip .zst
 """
 

@@ -82,6 +82,14 @@ def arrow_tables():
     yield pd.DataFrame({"a": [1, 2], "s": pd.Categorical(["x", "y"])}, index=["i", "j"])
 
 
+def datasets():
+    import xarray as xr
+
+    along = {"x": ("x", [1.5, 2.5]), "t": np.array(["2024-01-01", "NaT"], "M8[ns]")}
+    yield xr.Dataset({"a": (("x", "t"), np.eye(2)), "s": ("x", ["é", "b"])}, along, {"who": "me"})
+    yield xr.DataArray(np.arange(6, dtype="i8").reshape(2, 3), dims=("p", "q"), name="n")
+
+
 def typed_values():
     zone = zoneinfo.ZoneInfo("Europe/Paris")
     yield {"at": dt.datetime(2024, 7, 1, tzinfo=zone), "cost": decimal.Decimal("1.10"), "shape": (3, 4), 1: {2.5, None}}
@@ -182,6 +190,8 @@ SAMPLES = {
     ".arrow": arrow_tables,
     ".avro": lambda: list(arrow_tables())[1:] + list(tables())[:1],
     ".xlsx": lambda: [next(tables()).drop("c"), {"One": next(tables()).drop("c")}],
+    ".xarray.nc": datasets,
+    ".nc": datasets,
     ".csv.gz": lambda: list(tables())[1:2],
     ".json.zst": lambda: JSON,
     ".pt": tensors,

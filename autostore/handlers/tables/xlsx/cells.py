@@ -83,7 +83,8 @@ def writer(kind: Any) -> Callable[[Any], tuple[str, str]]:
     if types.is_floating(kind):
         return lambda value: ("", f"<v>{_finite(value)!r}</v>")
     name = "date" if types.is_date(kind) else "time" if types.is_time(kind) else "datetime"
-    days: Callable[[Any], float] = {"date": _of_date, "time": _of_time, "datetime": _of_datetime}[name]
+    table: dict[str, Callable[[Any], float]] = {"date": _of_date, "time": _of_time, "datetime": _of_datetime}
+    days = table[name]
     return lambda value: (f' s="{DATES[name]}"', f"<v>{days(value)!r}</v>")
 
 
