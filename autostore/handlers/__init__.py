@@ -12,6 +12,7 @@ from autostore.handlers.avif import AvifHandler
 from autostore.handlers.binary import BytesHandler
 from autostore.handlers.bundle import BundleHandler
 from autostore.handlers.config import settings
+from autostore.handlers.expressions import ExpressionHandler
 from autostore.handlers.figures import figures
 from autostore.handlers.files.folder import FolderHandler
 from autostore.handlers.grids import grids
@@ -52,6 +53,7 @@ def builtin_handlers(config: StorageConfig, handlers: Handlers | None = None) ->
         NpzHandler(),
         SparseHandler(),
         *grids(),
+        ExpressionHandler(),
         TorchHandler(config),
         *weights(config),
         *learned(),

@@ -90,6 +90,13 @@ def datasets():
     yield xr.DataArray(np.arange(6, dtype="i8").reshape(2, 3), dims=("p", "q"), name="n")
 
 
+def expressions():
+    import polars as pl
+
+    yield (pl.col("a").sum().over("b") + pl.lit("x")).alias("q")
+    yield pl.when(pl.col("a") > 1).then(pl.lit(pl.Series([1, 2]))).otherwise(pl.col("t").str.to_date())
+
+
 def typed_values():
     zone = zoneinfo.ZoneInfo("Europe/Paris")
     yield {"at": dt.datetime(2024, 7, 1, tzinfo=zone), "cost": decimal.Decimal("1.10"), "shape": (3, 4), 1: {2.5, None}}
@@ -192,6 +199,7 @@ SAMPLES = {
     ".xlsx": lambda: [next(tables()).drop("c"), {"One": next(tables()).drop("c")}],
     ".xarray.nc": datasets,
     ".nc": datasets,
+    ".plexpr": expressions,
     ".csv.gz": lambda: list(tables())[1:2],
     ".json.zst": lambda: JSON,
     ".pt": tensors,
