@@ -180,8 +180,6 @@ DATABASES = [".sqlite", ".db", ".h5", ".hdf5", ".duckdb", ".gpkg", ".orc", ".fit
 
 
 @pytest.mark.parametrize("extension", DATABASES)
-    "extension", [".sqlite", ".db", ".h5", ".hdf5", ".duckdb", ".gpkg", ".orc", ".fits", ".mat", ".sav"]
-)
 def test_files_of_databases_and_instruments(tmp_path, extension):
     """A path under such a name is the file that it names: bytes come back, or a file, and no path."""
     given = tmp_path / "given"

@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Callable
 from typing import Any
-from xml.sax.saxutils import escape
 
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.optional import require
@@ -41,7 +40,8 @@ def spelled(text: str) -> str:
     """A text as it stands in XML; characters that XML has not are `_x000D_`, as Excel has it."""
     if len(text.encode("utf-16-le", "surrogatepass")) > 2 * LONGEST:
         raise UnsupportedFormatError(f"A cell of Excel holds at most {LONGEST:,} characters. Use .parquet.")
-    return escape(_NO_XML.sub(lambda found: f"_x{ord(found[0]):04X}_", text))
+    text = _NO_XML.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def unescaped(text: str) -> str:

@@ -10,12 +10,12 @@ import posixpath
 import zipfile
 import zlib
 from typing import Any, NamedTuple, NoReturn
-from xml.parsers import expat
 
 from autostore.errors import CorruptDataError
 from autostore.guard.ceiling import Ceiling
 from autostore.handlers.tables.xlsx.cells import is_date_format, unescaped
 from autostore.handlers.tables.xlsx.writing import NOTE
+from autostore.optional import require
 
 __all__ = ["Book", "Reader", "book", "note_of"]
 
@@ -46,6 +46,7 @@ class Reader:
 
     def read(self, archive: zipfile.ZipFile, name: str, ceiling: Ceiling) -> None:
         """All of a part; `CorruptDataError` where it is no XML or is damaged."""
+        expat = require("xml.parsers.expat")
         parser = expat.ParserCreate(namespace_separator=" ")
         parser.StartElementHandler = lambda name, told: self.begin(name.rpartition(" ")[2], told)
         parser.EndElementHandler = lambda name: self.end(name.rpartition(" ")[2])
