@@ -12,10 +12,8 @@ from autostore.handlers.avif import AvifHandler
 from autostore.handlers.binary import BytesHandler
 from autostore.handlers.bundle import BundleHandler
 from autostore.handlers.config import settings
-from autostore.handlers.expressions import ExpressionHandler
 from autostore.handlers.figures import figures
 from autostore.handlers.files.folder import FolderHandler
-from autostore.handlers.grids import grids
 from autostore.handlers.images import ImageHandler
 from autostore.handlers.json import JSONHandler, JSONLinesHandler
 from autostore.handlers.learned import learned
@@ -52,8 +50,6 @@ def builtin_handlers(config: StorageConfig, handlers: Handlers | None = None) ->
         NpyHandler(),
         NpzHandler(),
         SparseHandler(),
-        *grids(),
-        ExpressionHandler(),
         TorchHandler(config),
         *weights(config),
         *learned(),
