@@ -18,7 +18,6 @@ from autostore.handlers import builtin_handlers, introduce, within
 from autostore.handlers.binary import BytesHandler
 from autostore.handlers.files.single import FileHandler
 from autostore.handlers.installed import installed
-from autostore.handlers.named import NotedHandler
 from autostore.handlers.pickled import warn_of_pickle
 from autostore.handlers.pickles import PickleHandler
 from autostore.handlers.refusals import Options, holds_none, listed, raise_failure, ready, require_libraries
@@ -194,8 +193,6 @@ class HandlerRegistry:
         roster = self._roster
         if extension:
             found = [(h, extension) for h in roster.by_extension.get(extension, ()) if handles(h, data)]
-            if found and isinstance(found[0][0], NotedHandler):
-                return found[:1]  # what it refuses, as text too, it would read as something else
             return found if found or not _file.can_handle_data(data) else [(_file, extension)]
         return (
             (h, chosen_extension(h, data, partial(roster.is_of, h)))

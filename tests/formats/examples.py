@@ -213,6 +213,21 @@ def network_types():
     yield onnx.ModelProto
 
 
+def datasets():
+    import xarray as xr
+
+    along = {"x": ("x", [1.5, 2.5]), "t": np.array(["2024-01-01", "NaT"], "M8[ns]")}
+    yield xr.Dataset({"a": (("x", "t"), np.eye(2)), "s": ("x", ["é", "b"])}, along, {"who": "me"})
+    yield xr.DataArray(np.arange(6, dtype="i8").reshape(2, 3), dims=("p", "q"), name="n")
+
+
+def expressions():
+    import polars as pl
+
+    yield (pl.col("a").sum().over("b") + pl.lit("x")).alias("q")
+    yield pl.when(pl.col("a") > 1).then(pl.lit(pl.Series([1, 2]))).otherwise(pl.col("t").str.to_date())
+
+
 JSON = [{"a": [1, 2.5, {"b": None}], "c": "é\u2028"}, {"deep": [[[[[1]]]]]}]
 COMPACT = {"a": [1, 2.5, None, True, b"bytes" * 9, -(1 << 40)], 7: {b"k": "é" * 40}, "c": {"deep": [[[["x"]]]]}}
 EXAMPLES = {
@@ -243,6 +258,11 @@ EXAMPLES = {
     ".csv": Example(lambda: list(tables())[1:2], "tables"),
     ".tsv": Example(lambda: list(tables())[1:2], "tables", cases=200),
     ".arrow": Example(arrow_tables, "tables", frame_types),
+    ".avro": Example(lambda: [*list(arrow_tables())[1:], next(tables())], "tables", frame_types, 200),
+    ".xlsx": Example(lambda: [next(tables()).drop("c"), {"One": next(tables()).drop("c")}], "tables", frame_types, 200),
+    ".xarray.nc": Example(datasets, "", cases=200),
+    ".nc": Example(datasets, "", cases=200),
+    ".plexpr": Example(expressions, "", cases=200),
     ".csv.gz": Example(lambda: list(tables())[1:2], "tables", frame_types),
     ".csv.zst": Example(lambda: list(tables())[1:2], "tables", frame_types, 200),
     ".json.gz": Example(lambda: JSON, asked=lambda: [object, dict], cases=200),

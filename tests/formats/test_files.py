@@ -1,6 +1,8 @@
 """`store["cut.mp4"] = Path("cut.mp4")`: the bytes of a file of this machine under a name, and a file of them again."""
 
+import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -172,3 +174,18 @@ def test_a_large_file_leaves_in_parts(moto_s3, tmp_path):
         with pytest.raises(StorageIOError):
             store.write("none.mp4", tmp_path / "none.mp4", if_absent=True)
         assert "none.mp4" not in store
+
+
+DATABASES = [".sqlite", ".db", ".h5", ".hdf5", ".duckdb", ".gpkg", ".orc", ".fits", ".mat", ".sav"]
+
+
+@pytest.mark.parametrize("extension", DATABASES)
+def test_files_of_databases_and_instruments(tmp_path, extension):
+    """A path under such a name is the file that it names: bytes come back, or a file, and no path."""
+    given = tmp_path / "given"
+    with contextlib.closing(sqlite3.connect(given)) as database, database:
+        database.execute("CREATE TABLE t (a)")
+    with AutoStore(tmp_path / "store") as store:
+        assert store.write(f"k{extension}", given).path == f"k{extension}"
+        assert store[f"k{extension}"] == given.read_bytes()
+        assert store.read(f"k{extension}", as_type=Path).read_bytes() == given.read_bytes()

@@ -6,7 +6,7 @@ from autostore import AutoStore
 
 LATER = (
     ".safetensors", ".skops", ".ubj", ".lgb", ".tokenizer", ".plotly", ".vl", ".tsv", ".arrow", ".feather",
-    ".msgpack", ".cbor",
+    ".msgpack", ".cbor", ".avro",
 )  # fmt: skip
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from autostore import AutoStore, MissingDependencyError
+from autostore import AutoStore, MissingDependencyError, UnsupportedFormatError
+from autostore.handlers.named import NotedHandler
 from autostore.plugins import DataHandler
 from autostore.testing import HandlerContract
 from tests.formats.package.autostore_subtitles import Line, Subtitles, SubtitlesHandler
@@ -31,6 +32,16 @@ def test_every_format_says_what_it_is(tmp_path):
             assert one.types, one
             assert one.types != one.summary, one
             assert one.read_by, one
+
+
+def test_nobody_takes_what_a_noted_format_refused(tmp_path):
+    """Raw content that bears a format's note is refused: if another format took it, it would come back as a value."""
+    with AutoStore(tmp_path) as store:
+        for extension, handlers in store._registry._roster.by_extension.items():
+            if any(isinstance(handler, NotedHandler) for handler in handlers):
+                assert len(handlers) == 1, extension
+        with pytest.raises(UnsupportedFormatError, match="Store the value itself"):
+            store["x.toml"] = "# autostore: dict\na = 1\n"
 
 
 class TestSubtitles(HandlerContract):

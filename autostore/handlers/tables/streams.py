@@ -21,7 +21,10 @@ FORMATS = frozenset(("", ".parquet", ".csv"))
 
 PIECES = frozenset(("polars.DataFrame", "pandas.DataFrame", "pyarrow.Table", "pyarrow.RecordBatch"))
 _LIBRARIES = frozenset(("polars", "pandas", "pyarrow", "duckdb", "_duckdb"))
-_FRAMES = (("polars", "DataFrame"), ("polars", "LazyFrame"), ("pandas", "DataFrame"), ("pandas", "Series"))
+_FRAMES = (
+    *(("polars", "DataFrame"), ("polars", "LazyFrame"), ("pandas", "DataFrame"), ("pandas", "Series")),
+    *(("xarray", "DataArray"), ("xarray", "Dataset")),
+)
 
 
 Refusal = TypeVar("Refusal", bound=StorageError)

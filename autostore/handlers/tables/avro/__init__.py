@@ -1,0 +1,1 @@
+"""Avro: rows of one schema in blocks, for Kafka, Hadoop, BigQuery and Snowflake."""

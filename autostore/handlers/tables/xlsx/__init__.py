@@ -1,0 +1,1 @@
+"""Excel's workbooks: sheets of cells, which hold numbers, texts, truth values, dates and nothing else."""
