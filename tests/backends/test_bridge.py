@@ -1,6 +1,10 @@
 """The bridge to fsspec: what each place keeps of the promises, and that it refuses what it does not keep."""
 
+import contextlib
 import pickle
+import subprocess
+import sys
+import threading
 import uuid
 import zipfile
 
@@ -11,6 +15,7 @@ from autostore import (
     FsspecConfig,
     InvalidConfigError,
     MissingDependencyError,
+    PreconditionFailedError,
     StorageConnectionError,
     StoragePermissionError,
 )
@@ -105,6 +110,65 @@ def test_a_store_on_sftp(opened):
     del store["k"]
     assert "k" not in opened()
     assert "engine='fsspec'" in repr(store)
+
+
+def test_threads_with_stores_of_their_own_lose_nothing(opened):
+    """Each thread opens the place for itself, and counts; the count is exact."""
+    opened(single_writer=True)["n"] = 0
+    starting = threading.Barrier(4)
+
+    def count():
+        starting.wait(30)
+        store = opened(single_writer=True)
+        for _ in range(3):
+            store.modify("n", lambda number: number + 1)
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert opened()["n"] == 12
+
+
+def test_threads_open_a_place_once(opened):
+    """Threads that are the first to use a store connect once, and exclude each other from then on."""
+    for _ in range(5):
+        store, starting, won = opened(single_writer=True), threading.Barrier(8), []
+        key = f"{uuid.uuid4().hex}.json"
+
+        def create(number, key=key, store=store, starting=starting, won=won):
+            starting.wait(30)
+            with contextlib.suppress(PreconditionFailedError):
+                store.write(key, number, if_absent=True)
+                won.append(number)
+
+        threads = [threading.Thread(target=create, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert won == [store[key]]
+
+
+def test_a_cached_copy_is_of_every_thread():
+    """Which file a copy is of does not depend on the thread that asks, nor on the process."""
+    ids = []
+
+    def ask():
+        backend = FsspecBackend(parse_uri("fsspec+memory://place"), FsspecConfig())
+        ids.append(backend.cache_id("k.bin"))
+
+    for thread in [threading.Thread(target=ask) for _ in range(2)]:
+        thread.start()
+        thread.join()
+    code = (
+        "from autostore.backends.bridge.backend import FsspecBackend; from autostore.keys import parse_uri\n"
+        "from autostore import FsspecConfig\n"
+        "print(FsspecBackend(parse_uri('fsspec+memory://place'), FsspecConfig()).cache_id('k.bin'))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert {*ids, said[:-1]} == {ids[0]}
 
 
 def test_what_a_place_without_conditions_refuses(opened):

@@ -143,8 +143,7 @@ class FsspecBackend(StorageBackend):
 
     def cache_id(self, path: str) -> str:
         """The protocol, what the file system was made with (hashed, by itself), and the full path."""
-        fs, _ = self._place.opened()
-        return f"{self._protocol}\n{getattr(fs, '_fs_token', '')}\n{self._full(path)}"
+        return f"{self._protocol}\n{self._place.identity()}\n{self._full(path)}"
 
     def close(self) -> None:
         """Temporary files; fsspec itself keeps file systems for whoever else uses them."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from contextlib import AbstractContextManager
 from typing import Any
@@ -41,16 +43,27 @@ class FileSystem:
         if found is None or found[0] != os.getpid():
             self._opening = self._opening if found is None else Turns()
             with self._opening.take(), translated(self._uri, ""):
-                fs, root = self._made()
-                if hasattr(fs, "ftp"):  # of SFTP, which would wait for ever
-                    fs.ftp.get_channel().settimeout(self._settings.timeout)
-                self._opened = found = os.getpid(), fs, str(root).rstrip("/")
+                found = self._opened
+                if found is None or found[0] != os.getpid():  # nobody did meanwhile
+                    fs, root = self._made()
+                    if hasattr(fs, "ftp"):  # of SFTP, which would wait for ever
+                        fs.ftp.get_channel().settimeout(self._settings.timeout)
+                    self._opened = found = os.getpid(), fs, str(root).rstrip("/")
         return found[1], found[2]
 
-    def turn(self) -> AbstractContextManager[Any]:
-        """Of all stores of this process on the same file system."""
+    def identity(self) -> str:
+        """What the file system was made with, hashed; fsspec's own token is of one thread of one process."""
         fs, _ = self.opened()
-        return _turns.setdefault(f"{self._protocol} {getattr(fs, '_fs_token', '')}", Turns()).take()
+        made_with = [getattr(fs, "storage_args", ()), getattr(fs, "storage_options", {})]
+        text = json.dumps(made_with, sort_keys=True, default=lambda value: type(value).__qualname__)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def turn(self) -> AbstractContextManager[Any]:
+        """Of all stores of this process on the same server, whatever else it was reached with."""
+        fs, _ = self.opened()
+        port = getattr(fs, "storage_options", {}).get("port", "")
+        server = f"{self._protocol} {getattr(fs, 'host', '')} {port}"
+        return _turns.setdefault(server, Turns()).take()
 
     def move_on(self, beside: str, full: str) -> None:
         """Let the file that replaces one be later: SFTP tells whole seconds, and a time is all that tells two apart."""
