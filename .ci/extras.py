@@ -43,6 +43,12 @@ SMOKE = {
     "yaml": "kept('k.yaml', {'rate': 0.1})",
     "pandas": "import pandas as pd; kept('t', pd.DataFrame({'x': [1, 2]}))",
     "arrow": "import pyarrow as pa; kept('t', pa.table({'x': [1, 2]}))",
+    "toml": "kept('k.toml', {'a': {'b': 1}})",
+    "msgpack": "kept('k.msgpack', {'a': b'x', 1: 2.5})",
+    "cbor": "import datetime as dt; kept('k.cbor', {'a': b'x', 'd': dt.date(2024, 1, 1)})",
+    "notebooks": "import nbformat.v4 as nb; kept('k.ipynb', nb.new_notebook(cells=[nb.new_markdown_cell('a')]))",
+    "avro": "import pyarrow as pa; kept('k.avro', pa.table({'x': [1, None]}))",
+    "xarray": "import xarray as xr; kept('d', xr.Dataset({'a': ('x', [1.5, 2.5])}))",
     "cli": (
         "import subprocess, sys; subprocess.run([sys.executable, '-m', 'autostore.cli', 'ls', store.uri], check=True)"
     ),
