@@ -81,4 +81,4 @@ def test_cache_is_cleared(filled, place, shell):
     size = lambda: sum(file.stat().st_size for file in cache.rglob("*") if file.is_file())  # noqa: E731
     assert size() > 8000
     shell("cache", place, "--clear")
-    assert size() < 100
+    assert size() < 200  # the tag and the total
