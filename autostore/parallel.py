@@ -19,9 +19,16 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def in_order(work: Callable[[Item], Result], items: Iterable[Item], width: int) -> Iterator[Result]:
+ROOM = 256 << 20
+"""Bytes of the files whose results wait for whoever takes them."""
+
+
+def in_order(
+    work: Callable[[Item], Result], items: Iterable[Item], width: int, *, size: Callable[[Item], int] | None = None
+) -> Iterator[Result]:
     """`work(item)` for each item, in the order of `items`, at most `width` ahead of the consumer.
 
+    With `size`, which says how many bytes an item is, those ahead are `ROOM` together, or a single one.
     The first failure is raised at its place; work in flight ends before the iterator does.
     """
     if width <= 1:
@@ -29,13 +36,19 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], width: int) 
             yield work(item)  # not by `map`, which would take work's own StopIteration for the end
         return
     waiting: deque[Future[Result]] = deque()
+    sizes: deque[int] = deque()
     failures: list[Exception] = []
     with ThreadPoolExecutor(max_workers=width, thread_name_prefix="autostore") as pool:
         try:
             for item in _until_one_fails(items, failures):
+                sizes.append(size(item) if size is not None else 0)
+                while waiting and sum(sizes) > ROOM:
+                    sizes.popleft()
+                    yield waiting.popleft().result()
                 waiting.append(done_by(pool, functools.partial(work, item), wait=True))
                 del item  # it may be large, and who makes the next waits for room
                 if len(waiting) > width:
+                    sizes.popleft()
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
