@@ -102,6 +102,8 @@ clean:
 	  $$(sed 's/==.*//' benchmarks/constraints.txt)
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 	  --target .venv-bench/original autostore==0.1.18
+	$(PYTHON) -m venv .venv-bench/aws
+	.venv-bench/aws/bin/python -m pip install --quiet --disable-pip-version-check awscli==1.46.3
 	touch $@
 
 .venv-release/done: .ci/release.txt
