@@ -92,9 +92,9 @@ class S3Connection:
         same._version = version  # noqa: SLF001 - of a connection as this one
         return same
 
-    def source(self, key: str) -> dict[str, str]:
+    def source(self, bucket: str, key: str) -> dict[str, str]:
         """How a copy names what it copies."""
-        place = {"Bucket": self.bucket, "Key": key}
+        place = {"Bucket": bucket, "Key": key}
         return place if self._version is None else {**place, "VersionId": self._version}
 
     @property
