@@ -94,6 +94,7 @@ def cache(session: Session, where: Where = None, *, clear: Clear = False) -> Non
     if clear:
         store = AutoStore(store.uri, dataclasses.replace(store.config, cache_max_bytes=0))
     store.cleanup_cache()
+    session.out.fact({"uri": store.uri, "dropped": "all" if clear else "expired"}, piped=())
     session.out.note("Every copy was dropped." if clear else "What expired was dropped.")
 
 
@@ -106,7 +107,7 @@ def init(session: Session) -> None:
             stream.write(TEMPLATE)
     except FileExistsError as error:
         raise PreconditionFailedError(f"{file} exists already. Edit it.") from error
-    session.out.line(str(file))
+    session.out.fact({"file": str(file)}, piped=("file",))
 
 
 def _foreign(place: Place) -> Iterator[str]:

@@ -79,14 +79,14 @@ def cat(session: Session, keys: Keys, *, version: Version = None, base: Over = N
     """The bytes of files, as they are, or of one key as it was."""
     if version is not None and len(keys) == 1:
         with session.one(keys[0], base) as place:
-            session.out.raw(place.store.read(place.key, as_type=bytes, version=version))
+            session.out.content(place.key, place.store.read(place.key, as_type=bytes, version=version))
         sys.stdout.flush()
         return
     if version is not None:
         raise InvalidConfigError("--version is of one key. Name that alone.")
     for store, entry in _each(session, keys, base):
         try:
-            session.out.raw(store.read(entry.key, as_type=bytes))
+            session.out.content(entry.key, store.read(entry.key, as_type=bytes))
         except StorageError as error:
             session.failed(error)
     sys.stdout.flush()

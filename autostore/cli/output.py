@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -83,6 +84,23 @@ class Output:
         else:
             for row in rows:
                 self.tabbed([row.get(name, "") for name in piped])
+
+    def fact(self, told: Mapping[str, Any], *, piped: Sequence[str]) -> None:
+        """One fact, as JSON has it; `piped` is what else is shown of it."""
+        if self.as_json:
+            self.value(told)
+        elif piped:
+            self.tabbed([told[name] for name in piped])
+
+    def content(self, key: str, data: bytes) -> None:
+        """A file's bytes as they are; as JSON has them a text, or base64 of what is none."""
+        if not self.as_json:
+            self.raw(data)
+            return
+        try:
+            self.value({"key": key, "text": data.decode()})
+        except UnicodeDecodeError:
+            self.value({"key": key, "base64": base64.b64encode(data).decode()})
 
     def tabbed(self, cells: Iterable[object]) -> None:
         """A line of cells, separated by tabs."""

@@ -47,13 +47,15 @@ def restore(session: Session, key: OneKey, version: Id, *, dry_run: DryRun = Fal
 def _restored(session: Session, place: Place, version: str, *, dry_run: bool, yes: bool) -> None:
     store = _keeping(place)
     there = store.exists(place.key)
+    told = {"action": "restore", "key": place.key, "version": version}
     if dry_run:
-        session.out.tabbed(["restore", place.key, version])
+        session.out.fact(told, piped=("action", "key", "version"))
         session.out.note("Nothing was done.")
     elif there and not session.out.confirmed(f"Replace {place.key!r}?", yes=yes):
         session.out.note("Nothing was done.")
     else:
-        session.out.tabbed(["restore", place.key, store.restore(place.key, version).path])
+        told["path"] = store.restore(place.key, version).path
+        session.out.fact(told, piped=("action", "key", "path"))
 
 
 def prune(
@@ -85,10 +87,7 @@ def url(session: Session, key: OneKey, *, expires: Expires = None) -> None:
     """The address of an object's own file, for other tools."""
     with session.one(key) as place:
         found = place.store.url(place.key, expires=expires)
-    if session.out.as_json:
-        session.out.value({"key": place.key, "url": found})
-    else:
-        session.out.line(found)
+    session.out.fact({"key": place.key, "url": found}, piped=("url",))
 
 
 def _keeping(place: Place) -> AutoStore:
