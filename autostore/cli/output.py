@@ -143,7 +143,7 @@ class Output:
 
     @contextmanager
     def progress(self, what: str, total: int, size: int) -> Iterator[Stepper]:
-        """A bar on stderr where somebody looks, once the work takes longer than a moment."""
+        """A bar on stderr where somebody looks, of `size` bytes, or where that is 0 of the `total` alone."""
         if not sys.stderr.isatty() or self.as_json:
             yield _uncounted
             return
@@ -151,12 +151,13 @@ class Output:
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (TextColumn(what), BarColumn(), TextColumn("{task.fields[count]}/{task.fields[of]}"))
-        bar = Progress(*columns, DownloadColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True)
-        task = bar.add_task(what, total=size, count=0, of=total)
+        sizes = (DownloadColumn(),) if size else ()
+        bar = Progress(*columns, *sizes, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+        task = bar.add_task(what, total=size or total, count=0, of=total)
         with bar:
 
-            def step(done: int, size: int) -> None:
-                bar.update(task, advance=size, count=bar.tasks[0].fields["count"] + done)
+            def step(done: int, moved: int) -> None:
+                bar.update(task, advance=moved if size else done, count=bar.tasks[0].fields["count"] + done)
 
             yield step
 

@@ -20,6 +20,7 @@ from autostore.naming.layering import HIDES, LayeredBackend
 from autostore.naming.resolution import newest_marked
 from autostore.parallel import in_order
 from autostore.store.changes import Change
+from autostore.telling.bars import counted
 
 __all__ = ["Progress", "Promoter", "unheard"]
 
@@ -53,7 +54,9 @@ class Promoter:
                 raise self._conflict(conflicts, [], [change.key for change in changes])
             promoted: list[str] = []
             late: list[str] = []
-            for change, done in zip(changes, in_order(self._promoted, changes, width), strict=True):
+            shown = self._backend.config.progress
+            made = counted("promote", in_order(self._promoted, changes, width), len(changes), shown)
+            for change, done in zip(changes, made, strict=True):
                 (promoted if done else late).append(change.key)
                 progress(len(promoted) + len(late), len(changes))
         if late:
