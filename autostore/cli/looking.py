@@ -51,7 +51,7 @@ def tree(
     place = session.find(where, base, may_be_store=True)
     found = place.store.tree(place.folder, limit=limit, headers=headers)
     if not len(found):
-        raise StorageFileNotFoundError(f"Nothing is stored here (key {place.folder!r} in {place.store.uri}).")
+        raise _nothing(place)
     if session.out.as_json:
         for entry in found:
             session.out.value(_row(entry))
@@ -172,7 +172,13 @@ def _level(session: Session, place: Place) -> Iterator[Mapping[str, Any]]:
     if not found and not place.key:
         session.out.note(f"Nothing is stored in {place.store.uri}.")
     elif not found:
-        raise StorageFileNotFoundError(f"Nothing is stored here (key {place.key!r} in {place.store.uri}).")
+        raise _nothing(place)
+
+
+def _nothing(place: Place) -> StorageFileNotFoundError:
+    return StorageFileNotFoundError(
+        f"Nothing is stored here (key {place.key!r} in {place.store.uri}). `autostore ls` lists what is."
+    )
 
 
 def _row(entry: Entry) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import typer
 
 from autostore.cli.places import Place, matching
 from autostore.cli.session import Session, command
-from autostore.cli.transfers import Step, copies, difference, done, surplus
+from autostore.cli.transfers import Step, check_apart, copies, difference, done, surplus
 from autostore.cli.words import DryRun, Keys, Over, Recursive, Source, Target, Yes, completed
 from autostore.telling import units
 
@@ -86,6 +86,7 @@ def sync(
 ) -> None:
     """Copy what changed from one folder, or branch, to another folder; run it again to go on where it was stopped."""
     here, there = _target(session, source, recursive=True, base=base), _target(session, target, recursive=True)
+    check_apart(here, there, both=delete)
     steps = list(difference(here, there, checksum=checksum))
     if delete:
         steps += surplus(here, there)

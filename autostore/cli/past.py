@@ -71,7 +71,7 @@ def prune(
     place = session.find(where, may_be_store=True)
     planned = place.store.prune(place.key, keep=keep, days=days, dry_run=True)
     if dry_run or not planned.removed:
-        _show(session, planned.removed)
+        _show(session, planned.removed, "path")
         session.out.note(f"Would free {units.size(planned.bytes)}; nothing was done.")
         return
     question = f"Remove {units.count(len(planned.removed), 'version')} ({units.size(planned.bytes)})?"
@@ -79,7 +79,7 @@ def prune(
         session.out.note("Nothing was done.")
         return
     pruned = place.store.prune(place.key, keep=keep, days=days)
-    _show(session, pruned.removed)
+    _show(session, pruned.removed, "path")
     session.out.note(f"Freed {units.size(pruned.bytes)}.")
 
 
@@ -100,7 +100,8 @@ def _moment(told: str) -> str:
     return units.moment(datetime.fromisoformat(told))
 
 
-def _show(session: Session, found: list[Version]) -> None:
+def _show(session: Session, found: list[Version], *more: str) -> None:
+    """The versions, with `more` columns, as where those of several keys lie."""
     rows = [
         {"id": one.id, "time": one.time.isoformat(), "size": one.size, "current": one.current, "note": one.note,
          "etag": one.etag, "path": one.path}
@@ -110,4 +111,4 @@ def _show(session: Session, found: list[Version]) -> None:
         "id": str, "time": _moment, "size": units.size, "current": lambda one: "now" if one else "",
         "note": str,
     }  # fmt: skip
-    session.out.rows(rows, shown, piped=("id", "time", "size", "note"))
+    session.out.rows(rows, {**shown, **dict.fromkeys(more, str)}, piped=("id", "time", "size", "note", *more))

@@ -86,6 +86,24 @@ def test_sync_sends_what_changed_only(filled, place, shell):
     assert contents(copy) == contents(filled)
 
 
+def test_nothing_is_copied_into_itself(filled, place, shell):
+    """A folder within the one that is copied is refused, with -s a bare word is one; --delete also the other way."""
+    before = contents(filled)
+    for words in (
+        ["sync", place, place + "laptop"],
+        ["sync", "-s", place, place, "laptop"],
+        ["cp", "-r", place, place + "x/"],
+        ["mv", "-r", place + "flights", place + "flights/old"],
+        ["sync", "--delete", place + "flights", place],
+    ):
+        assert "lie apart" in shell(*words, code=2).err
+    assert contents(filled) == before
+    shell("sync", place + "flights", place)
+    assert filled["deep/er"] == {"a": 1}
+    shell("cp", "-r", place + "flights", place + "flights2")
+    assert filled["flights2/deep/er"] == {"a": 1}
+
+
 def test_sync_by_checksum_and_verified(tmp_path, shell):
     """What has the same size and is older, and yet another, is found byte by byte; what is the same is let be."""
     source, target = AutoStore(shell.folder / "a"), AutoStore(shell.folder / "b")

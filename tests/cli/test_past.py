@@ -42,6 +42,7 @@ def test_prune(filled, place, kept):
     told = kept("prune", "--dry-run", "--keep", "1", place).lines
     assert len(kept("versions", place + "notes").lines) == 4
     assert len(told) == 3
+    assert all("notes" in line for line in told)  # whose they are
     assert kept("prune", "--keep", "1", place).lines == told
     assert len(kept("versions", place + "notes").lines) == 1
     assert filled["notes"] == {"a": 1}
