@@ -15,7 +15,7 @@ from autostore.cli.places import Place, matching
 from autostore.cli.session import Session, command
 from autostore.cli.settings import TEMPLATE, settings_file
 from autostore.cli.verdicts import BAD, careful, verdict
-from autostore.cli.words import DryRun, Recursive, Where, Yes
+from autostore.cli.words import DryRun, Recursive, Where, Yes, switch
 from autostore.equality import same
 from autostore.errors import InvalidConfigError, PreconditionFailedError, StorageError
 from autostore.info.values import Entry
@@ -25,9 +25,9 @@ from autostore.telling import units
 __all__ = ["add"]
 
 WIDTH = 4
-Headers = Annotated[bool, typer.Option("--headers", help="Look at headers only, which is fast and finds less.")]
-All = Annotated[bool, typer.Option("--all", "-a", help="Name also what is in order.")]
-Clear = Annotated[bool, typer.Option("--clear", help="Remove every copy.")]
+Headers = Annotated[bool, switch("--headers", help="Look at headers only, which is fast and finds less.")]
+All = Annotated[bool, switch("--all", "-a", help="Name also what is in order.")]
+Clear = Annotated[bool, switch("--clear", help="Remove every copy.")]
 
 
 def add(app: typer.Typer) -> None:

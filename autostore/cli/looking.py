@@ -10,7 +10,7 @@ import typer
 
 from autostore.cli.places import Place, matching
 from autostore.cli.session import Session, command
-from autostore.cli.words import Keys, Long, OneKey, Over, Recursive, Version, Where
+from autostore.cli.words import Keys, Long, OneKey, Over, Recursive, Version, Where, switch
 from autostore.errors import InvalidConfigError, StorageError, StorageFileNotFoundError
 from autostore.info import text
 from autostore.info.text import kept
@@ -43,7 +43,7 @@ def tree(
     session: Session,
     where: Where = None,
     *,
-    headers: Annotated[bool, typer.Option("--headers", help="Look into each file for type and shape.")] = False,
+    headers: Annotated[bool, switch("--headers", help="Look into each file for type and shape.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many keys.")] = None,
     base: Over = None,
 ) -> None:

@@ -9,14 +9,14 @@ import typer
 from autostore.cli.places import Place, matching
 from autostore.cli.session import Session, command
 from autostore.cli.transfers import Step, check_apart, copies, difference, done, surplus
-from autostore.cli.words import DryRun, Keys, Over, Recursive, Source, Target, Yes, completed
+from autostore.cli.words import DryRun, Keys, Over, Recursive, Source, Target, Yes, completed, switch
 from autostore.telling import units
 
 __all__ = ["add"]
 
-Verify = Annotated[bool, typer.Option("--verify", help="Read each copy back and compare it.")]
-Delete = Annotated[bool, typer.Option("--delete", help="Remove from the target what the source does not have.")]
-Checksum = Annotated[bool, typer.Option("--checksum", help="Compare files of equal size byte by byte, not by time.")]
+Verify = Annotated[bool, switch("--verify", help="Read each copy back and compare it.")]
+Delete = Annotated[bool, switch("--delete", help="Remove from the target what the source does not have.")]
+Checksum = Annotated[bool, switch("--checksum", help="Compare files of equal size byte by byte, not by time.")]
 Folder = Annotated[str, typer.Argument(help="A store or folder.", autocompletion=completed, show_default=False)]
 
 

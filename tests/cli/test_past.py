@@ -53,6 +53,8 @@ def test_url(filled, place, shell):
     assert shell("url", place + "notes").lines == [filled.url("notes")]
     [told] = shell("url", "--json", place + "notes").json
     assert told == {"key": "notes", "url": filled.url("notes")}
+    if "://" not in place:
+        assert "Leave out --expires" in shell("url", "--expires", "9", place + "notes", code=2).err
 
 
 def test_a_branch_is_copied_as_it_reads(tmp_path, shell):
