@@ -99,8 +99,9 @@ class LayeredBackend(PassingBackend):
             if look(self.top, source) is not None:
                 self._prepare(target)
                 return self.top.copy(source, target, mark=mark, if_etag=if_etag)
-            below, origin = self._below(source), self.base.origin(source)
-            if below is not None and if_etag in (None, below.etag) and self.top.copies_from(origin):
+            origin = self.base.origin(source)
+            below = self._below(source) if self.top.copies_from(origin) else None
+            if below is not None and if_etag in (None, below.etag):
                 self._prepare(target)
                 with contextlib.suppress(StoragePermissionError, StorageIOError):
                     return self.top.copy_from(origin, source, target, mark=mark, if_etag=below.etag)

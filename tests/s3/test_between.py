@@ -92,6 +92,16 @@ def _without_large_copies(proxy, monkeypatch):
     )
 
 
+def test_a_copy_is_a_line(server, open_store, caplog):
+    """Of the log: what was copied from where, to where, and how much."""
+    source, target = open_store(), open_store()
+    source["a"] = VALUE
+    with caplog.at_level("INFO", "autostore"):
+        source.copy_to(target, "a", "b")
+    [line] = [record for record in caplog.records if record.operation == "copy"]
+    assert (line.uri, line.path, line.source, line.bytes) == (target.uri, "b.txt", source.url("a"), len(VALUE))
+
+
 def test_conditions_hold(server, open_store):
     """`if_absent` is checked by the server where it can; else the bytes pass through here, under a PUT's condition."""
     name, _, proxy = server
