@@ -30,7 +30,7 @@ from autostore.pieces.incoming import Incoming
 from autostore.pieces.ranges import REACH, Ranges, Tail
 from autostore.versioning import Versioning
 
-__all__ = ["FileMetadata", "StorageBackend", "changed", "exists_already", "not_found"]
+__all__ = ["FileMetadata", "StorageBackend", "changed", "exists_already", "look", "not_found"]
 
 
 @dataclass(frozen=True)
@@ -161,6 +161,29 @@ class StorageBackend(ABC):
                 raise changed(source, self.uri)
             return self.upload(file, target, mark=mark, if_etag=over, if_absent=over is None)
 
+    def server(self) -> object:
+        """Names what copies between its places by itself, and how it is reached: equal for two such; None: nothing."""
+        return None
+
+    def origin(self, path: str) -> StorageBackend:
+        """The place itself in which a file lies, where this one stands over others."""
+        return self
+
+    def copies_from(self, other: StorageBackend, *, conditional: bool = False) -> bool:
+        """Whether `copy_from` copies files of `other`, an `origin`; with `conditional` onto a checked target, too."""
+        return self.server() is not None and self.server() == other.server()
+
+    def copy_from(
+        self, other: StorageBackend, source: str, target: str, *, mark: Mark | None = None, if_etag: str,
+        over: str | None = "",
+    ) -> FileMetadata:  # fmt: skip
+        """Copy a file of `other` as `copy` does, with no byte of it passing through this machine.
+
+        `if_etag` is the source's; the target still has the ETag `over` (None: nothing is there; "": whatever is).
+        `StoragePermissionError` or `StorageIOError` where the server refuses to copy: then who may read copies himself.
+        """
+        raise NotImplementedError
+
     def retire(self, path: str, *, if_etag: str) -> None:
         """Remove a file in whose place another one was published; as `delete`."""
         self.delete(path, if_etag=if_etag)
@@ -268,6 +291,14 @@ class StorageBackend(ABC):
     def close(self) -> None:
         """Release connections and temporary files; the next use opens them again."""
         self._scratch.close()
+
+
+def look(place: StorageBackend, path: str) -> FileMetadata | None:
+    """What a place knows of a file; None where there is none."""
+    try:
+        return place.get_metadata(path)
+    except StorageFileNotFoundError:
+        return None
 
 
 def not_found(path: str, uri: str) -> StorageFileNotFoundError:

@@ -28,7 +28,7 @@ from autostore.mark import Mark
 from autostore.naming.claims import sole_remover
 from autostore.naming.resolution import Resolver, ambiguous, newest_marked
 
-__all__ = ["Publisher"]
+__all__ = ["Publisher", "Put"]
 
 REPLACED_ATTEMPTS = 50
 """How often a copy or move looks again when its source was replaced before it was used."""

@@ -19,7 +19,15 @@ from autostore.telling.bars import counted
 
 __all__ = ["DictInterface"]
 
-_MISSING: Any = object()
+
+class _Missing:
+    """Stands for a default that was not given; None is a value."""
+
+    def __repr__(self) -> str:
+        return "<none>"
+
+
+_MISSING: Any = _Missing()
 
 Object = TypeVar("Object")
 Default = TypeVar("Default")

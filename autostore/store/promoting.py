@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from autostore.backend import FileMetadata, StorageBackend
+from autostore.backend import FileMetadata, StorageBackend, look
 from autostore.disk.small import bytes_of
-from autostore.errors import PreconditionFailedError, compose
+from autostore.errors import PreconditionFailedError, StorageIOError, StoragePermissionError, compose
 from autostore.keys import where
 from autostore.mark import Mark
-from autostore.naming.layering import HIDES, LayeredBackend, look
+from autostore.naming.layering import HIDES, LayeredBackend
 from autostore.naming.resolution import newest_marked
 from autostore.parallel import in_order
 from autostore.store.changes import Change
+from autostore.telling.bars import counted
 
 __all__ = ["Progress", "Promoter", "unheard"]
 
@@ -53,7 +54,9 @@ class Promoter:
                 raise self._conflict(conflicts, [], [change.key for change in changes])
             promoted: list[str] = []
             late: list[str] = []
-            for change, done in zip(changes, in_order(self._promoted, changes, width), strict=True):
+            shown = self._backend.config.progress
+            made = counted("promote", in_order(self._promoted, changes, width), len(changes), shown)
+            for change, done in zip(changes, made, strict=True):
                 (promoted if done else late).append(change.key)
                 progress(len(promoted) + len(late), len(changes))
         if late:
@@ -127,21 +130,35 @@ class Promoter:
 
     def _put(self, path: str, others: tuple[str, ...]) -> FileMetadata | None:
         """The branch's file that the base has now; None where it is gone."""
-        top, seen = self._backend.top, self._backend.seen
+        try:
+            return self._copied(path, others) or self._sent(path, others)
+        except PreconditionFailedError:
+            if not self._is_done(path):
+                raise
+        return look(self._backend.top, path)
+
+    def _copied(self, path: str, others: tuple[str, ...]) -> FileMetadata | None:
+        """The file, which the base's place has copied itself; None where it does not, or was refused."""
+        top = self._backend.top
+        origin = top.origin(path)
+        own = look(top, path) if self._renew is None and self._target.copies_from(origin, conditional=True) else None
+        if own is not None:
+            mark, over = self._mark(path, own, others), self._saw(path) or None
+            with contextlib.suppress(StoragePermissionError, StorageIOError):
+                self._target.copy_from(origin, path, path, mark=mark, if_etag=own.etag, over=over)
+                return own
+        return None
+
+    def _sent(self, path: str, others: tuple[str, ...]) -> FileMetadata | None:
+        """The file, whose bytes passed through this machine."""
         with self._backend.scratch_file() as file:
-            own = top.download(path, file)
-            if own is None:
-                return None
-            saw = seen.saw(path, seen.of(path))
-            if self._renew is not None:
-                self._renew(file, path)
-            try:
-                self._target.upload(
-                    file, path, mark=self._mark(path, own, others), if_etag=saw or None, if_absent=not saw
-                )
-            except PreconditionFailedError:
-                if not self._is_done(path):
-                    raise
+            own = self._backend.top.download(path, file)
+            if own is not None:
+                saw = self._saw(path)
+                if self._renew is not None:
+                    self._renew(file, path)
+                mark = self._mark(path, own, others)
+                self._target.upload(file, path, mark=mark, if_etag=saw or None, if_absent=not saw)
         return own
 
     def _forget(self, own: FileMetadata) -> None:

@@ -288,7 +288,7 @@ def test_one_base_serves_many_branches(open_store):
 
 READS = {
     "get_metadata", "download", "find", "find_value", "list_files", "list_own", "local_file", "write_of", "cache_id",
-    "scratch_file", "scratch_files", "scratch", "_scratch_translated", "_inside", "_translated",
+    "scratch_file", "scratch_files", "scratch", "_scratch_translated", "_inside", "_translated", "origin", "server",
 }  # fmt: skip
 
 
