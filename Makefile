@@ -18,6 +18,10 @@ BIN := .venv/bin
 # Built from a pinned version, so that no later one brings gigabytes of GPU libraries.
 TORCH_PACKAGE := $(if $(filter 0,$(TORCH)),,torch)
 
+# The installed packages are compiled when they are first imported (.ci/setup): what is never kept is compiled again by
+# each of the processes that the tests start, which takes them longer than what they do.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-oldest check pictures bench soak ui docs dist test-wheel audit clean
 
 demo: .venv/demo-$(TORCH)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
 from benchmarks.link import shaped
+
+RUNNING = os.environ.get("AUTOSTORE_BENCH_RADOSGW")
+"""A node that runs already, which the tests have: as JSON what reaches it by HTTP, by HTTPS, and its certificate."""
 
 
 class Servers:
@@ -64,17 +69,21 @@ class Servers:
 
     def _started(self) -> tuple[Any, Any]:
         if self._running is None:
-            from tests.radosgw import running_radosgw
-            from tests.servers import ACCESS_KEY, SECRET_KEY, S3Server
+            from tests.servers import S3Server
 
-            folder = self._folder / "radosgw"
-            folder.mkdir()
-            node = self._stack.enter_context(running_radosgw(folder, ACCESS_KEY, SECRET_KEY))
-            plain = S3Server("radosgw", f"http://127.0.0.1:{node.port}")
-            secure = S3Server("https", f"https://127.0.0.1:{node.tls_port}", ca_bundle=str(node.certificate))
-            self._running = plain, secure
-            self._bucket = plain.make_bucket()
+            plain, secure, certificate = json.loads(RUNNING) if RUNNING else self._new()
+            self._running = S3Server("radosgw", plain), S3Server("https", secure, ca_bundle=certificate)
+            self._bucket = self._running[0].make_bucket()
         return self._running
+
+    def _new(self) -> tuple[str, str, str]:
+        from tests.radosgw import running_radosgw
+        from tests.servers import ACCESS_KEY, SECRET_KEY
+
+        folder = self._folder / "radosgw"
+        folder.mkdir()
+        node = self._stack.enter_context(running_radosgw(folder, ACCESS_KEY, SECRET_KEY))
+        return f"http://127.0.0.1:{node.port}", f"https://127.0.0.1:{node.tls_port}", str(node.certificate)
 
 
 def _reach(endpoint: str, bucket: str, ca: str | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from tests.seaweedfs import program, weed_command
 ACCESS_KEY, SECRET_KEY = "test", "testsecret"
 START_SECONDS = 60
 _names = itertools.count()
+_dice = random.SystemRandom()  # whatever seeds the other
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,11 @@ class S3Server:
 
 
 def free_port() -> int:
-    """A port on loopback that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port on loopback that nobody listens on, and below those that a system gives to clients, who might take it."""
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", _dice.randrange(10_000, 32_000)))
+            return int(probe.getsockname()[1])
 
 
 def wait_for(ready: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:
