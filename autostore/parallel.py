@@ -28,7 +28,7 @@ def in_order(
 ) -> Iterator[Result]:
     """`work(item)` for each item, in the order of `items`, at most `width` ahead of the consumer.
 
-    With `size`, which says how many bytes an item is, those ahead are `ROOM` together, or a single one, beside the next.
+    With `size`, the bytes of an item, those ahead are `ROOM` together, or a single one, beside the next.
     The first failure is raised at its place; work in flight ends before the iterator does.
     """
     if width <= 1:

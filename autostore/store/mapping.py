@@ -95,7 +95,7 @@ class DictInterface(ABC):
         """`(key, object)` in the order of `keys()`; the first unreadable file raises, a key that vanished is left out.
 
         Costs a listing and a GET for each; `max_concurrency` + 1 objects are in memory, fewer where they are large:
-        the files of those that nobody has taken yet are 256 MiB together, or one.
+        the files of those that nobody has taken yet are some 256 MiB together, or one.
         """
 
         def load(listed: Listed) -> tuple[str, Any]:
