@@ -17,7 +17,7 @@ from autostore.errors import PreconditionFailedError, compose
 from autostore.keys import where
 from autostore.mark import Mark
 from autostore.naming.layering import HIDES, LayeredBackend, look
-from autostore.naming.resolution import newest_marked
+from autostore.naming.resolution import latest
 from autostore.parallel import in_order
 from autostore.store.changes import Change
 
@@ -165,8 +165,7 @@ class Promoter:
         mark = own.mark or (look(self._backend.top, path) or own).mark
         if mark is None:
             return None
-        newest = newest_marked(found for found in (look(self._target, other) for other in others) if found is not None)
-        after = newest.mark.time_ns if newest is not None and newest.mark is not None else 0
+        after = latest(found for found in (look(self._target, other) for other in others) if found is not None)
         return Mark.fresh(self._backend.top.split(path)[0], after=after)
 
     def _conflict(self, keys: list[str], promoted: list[str], left: list[str]) -> PreconditionFailedError:
