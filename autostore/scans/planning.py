@@ -42,6 +42,7 @@ def look(opener: Opener, part: Part, *, reach: int = REACH) -> tuple[Part, Schem
 def planned(opener: Opener, parts: Sequence[Part], schema: Any) -> tuple[list[Part], Schema]:
     """The tables, and the columns of their files: given, or of a sample, or of all."""
     if isinstance(schema, Mapping):
+        _check("schema", schema)
         return list(parts), dict(schema)
     if schema not in (None, "all"):
         raise InvalidConfigError(f"schema={schema!r:.80} is not understood. Pass 'all', a mapping, or nothing.")
@@ -68,6 +69,7 @@ def over(opener: Opener, parts: Sequence[Part], stored: Schema, constants: Schem
 def typed(parts: Sequence[Part], names: Sequence[str], wanted: Schema) -> tuple[list[Part], Schema]:
     """The tables with the values of their folders as these dtypes; text where none is given."""
     pl = require("polars")
+    _check("hive_schema", wanted)
     unknown = sorted(wanted.keys() - set(names))
     if unknown:
         raise InvalidConfigError(
@@ -79,6 +81,17 @@ def typed(parts: Sequence[Part], names: Sequence[str], wanted: Schema) -> tuple[
     rows = pl.DataFrame(columns).to_dicts()
     changed = [dataclasses.replace(part, constants=row) for part, row in zip(parts, rows, strict=True)]
     return changed, {name: column.dtype for name, column in columns.items()}
+
+
+def _check(argument: str, schema: Schema) -> None:
+    """Refuse what is no dtype: each is given as Polars' own."""
+    data_type = require("polars").DataType
+    for name, dtype in schema.items():
+        if not isinstance(dtype, data_type) and not (isinstance(dtype, type) and issubclass(dtype, data_type)):
+            raise InvalidConfigError(
+                f"{argument} has {dtype!r:.80} for {name!r:.80}, which is no dtype of Polars. "
+                "Pass one, such as pl.Int64 or pl.String."
+            )
 
 
 def _column(pl: Any, name: str, parts: Sequence[Part], dtype: Any) -> Any:
