@@ -1,7 +1,8 @@
 """From a branch into its base: all is checked first, then each key is put where the base still has what was seen.
 
 Per key, under its lock in the branch: the base's files, then the branch's record of what it saw, then its own file.
-Whoever is killed in between is finished by the next: what the base has already counts as done.
+Whoever is killed in between is finished by the next: what the base has already counts as done. So does what the
+branch no longer has when its turn comes, as another promoter or a discard was faster, or a writer.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from autostore.backend import FileMetadata, StorageBackend
 from autostore.disk.small import bytes_of
-from autostore.errors import PreconditionFailedError, compose
+from autostore.errors import PreconditionFailedError, StorageFileNotFoundError, compose
 from autostore.keys import where
 from autostore.mark import Mark
 from autostore.naming.layering import HIDES, LayeredBackend, look
@@ -84,8 +85,16 @@ class Promoter:
         return contextlib.nullcontext(max(1, self._target.concurrency))
 
     def _fits(self, change: Change) -> bool:
-        """Whether the base still has what the branch saw, or by now what it would get."""
-        return all(self._is_as_seen(path) or self._is_done(path) for path in (*change.puts, *change.removes))
+        """Whether the base still has what the branch saw, or by now what it would get; or the change is gone."""
+        return all(
+            self._is_as_seen(path) or self._is_done(path) for path in (*change.puts, *change.removes)
+        ) or not self._is_there(change)
+
+    def _is_there(self, change: Change) -> bool:
+        """Whether the branch has still what it had when the change was listed."""
+        if change.puts:
+            return all(look(self._backend.top, path) is not None for path in change.puts)
+        return all(self._backend.seen.of(path) & HIDES for path in change.removes)
 
     def _is_as_seen(self, path: str) -> bool:
         below = look(self._target, path)
@@ -115,13 +124,14 @@ class Promoter:
             self._backend.lock(*change.puts, *change.removes, make=False),
             contextlib.suppress(PreconditionFailedError),
         ):
-            put = [self._put(path, change.removes) for path in change.puts]
+            put = [own for path in change.puts if (own := self._put(path, change.removes)) is not None]
+            if len(put) < len(change.puts):
+                return True
             for path in change.removes:
                 self._remove(path, replaced=bool(change.puts))
             # The branch's own file goes last: until then it is what the key reads as.
             for own in put:
-                if own is not None:
-                    self._forget(own)
+                self._forget(own)
             return True
         return False
 
@@ -129,7 +139,10 @@ class Promoter:
         """The branch's file that the base has now; None where it is gone."""
         top, seen = self._backend.top, self._backend.seen
         with self._backend.scratch_file() as file:
-            own = top.download(path, file)
+            try:
+                own = top.download(path, file)
+            except StorageFileNotFoundError:
+                own = None
             if own is None:
                 return None
             saw = seen.saw(path, seen.of(path))
@@ -154,11 +167,14 @@ class Promoter:
         seen.drop(own.path, kinds - HIDES)
 
     def _remove(self, path: str, *, replaced: bool) -> None:
-        below, saw = look(self._target, path), self._saw(path)
+        kinds = self._backend.seen.of(path)
+        if not kinds & HIDES:  # the branch takes it for deleted no more
+            return
+        below, saw = look(self._target, path), self._backend.seen.saw(path, kinds)
         if below is not None:
             (self._target.retire if replaced else self._target.delete)(path, if_etag=saw)
         self._backend.top.confirm(path)
-        self._backend.seen.drop(path, sorted(self._backend.seen.of(path)))
+        self._backend.seen.drop(path, sorted(kinds))
 
     def _mark(self, path: str, own: FileMetadata, others: tuple[str, ...]) -> Mark | None:
         """The base's own: later than those of the files that it replaces there."""
