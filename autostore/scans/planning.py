@@ -96,7 +96,7 @@ def _check(argument: str, schema: Schema) -> None:
 
 def _column(pl: Any, name: str, parts: Sequence[Part], dtype: Any) -> Any:
     text = pl.Series(name, [part.constants[name] for part in parts], dtype=pl.String)
-    column = text.str.strptime(dtype, strict=False) if dtype.is_temporal() else text.cast(dtype, strict=False)
+    column = _cast(pl, text, dtype)
     lost = (column.is_null() & text.is_not_null()).arg_true()
     if not len(lost):
         return column
@@ -105,6 +105,17 @@ def _column(pl: Any, name: str, parts: Sequence[Part], dtype: Any) -> Any:
         f"{part.name}: the folder's {name}={part.constants[name]!r:.80} is no {dtype}. "
         "Leave it out of hive_schema, so that it stays text."
     )
+
+
+def _cast(pl: Any, text: Any, dtype: Any) -> Any:
+    """The values of folders as a dtype, null where one is none."""
+    if dtype == pl.Boolean:  # as Spark and Polars write them
+        return text.str.to_lowercase().replace_strict({"true": True, "false": False}, default=None, return_dtype=dtype)
+    try:
+        return text.str.strptime(dtype, strict=False) if dtype.is_temporal() else text.cast(dtype, strict=False)
+    except (pl.exceptions.PolarsError, ValueError) as error:
+        problem = f"hive_schema has {dtype} for {text.name!r:.80}, and no text is read as one"
+        raise InvalidConfigError(f"{problem}. Pass a type of numbers, dates, text or booleans.") from error
 
 
 def _spread(count: int, most: int) -> Iterable[int]:

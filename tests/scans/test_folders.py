@@ -62,6 +62,21 @@ def test_typed_folders(local_store):
         local_store.scan("f/", hive_schema={"date": pl.Int64})
     with pytest.raises(InvalidConfigError, match="nope"):
         local_store.scan("f/", hive_schema={"nope": pl.Int64})
+    for dtype in (pl.List(pl.Int8), pl.Duration):
+        with pytest.raises(InvalidConfigError, match="date"):
+            local_store.scan("f/", hive_schema={"date": dtype})
+
+
+def test_folders_of_booleans(local_store):
+    """`true` and `false`, in any case, are booleans where they are asked for; nothing else is."""
+    for value in ("true", "False", "__HIVE_DEFAULT_PARTITION__"):
+        local_store[f"f/on={value}/t"] = pl.DataFrame({"x": [value]})
+    scan = local_store.scan("f/", hive_schema={"on": pl.Boolean})
+    assert dict(scan.collect().iter_rows()) == {"true": True, "False": False, "__HIVE_DEFAULT_PARTITION__": None}
+    assert scan.filter(pl.col("on")).collect()["x"].to_list() == ["true"]
+    local_store["f/on=1/t"] = pl.DataFrame({"x": ["1"]})
+    with pytest.raises(SchemaMismatchError, match=r"on='1' is no Boolean"):
+        local_store.scan("f/", hive_schema={"on": pl.Boolean})
 
 
 def test_numbers_widen_and_absent_columns_are_null(local_store):
