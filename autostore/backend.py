@@ -57,6 +57,12 @@ class FileMetadata:
     mark: Mark | None = None
     write: str = ""
 
+    @property
+    def written(self) -> int:
+        """The time in `write`; 0 where there is none."""
+        time = self.write.partition("-")[0]
+        return int(time) if time.isascii() and time.isdigit() else 0
+
 
 class StorageBackend(ABC):
     """Bytes at paths under one URI; paths are checked before they arrive here.

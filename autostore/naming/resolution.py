@@ -23,7 +23,7 @@ from autostore.errors import (
 from autostore.handlers.registry import HandlerRegistry
 from autostore.keys import RESERVED, Key, can_be_key
 
-__all__ = ["OURS", "Listed", "Resolver", "ambiguous", "name_keys", "newest_marked"]
+__all__ = ["OURS", "Listed", "Resolver", "ambiguous", "latest", "name_keys", "newest_marked"]
 
 OURS = f"{RESERVED}/"
 
@@ -35,6 +35,11 @@ def newest_marked(files: Iterable[FileMetadata]) -> FileMetadata | None:
     """The file that was written last under its bare key; None where none was."""
     marked = [(file.mark.time_ns, file.mark.id, file) for file in files if file.mark is not None]
     return max(marked, key=lambda entry: entry[:2])[2] if marked else None
+
+
+def latest(files: Iterable[FileMetadata]) -> int:
+    """The time (ns) that the mark of what replaces these files must exceed: of their marks, and of their writes."""
+    return max((max(file.mark.time_ns, file.written) for file in files if file.mark is not None), default=0)
 
 
 def ambiguous(key: str, uri: str, files: Iterable[FileMetadata], doing: str) -> AmbiguousKeyError:

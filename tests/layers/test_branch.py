@@ -456,6 +456,40 @@ AutoStore({branch.uri!r}).over(base).promote()
         assert [base.read("b", version=version.id) for version in base.versions("b")] == [after["b"], "old"]
 
 
+@pytest.mark.parametrize("pair", ["local over local", "memory over memory", f"{SOME} over {SOME}"], indirect=True)
+@pytest.mark.parametrize("others", ["promoted", "discarded", "written back"])
+def test_what_happens_to_a_branch_while_it_is_promoted(pair, others):
+    """A change that another one promoted, discarded or took back meanwhile is none: no error, and nothing is lost."""
+    base, branch = pair
+    again = AutoStore(branch.uri, branch.config).over(base)
+    count = 24 if base.uri.startswith("s3:") else 105  # more folders than a local base locks at once
+    old = {f"{n:03}/k": ["old", n] for n in range(count)}
+    changed, deleted, reshaped = (list(old)[start::3] for start in range(3))
+    base.update(old)
+    branch.update({key: ["new"] for key in changed} | dict.fromkeys(reshaped, "of another format"))
+    for key in deleted:
+        del branch[key]
+    wanted = dict(branch.items())
+
+    def meanwhile(done, total):
+        if done == 1:
+            {"promoted": again.promote, "discarded": again.discard, "written back": lambda: again.update(old)}[others]()
+
+    branch.promote(progress=meanwhile)
+    there = dict(base.items())
+    assert {*changed, *reshaped} <= set(there)
+    if others == "promoted":
+        assert there == dict(branch.items()) == wanted
+    elif others == "discarded":
+        assert there == dict(branch.items())
+        assert sum(there.get(key) == value for key, value in old.items()) > 5
+    else:
+        assert {key: branch[key] for key in old} == old
+        branch.promote()
+        assert {key: base[key] for key in old} == old
+    assert branch.diff() == []
+
+
 @pytest.mark.parametrize("kind", ["local", SOME, "seaweedfs"] if SOAK else ["memory"])
 @pytest.mark.timeout(scaled(300, 3600))
 def test_many_keys_over_many(open_store, kind):

@@ -96,6 +96,18 @@ def test_a_small_table_is_one_request(place):
     assert cost.kinds == ["GET", "GET"]
 
 
+def test_a_wide_table(place):
+    """Thousands of small columns, between which a writer left some bytes each, are not thousands of requests."""
+    file, store = io.BytesIO(), place()
+    pl.DataFrame({f"c{n}": [n] for n in range(9_000)}).write_parquet(file)
+    place.put("t.parquet", file.getvalue())
+    scan = store.scan("t.parquet")
+    with Cost(place.proxy) as cost:
+        assert scan.collect().width == 9_000
+    assert len(cost.kinds) <= 2
+    assert cost.bytes <= len(file.getvalue())
+
+
 def test_a_folder(place):
     """A few tables are looked at for the schema; a filter on the folders then asks for its own tables alone."""
     store = place()
