@@ -14,19 +14,17 @@ from pathlib import Path
 
 from autostore.backend import FileMetadata, StorageBackend, look
 from autostore.disk.small import bytes_of
-<<<<<<< HEAD
-from autostore.errors import PreconditionFailedError, StorageIOError, StoragePermissionError, compose
+from autostore.errors import (
+    PreconditionFailedError,
+    StorageFileNotFoundError,
+    StorageIOError,
+    StoragePermissionError,
+    compose,
+)
 from autostore.keys import where
 from autostore.mark import Mark
 from autostore.naming.layering import HIDES, LayeredBackend
-from autostore.naming.resolution import newest_marked
-=======
-from autostore.errors import PreconditionFailedError, StorageFileNotFoundError, compose
-from autostore.keys import where
-from autostore.mark import Mark
-from autostore.naming.layering import HIDES, LayeredBackend, look
 from autostore.naming.resolution import latest
->>>>>>> refs/helpers/user
 from autostore.parallel import in_order
 from autostore.store.changes import Change
 from autostore.telling.bars import counted
@@ -156,46 +154,37 @@ class Promoter:
         return look(self._backend.top, path)
 
     def _copied(self, path: str, others: tuple[str, ...]) -> FileMetadata | None:
-        """The file, which the base's place has copied itself; None where it does not, or was refused."""
+        """The file, which the base's place has copied itself; None where it did not: refused, or the file changed."""
         top = self._backend.top
         origin = top.origin(path)
         own = look(top, path) if self._renew is None and self._target.copies_from(origin, conditional=True) else None
-        if own is not None:
-            mark, over = self._mark(path, own, others), self._saw(path) or None
-            with contextlib.suppress(StoragePermissionError, StorageIOError):
-                self._target.copy_from(origin, path, path, mark=mark, if_etag=own.etag, over=over)
-                return own
-        return None
+        if own is None:
+            return None
+        mark, over = self._mark(path, own, others), self._saw(path) or None
+        try:
+            self._target.copy_from(origin, path, path, mark=mark, if_etag=own.etag, over=over)
+        except (StoragePermissionError, StorageIOError, StorageFileNotFoundError):
+            return None
+        except PreconditionFailedError:
+            now = look(top, path)
+            if now is not None and now.etag == own.etag:
+                raise  # it is the base that has changed
+            return None
+        return own
 
     def _sent(self, path: str, others: tuple[str, ...]) -> FileMetadata | None:
-        """The file, whose bytes passed through this machine."""
+        """The file, whose bytes passed through this machine; None where it is gone."""
         with self._backend.scratch_file() as file:
-<<<<<<< HEAD
-            own = self._backend.top.download(path, file)
+            try:
+                own = self._backend.top.download(path, file)
+            except StorageFileNotFoundError:
+                return None
             if own is not None:
                 saw = self._saw(path)
                 if self._renew is not None:
                     self._renew(file, path)
                 mark = self._mark(path, own, others)
                 self._target.upload(file, path, mark=mark, if_etag=saw or None, if_absent=not saw)
-=======
-            try:
-                own = top.download(path, file)
-            except StorageFileNotFoundError:
-                own = None
-            if own is None:
-                return None
-            saw = seen.saw(path, seen.of(path))
-            if self._renew is not None:
-                self._renew(file, path)
-            try:
-                self._target.upload(
-                    file, path, mark=self._mark(path, own, others), if_etag=saw or None, if_absent=not saw
-                )
-            except PreconditionFailedError:
-                if not self._is_done(path):
-                    raise
->>>>>>> refs/helpers/user
         return own
 
     def _forget(self, own: FileMetadata) -> None:
