@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-MODULES = {"torch": "torch"}
+MODULES = {"geopandas": "geopandas", "torch": "torch"}
 """The name that tests use: the module that it stands for."""
 
 
