@@ -311,6 +311,7 @@ def test_damage_is_an_error(tmp_path):
             b"[]",
             b'{"columns": 5, "primary_column": 1}',
             b'{"columns": {"x": {}}, "primary_column": "x"}',
+            b'{"columns": {"a": {"encoding": "WKB"}}, "primary_column": "a"}',
         ):
             pq.write_table(raw.replace_schema_metadata({"geo": note}), tmp_path / "o.parquet")
             with pytest.raises(CorruptDataError):

@@ -147,7 +147,13 @@ def _array(column: Any, told: Mapping[str, Any], ceiling: Ceiling | None) -> Any
             f"The geometries are encoded as {told['encoding']!r:.40}, and read here as WKB only. "
             "Read the file with as_type=pathlib.Path, and open that with geopandas.read_parquet."
         )
-    cells = wkb.geometries((cell if isinstance(cell, bytes) else None for cell in column), ceiling)
+    missing = column.isna().tolist()
+    cells = [None if gone else cell for cell, gone in zip(column, missing, strict=True)]
+    if not all(cell is None or type(cell) is bytes for cell in cells):
+        raise CorruptDataError(
+            "A column of geometries holds other cells than bytes. Read the file as pandas.DataFrame."
+        )
+    cells = wkb.geometries(cells, ceiling)
     return require("geopandas.array").from_shapely(cells, crs=system_of(told))
 
 
