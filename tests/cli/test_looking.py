@@ -1,10 +1,9 @@
 """ls, tree, info, cat, head, du and formats show what is stored: to people, to pipes, as JSON."""
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from autostore import AutoStore
+from tests.optional import Image, np
 
 
 def test_ls_shows_one_level_and_r_all(filled, place, shell):

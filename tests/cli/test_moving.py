@@ -5,12 +5,11 @@ import signal
 import subprocess
 import time
 
-import numpy as np
-import polars as pl
 import pytest
 
 from autostore import AmbiguousKeyError, AutoStore
 from autostore.testing import same
+from tests.optional import np, pl
 
 
 def contents(store):

@@ -19,8 +19,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from tests.optional import np
 from tests.store.values import Run, Settings
 
 __all__ = ["ALIKE", "EXAMPLES", "Example"]

@@ -6,16 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from autostore import AutoStore, CorruptDataError, StorageConfig, TooLargeError, UnsupportedFormatError
 from autostore.errors import UntrustedDataError
 from autostore.testing import same
+from tests.optional import np, pa, pd, pl, pq
 
 gpd = pytest.importorskip("geopandas")
 import shapely  # noqa: E402 - geopandas needs it

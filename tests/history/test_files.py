@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from autostore import AutoStore, StorageConfig, StorageFileNotFoundError, UnsupportedFormatError
+from tests.optional import pl
 
 
 def test_each_version_is_a_file_of_its_own_name(kept):

@@ -5,9 +5,7 @@ import io
 import os
 import resource
 
-import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
 
 from autostore import (
     AutoStore,
@@ -17,9 +15,12 @@ from autostore import (
     SchemaMismatchError,
     StorageFileNotFoundError,
 )
+from tests.optional import optional, pl
 from tests.reliability.scale import scaled
 
 from autostore import PreconditionFailedError, UnsupportedFormatError  # isort: skip
+
+assert_frame_equal = optional("polars.testing").assert_frame_equal
 
 
 def days(store, count=3):
