@@ -18,7 +18,8 @@ def geographic(same_pandas: Comparer) -> Mapping[str, Comparer]:
     """The comparers of GeoPandas, over that of what it derives from."""
 
     def same_frame(first: Any, second: Any, again: Again) -> bool:
-        return again(first.active_geometry_name, second.active_geometry_name) and same_pandas(first, second, again)
+        # A label, whose type that of all labels says: pandas gives it as a number of Python's or of NumPy's.
+        return bool(first.active_geometry_name == second.active_geometry_name) and same_pandas(first, second, again)
 
     return {"geopandas.GeoDataFrame": same_frame, "geopandas.GeoSeries": same_pandas}
 
