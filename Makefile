@@ -18,6 +18,10 @@ BIN := .venv/bin
 # Built from a pinned version, so that no later one brings gigabytes of GPU libraries.
 TORCH_PACKAGE := $(if $(filter 0,$(TORCH)),,torch)
 
+# The installed packages are compiled when they are first imported (.ci/setup): what is never kept is compiled again by
+# each of the processes that the tests start, which takes them longer than what they do.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-oldest check pictures bench soak ui docs dist test-wheel audit clean
 
 demo: .venv/demo-$(TORCH)
@@ -37,7 +41,7 @@ test-oldest: .venv-oldest/done
 soak: .venv/dev
 	rm -f .soak.jsonl
 	AUTOSTORE_SOAK=1 AUTOSTORE_RESULTS=$(CURDIR)/.soak.jsonl \
-	  $(BIN)/python -m pytest -n 2 --dist worksteal tests/reliability tests/security tests/history tests/layers tests/handlers/test_truth.py tests/formats/test_values.py tests/memo/test_keys.py tests/dagster/test_dask.py $(ARGS)
+	  $(BIN)/python -m pytest -n 2 --dist worksteal tests/reliability tests/security tests/store tests/history tests/layers tests/s3/test_history_budget.py tests/handlers/test_truth.py tests/formats/test_values.py tests/memo/test_keys.py tests/dagster/test_dask.py $(ARGS)
 	$(BIN)/python -m tests.reliability.report .soak.jsonl docs/reliability.md
 
 check: .venv/dev
@@ -102,6 +106,8 @@ clean:
 	  $$(sed 's/==.*//' benchmarks/constraints.txt)
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 	  --target .venv-bench/original autostore==0.1.18
+	$(PYTHON) -m venv .venv-bench/aws
+	.venv-bench/aws/bin/python -m pip install --quiet --disable-pip-version-check awscli==1.46.3
 	touch $@
 
 .venv-release/done: .ci/release.txt

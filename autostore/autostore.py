@@ -496,18 +496,26 @@ class AutoStore(
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        """Closed, and its cache tidied."""
         self._copies.cleanup()
         self.close()
 
+    def __dir__(self) -> list[str]:
+        """What completion shows: public names, and Python's own."""
+        return [name for name in super().__dir__() if not name.startswith("_") or name.startswith("__")]
+
     def __repr__(self) -> str:
+        """Where it is; with a choice of client libraries, by which."""
         engine = self._place.engine
         return f"AutoStore({self.uri!r}, engine={engine!r})" if engine else f"AutoStore({self.uri!r})"
 
     def __getstate__(self) -> dict[str, Any]:
+        """By what a pickle opens it again."""
         told = {"uri": self._backend.uri, "config": self.config, "handlers": self._registry.changes()}
         return {**told, "base": self._base, "root": self._root}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        """Opened again."""
         self.__init__(state["uri"], state["config"], base=state["base"])  # type: ignore[misc]
         self._registry.apply(state["handlers"])
         if state.get("root"):

@@ -30,7 +30,7 @@ from autostore.pieces.incoming import Incoming
 from autostore.pieces.ranges import REACH, Ranges, Tail
 from autostore.versioning import Versioning
 
-__all__ = ["FileMetadata", "StorageBackend", "changed", "exists_already", "not_found"]
+__all__ = ["FileMetadata", "StorageBackend", "changed", "exists_already", "look", "not_found"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,12 @@ class FileMetadata:
     extra: Mapping[str, str] = field(default_factory=dict)
     mark: Mark | None = None
     write: str = ""
+
+    @property
+    def written(self) -> int:
+        """The time in `write`; 0 where there is none."""
+        time = self.write.partition("-")[0]
+        return int(time) if time.isascii() and time.isdigit() else 0
 
 
 class StorageBackend(ABC):
@@ -160,6 +166,29 @@ class StorageBackend(ABC):
             if found is None or found.etag != if_etag:
                 raise changed(source, self.uri)
             return self.upload(file, target, mark=mark, if_etag=over, if_absent=over is None)
+
+    def server(self) -> object:
+        """Names what copies between its places by itself, and how it is reached: equal for two such; None: nothing."""
+        return None
+
+    def origin(self, path: str) -> StorageBackend:
+        """The place itself in which a file lies, where this one stands over others."""
+        return self
+
+    def copies_from(self, other: StorageBackend, *, conditional: bool = False) -> bool:
+        """Whether `copy_from` copies files of `other`, an `origin`; with `conditional` onto a checked target, too."""
+        return self.server() is not None and self.server() == other.server()
+
+    def copy_from(
+        self, other: StorageBackend, source: str, target: str, *, mark: Mark | None = None, if_etag: str,
+        over: str | None = "",
+    ) -> FileMetadata:  # fmt: skip
+        """Copy a file of `other` as `copy` does, with no byte of it passing through this machine.
+
+        `if_etag` is the source's; the target still has the ETag `over` (None: nothing is there; "": whatever is).
+        `StoragePermissionError` or `StorageIOError` where the server refuses to copy: then who may read copies himself.
+        """
+        raise NotImplementedError
 
     def retire(self, path: str, *, if_etag: str) -> None:
         """Remove a file in whose place another one was published; as `delete`."""
@@ -268,6 +297,14 @@ class StorageBackend(ABC):
     def close(self) -> None:
         """Release connections and temporary files; the next use opens them again."""
         self._scratch.close()
+
+
+def look(place: StorageBackend, path: str) -> FileMetadata | None:
+    """What a place knows of a file; None where there is none."""
+    try:
+        return place.get_metadata(path)
+    except StorageFileNotFoundError:
+        return None
 
 
 def not_found(path: str, uri: str) -> StorageFileNotFoundError:

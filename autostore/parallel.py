@@ -19,30 +19,38 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def in_order(work: Callable[[Item], Result], items: Iterable[Item], width: int) -> Iterator[Result]:
+ROOM = 256 << 20
+"""Bytes of the files whose results wait for whoever takes them."""
+
+
+def in_order(
+    work: Callable[[Item], Result], items: Iterable[Item], width: int, *, size: Callable[[Item], int] | None = None
+) -> Iterator[Result]:
     """`work(item)` for each item, in the order of `items`, at most `width` ahead of the consumer.
 
+    With `size`, the bytes of an item, those ahead are `ROOM` together, or a single one, beside the next.
     The first failure is raised at its place; work in flight ends before the iterator does.
     """
     if width <= 1:
         for item in items:
             yield work(item)  # not by `map`, which would take work's own StopIteration for the end
         return
-    waiting: deque[Future[Result]] = deque()
+    waiting: deque[tuple[Future[Result], int]] = deque()
     failures: list[Exception] = []
     with ThreadPoolExecutor(max_workers=width, thread_name_prefix="autostore") as pool:
         try:
             for item in _until_one_fails(items, failures):
-                waiting.append(done_by(pool, functools.partial(work, item), wait=True))
+                of_it = size(item) if size is not None else 0
+                waiting.append((done_by(pool, functools.partial(work, item), wait=True), of_it))
                 del item  # it may be large, and who makes the next waits for room
-                if len(waiting) > width:
-                    yield waiting.popleft().result()
+                while len(waiting) > width or (len(waiting) > 1 and sum(its for _, its in waiting) > ROOM):
+                    yield waiting.popleft()[0].result()
             while waiting:
-                yield waiting.popleft().result()
+                yield waiting.popleft()[0].result()
             for failure in failures:
                 raise failure
         finally:
-            for future in waiting:
+            for future, _ in waiting:
                 future.cancel()
 
 

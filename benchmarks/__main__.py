@@ -13,7 +13,10 @@ from benchmarks import chart, report
 from benchmarks.race import FULL, QUICK, TINY
 from benchmarks.servers import Servers
 
-ROWS = ["startup", "small_objects", "bulk", "lazy", "scans", "s3_transfers", "cache", "listing", "dagster_io"]
+ROWS = [
+    "startup", "small_objects", "bulk", "lazy", "scans", "partitions", "copying", "s3_transfers", "cache", "listing",
+    "dagster_io",
+]  # fmt: skip
 
 
 def main() -> None:

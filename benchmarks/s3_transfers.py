@@ -1,21 +1,24 @@
-"""A quarter of a gigabyte to and from radosgw: http, https, and over a link that caps each connection as S3 does."""
+"""A quarter of a gigabyte to and from radosgw: http, https, 5 ms away, and with connections capped as S3 caps them."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from benchmarks import competitors
 from benchmarks.measure import Aim, Sample
-from benchmarks.race import Scale, Table, race
+from benchmarks.race import ROOT, Scale, Table, race
 from benchmarks.steps import Contestant, Step
 
 NAME = "s3_transfers"
 MIB = 1 << 20
 CONNECTIONS = 10
-LATENCY, RATE = 0.03, 50e6
+NEAR = 0.005
+LATENCY, RATE = 0.05, 50e6
+AWS = ROOT / ".venv-bench" / "aws" / "bin" / "aws"
 Steps = Iterator[dict[str, Step]]
 
 
@@ -33,16 +36,21 @@ def tables(scale: Scale, folder: Path, servers: Any) -> list[Table]:
     everyone = [Contestant("autostore", "ours")]
     everyone += [Contestant(name, name.replace(" ", "_")) for name in names]
     everyone.append(Contestant("original", "original", original=True))
-    boto = [Aim(step, name, 1.0) for name in names[:3] for step in ("upload", "download")]
+    everyone.insert(3, Contestant("AWS CLI", "aws_cli"))
+    rivals = [one.name for one in everyone if one.function not in ("ours", "original")]
+    aims = [Aim(step, name, 0.95) for name in rivals for step in ("upload", "download")]
     found = []
     for scheme in ("http", "https"):
         server = servers.radosgw(tls=scheme == "https")
         title = f"{size // MIB} MiB to and from radosgw, {scheme}"
-        found.append(race(title, __name__, everyone, scale, boto, server=server, **common))
+        found.append(race(title, __name__, everyone, scale, aims, server=server, **common))
+    with servers.behind_link(NEAR) as server:
+        title = f"{size // MIB} MiB to and from radosgw, {NEAR * 1000:.0f} ms away"
+        found.append(race(title, __name__, everyone, scale, aims, server=server, **common))
     capped = [one for one in everyone if one.name not in ("boto3 one stream", "s3fs", "pyarrow")]
     limit = f"{CONNECTIONS} x {RATE / 1e6:.0f} MB/s, arithmetic"
     capped.append(Contestant(limit, "arithmetic"))
-    aims = [Aim(step, limit, 0.9) for step in ("upload", "download")]
+    aims += [Aim(step, limit, 0.9) for step in ("upload", "download")]
     with servers.behind_link(LATENCY, RATE) as server:
         title = f"{size // MIB} MiB over {LATENCY * 1000:.0f} ms and {RATE / 1e6:.0f} MB/s for each connection"
         found.append(race(title, __name__, capped, scale, aims, server=server, **common))
@@ -128,6 +136,36 @@ def boto3_defaults(**common: Any) -> Steps:
 def boto3_tuned(**common: Any) -> Steps:
     """16 MiB parts in 10 threads, large buffers."""
     yield from _boto3(**common, multipart_chunksize=16 * MIB, max_concurrency=CONNECTIONS, io_chunksize=MIB)
+
+
+def aws_cli(server: dict[str, Any], folder: str, number: int, size: int) -> Steps:
+    """A process for each file, in an environment of its own, as it pins its own botocore."""
+    if not AWS.exists():
+        raise ModuleNotFoundError(name="awscli")
+    settings = {
+        "AWS_ENDPOINT_URL": server["endpoint"],
+        "AWS_ACCESS_KEY_ID": server["key"],
+        "AWS_SECRET_ACCESS_KEY": server["secret"],
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+    }
+    if server["ca"]:
+        settings["AWS_CA_BUNDLE"] = server["ca"]
+
+    def copy(source: str, target: str) -> None:
+        command = [str(AWS), "s3", "cp", "--only-show-errors", source, target]
+        subprocess.run(command, check=True, env={**os.environ, **settings})
+
+    at = f"s3://{server['bucket']}"
+    yield _steps(
+        folder,
+        number,
+        size,
+        lambda source, key: copy(source, f"{at}/{key}"),
+        lambda key, target: copy(f"{at}/{key}", target),
+    )
 
 
 def boto3_one_stream(server: dict[str, Any], folder: str, number: int, size: int) -> Steps:

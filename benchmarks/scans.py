@@ -20,7 +20,7 @@ Steps = Iterator[dict[str, Step]]
 
 
 def tables(scale: Scale, _folder: Path, servers: Any) -> list[Table]:
-    """One large table, many small ones, and a table that passes through."""
+    """One large table, and one of many small ones."""
     if not servers.available:
         return []
     near = servers.radosgw()
@@ -28,7 +28,8 @@ def tables(scale: Scale, _folder: Path, servers: Any) -> list[Table]:
     many = scale.of(5_000, 20)
     _prepare(servers.client, near["bucket"], rows, many)
     ours, rivals = Contestant("autostore", "ours"), [Contestant(*rival) for rival in RIVALS]
-    aims = [Aim("1 column of 10", POLARS, 1 / 3), Aim("1 of 50 row groups", POLARS, 1 / 3), Aim("all", POLARS, 1 / 3)]
+    rivals.insert(0, Contestant("autostore, boto3 alone", "ours", {"engine": "boto3"}))
+    aims = [Aim("1 column of 10", POLARS, 1 / 1.5)]
     common = {"rows": rows, "many": many}
     size = rows * GROUPS * COLUMNS * 8 // 1_000_000
     title = f"A Parquet file of {size} MB ({COLUMNS} columns, {GROUPS} row groups), and {many:,} partitions, on radosgw"
@@ -37,10 +38,6 @@ def tables(scale: Scale, _folder: Path, servers: Any) -> list[Table]:
     with servers.behind_link(LATENCY) as far:
         title = f"The same, {LATENCY * 1000:.0f} ms away"
         found.append(race(title, __name__, [ours, *rivals], scale, [], server=far, **common))
-    pieces = scale.of(600)
-    copies = [Contestant("autostore", "our_copy"), Contestant("Polars sink_parquet", "polars_copy")]
-    title = f"A table of {pieces * 10:,} MB from S3 to S3"
-    found.append(race(title, __name__, copies, scale, [], server=near, pieces=pieces))
     for table in found:
         table.memory = True
     return found
@@ -56,10 +53,18 @@ def _prepare(client: Any, bucket: str, rows: int, many: int) -> None:
     file = io.BytesIO()
     pl.DataFrame(columns).write_parquet(file, row_group_size=rows, compression="uncompressed")
     client.put_object(Bucket=bucket, Key="scans/t.parquet", Body=file.getvalue())
-    for day in range(many):
+    for path, data in partitions("many", many):
+        client.put_object(Bucket=bucket, Key=f"scans/{path}", Body=data)
+
+
+def partitions(folder: str, count: int) -> Iterator[tuple[str, bytes]]:
+    """So many tables of two rows each, a path and the bytes of each."""
+    import polars as pl
+
+    for day in range(count):
         file = io.BytesIO()
         pl.DataFrame({"x": [day, day + 1]}).write_parquet(file)
-        client.put_object(Bucket=bucket, Key=f"scans/many/day={day:05}/t.parquet", Body=file.getvalue())
+        yield f"{folder}/day={day:05}/t.parquet", file.getvalue()
 
 
 def _steps(rows: int, ask: Callable[[str], Any]) -> dict[str, Step]:
@@ -84,26 +89,28 @@ def _of_polars(rows: int, many: int, table: Callable[[], Any], folder: Callable[
     return _steps(rows, ask)
 
 
-def _store(server: dict[str, Any]) -> Any:
+def store_on(server: dict[str, Any], engine: str = "auto") -> Any:
+    """A store below `scans/`."""
     from autostore import AutoStore, S3StorageConfig
 
     config = S3StorageConfig(
         endpoint_url=server["endpoint"], aws_access_key_id=server["key"], aws_secret_access_key=server["secret"],
-        region_name="us-east-1",
+        region_name="us-east-1", engine=engine,
     )  # fmt: skip
     return AutoStore(f"s3://{server['bucket']}/scans/", config)
 
 
-def _options(server: dict[str, Any]) -> dict[str, str]:
+def options_of(server: dict[str, Any]) -> dict[str, str]:
+    """The same for Polars' own object store."""
     return {
         "aws_access_key_id": server["key"], "aws_secret_access_key": server["secret"], "aws_region": "us-east-1",
         "aws_endpoint_url": server["endpoint"], "aws_allow_http": "true",
     }  # fmt: skip
 
 
-def ours(server: dict[str, Any], rows: int, many: int, **_rest: Any) -> Steps:
+def ours(server: dict[str, Any], rows: int, many: int, engine: str = "auto") -> Steps:
     """Every question plans anew."""
-    with _store(server) as store:
+    with store_on(server, engine) as store:
         yield _of_polars(rows, many, lambda: store.scan("t.parquet"), lambda: store.scan("many/"))
 
 
@@ -111,7 +118,7 @@ def polars_own(server: dict[str, Any], rows: int, many: int, **_rest: Any) -> St
     """By its own object store; another version may lie there by the second request."""
     import polars as pl
 
-    at, options = f"s3://{server['bucket']}/scans", _options(server)
+    at, options = f"s3://{server['bucket']}/scans", options_of(server)
     schema = {"day": pl.String}
     yield _of_polars(
         rows, many, lambda: pl.scan_parquet(f"{at}/t.parquet", storage_options=options),
@@ -163,33 +170,3 @@ def duckdb_own(server: dict[str, Any], rows: int, many: int, **_rest: Any) -> St
         "1 partition": f"SELECT * {folder} WHERE day = '{many // 2:05}'",
     }  # fmt: skip
     yield _steps(rows, lambda name: connection.execute(questions[name]).fetch_arrow_table().num_rows)
-
-
-def _pieces(pieces: int) -> Iterator[Any]:
-    import numpy as np
-    import polars as pl
-
-    piece = pl.DataFrame({"x": np.random.default_rng(0).integers(0, 1 << 62, 10 << 17)})
-    return (piece for _ in range(pieces))
-
-
-def our_copy(server: dict[str, Any], number: int, pieces: int) -> Steps:
-    """A scan, written as it is computed."""
-    with _store(server) as store:
-        if "large" not in store:
-            store["large"] = _pieces(pieces)
-        yield {"copy": Step(lambda: store.write(f"copy{number}", store.scan("large")))}
-
-
-def polars_copy(server: dict[str, Any], number: int, **_rest: Any) -> Steps:
-    """The same by Polars alone, both ways."""
-    import polars as pl
-
-    at, options = f"s3://{server['bucket']}/scans", _options(server)
-
-    def copy() -> None:
-        pl.scan_parquet(f"{at}/large.parquet", storage_options=options).sink_parquet(
-            f"{at}/polars{number}.parquet", storage_options=options
-        )
-
-    yield {"copy": Step(copy)}

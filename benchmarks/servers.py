@@ -1,13 +1,18 @@
-"""The S3 server of the benchmarks: one node of Ceph's radosgw, started when the first row asks for it."""
+"""The S3 servers of the benchmarks, started when first asked for: radosgw in memory, SeaweedFS on the disk."""
 
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
 from benchmarks.link import shaped
+
+RUNNING = os.environ.get("AUTOSTORE_BENCH_RADOSGW")
+"""A node that runs already, which the tests have: as JSON what reaches it by HTTP, by HTTPS, and its certificate."""
 
 
 class Servers:
@@ -37,6 +42,20 @@ class Servers:
         server = self._started()[tls]
         return _reach(server.endpoint, self._bucket, server.ca_bundle)
 
+    @contextlib.contextmanager
+    def on_disk(self) -> Iterator[dict[str, Any] | None]:
+        """SeaweedFS for what is larger than the memory, for as long as the block; None where it is not installed."""
+        from tests.seaweedfs import program
+        from tests.servers import running_seaweedfs
+
+        if program() is None:
+            yield None
+            return
+        folder = self._folder / "seaweedfs"
+        folder.mkdir()
+        with running_seaweedfs(folder) as server:
+            yield _reach(server.endpoint, server.make_bucket(), None)
+
     @property
     def client(self) -> Any:
         """A boto3 client, to prepare what the contestants read."""
@@ -50,17 +69,21 @@ class Servers:
 
     def _started(self) -> tuple[Any, Any]:
         if self._running is None:
-            from tests.radosgw import running_radosgw
-            from tests.servers import ACCESS_KEY, SECRET_KEY, S3Server
+            from tests.servers import S3Server
 
-            folder = self._folder / "radosgw"
-            folder.mkdir()
-            node = self._stack.enter_context(running_radosgw(folder, ACCESS_KEY, SECRET_KEY))
-            plain = S3Server("radosgw", f"http://127.0.0.1:{node.port}")
-            secure = S3Server("https", f"https://127.0.0.1:{node.tls_port}", ca_bundle=str(node.certificate))
-            self._running = plain, secure
-            self._bucket = plain.make_bucket()
+            plain, secure, certificate = json.loads(RUNNING) if RUNNING else self._new()
+            self._running = S3Server("radosgw", plain), S3Server("https", secure, ca_bundle=certificate)
+            self._bucket = self._running[0].make_bucket()
         return self._running
+
+    def _new(self) -> tuple[str, str, str]:
+        from tests.radosgw import running_radosgw
+        from tests.servers import ACCESS_KEY, SECRET_KEY
+
+        folder = self._folder / "radosgw"
+        folder.mkdir()
+        node = self._stack.enter_context(running_radosgw(folder, ACCESS_KEY, SECRET_KEY))
+        return f"http://127.0.0.1:{node.port}", f"https://127.0.0.1:{node.tls_port}", str(node.certificate)
 
 
 def _reach(endpoint: str, bucket: str, ca: str | None) -> dict[str, Any]:

@@ -11,7 +11,10 @@ Work = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to measure; `before` and `check` (of what `run` returned) are not measured."""
+    """One thing to measure; `before` and `check` are not.
+
+    `check` raises, or gives False, where what `run` returned is wrong.
+    """
 
     run: Work
     before: Work | None = None

@@ -74,8 +74,8 @@ def measured(step: Step) -> Sample:
     peak = max(0, _peak() - held)
     if isinstance(value, Sample):
         return value  # it timed something else than itself: another process, or arithmetic
-    if step.check is not None:
-        step.check(value)
+    if step.check is not None and step.check(value) is False:
+        raise AssertionError(f"a wrong answer: {value!r:.100}")
     return Sample(wall, cpu, peak)
 
 

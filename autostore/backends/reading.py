@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NoReturn
 
-from autostore.backend import FileMetadata
+from autostore.backend import FileMetadata, StorageBackend
 from autostore.backends.passing import PassingBackend
 from autostore.errors import StoragePermissionError, compose
 from autostore.mark import Mark
@@ -34,6 +34,10 @@ class ReadingBackend(PassingBackend):
     def move(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
         """Refused."""
         self._refuse(target)
+
+    def copies_from(self, other: StorageBackend, *, conditional: bool = False) -> bool:
+        """Nothing."""
+        return False
 
     def drop_own(self, path: str) -> None:
         """Refused."""

@@ -25,7 +25,7 @@ from typing import NoReturn
 
 from autostore import errors
 
-__all__ = ["boundary", "end", "exit_code", "in_a_shell", "warned"]
+__all__ = ["boundary", "end", "exit_code", "in_a_shell", "of_usage", "warned"]
 
 _CODES: tuple[tuple[type[errors.StorageError] | tuple[type[errors.StorageError], ...], int], ...] = (
     (errors.StorageFileNotFoundError, 3),
@@ -40,6 +40,8 @@ _CODES: tuple[tuple[type[errors.StorageError] | tuple[type[errors.StorageError],
 
 _REMEDIES = {
     "store.keys() lists what is": "`autostore ls -r` lists what is",
+    "Pass no expires=,": "Leave out --expires,",
+    "Pass keep=, days= or both": "Pass --keep, --days or both",
     "store.versions(key) lists those there are": "`autostore versions KEY` lists those there are",
 }
 
@@ -71,6 +73,18 @@ def boundary(*, debug: bool) -> Iterator[None]:
 def _is_of_typer(error: Exception) -> bool:
     """Whether it is a wrong word on the command line, or an exit code, which Typer tells itself."""
     return any(base.__module__.partition(".")[0] in ("typer", "click") for base in type(error).__mro__)
+
+
+def of_usage(error: Exception) -> str | None:
+    """What is wrong with the words on the command line, in a sentence; None of any other error."""
+    context = getattr(error, "ctx", None)
+    if not _is_of_typer(error) or context is None:
+        return None
+    said = " ".join(str(getattr(error, "format_message", error.__str__)()).split())
+    help_of = f"`{context.command_path} --help` tells more."
+    if not said or said.startswith("Usage:"):
+        return f"Which command? {help_of}"
+    return f"{said if said[-1] in '.?!' else said + '.'} {help_of}"
 
 
 def _sentence(error: BaseException) -> str:

@@ -38,8 +38,11 @@ def diff(session: Session, where: Where = None, *, base: Base) -> None:
 def promote(session: Session, where: Where = None, *, base: Base, dry_run: DryRun = False, yes: Yes = False) -> None:
     """Put what a branch changed into its base, where that still has what the branch saw."""
     place, branch = _branch(session, where, base)
-    if _agreed(session, branch.diff(place.key), "Change", "of the base", dry_run=dry_run, yes=yes):
-        _show(session, branch.promote(place.key))
+    found = branch.diff(place.key)
+    if _agreed(session, found, "Change", "of the base", dry_run=dry_run, yes=yes):
+        with session.out.progress("Promoting", len(found), 0) as step:
+            done = branch.promote(place.key, progress=lambda _done, _total: step(1, 0))
+        _show(session, done)
 
 
 def discard(session: Session, where: Where = None, *, base: Base, dry_run: DryRun = False, yes: Yes = False) -> None:

@@ -15,7 +15,7 @@ from autostore.cli.places import Place, matching
 from autostore.cli.session import Session, command
 from autostore.cli.settings import TEMPLATE, settings_file
 from autostore.cli.verdicts import BAD, careful, verdict
-from autostore.cli.words import DryRun, Recursive, Where, Yes
+from autostore.cli.words import DryRun, Recursive, Where, Yes, switch
 from autostore.equality import same
 from autostore.errors import InvalidConfigError, PreconditionFailedError, StorageError
 from autostore.info.values import Entry
@@ -25,9 +25,9 @@ from autostore.telling import units
 __all__ = ["add"]
 
 WIDTH = 4
-Headers = Annotated[bool, typer.Option("--headers", help="Look at headers only, which is fast and finds less.")]
-All = Annotated[bool, typer.Option("--all", "-a", help="Name also what is in order.")]
-Clear = Annotated[bool, typer.Option("--clear", help="Remove every copy.")]
+Headers = Annotated[bool, switch("--headers", help="Look at headers only, which is fast and finds less.")]
+All = Annotated[bool, switch("--all", "-a", help="Name also what is in order.")]
+Clear = Annotated[bool, switch("--clear", help="Remove every copy.")]
 
 
 def add(app: typer.Typer) -> None:
@@ -94,6 +94,7 @@ def cache(session: Session, where: Where = None, *, clear: Clear = False) -> Non
     if clear:
         store = AutoStore(store.uri, dataclasses.replace(store.config, cache_max_bytes=0))
     store.cleanup_cache()
+    session.out.fact({"uri": store.uri, "dropped": "all" if clear else "expired"}, piped=())
     session.out.note("Every copy was dropped." if clear else "What expired was dropped.")
 
 
@@ -106,7 +107,7 @@ def init(session: Session) -> None:
             stream.write(TEMPLATE)
     except FileExistsError as error:
         raise PreconditionFailedError(f"{file} exists already. Edit it.") from error
-    session.out.line(str(file))
+    session.out.fact({"file": str(file)}, piped=("file",))
 
 
 def _foreign(place: Place) -> Iterator[str]:

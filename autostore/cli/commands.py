@@ -9,6 +9,7 @@ import typer
 from autostore import __version__
 from autostore.cli import branches, checking, looking, moving, past
 from autostore.cli.session import Debug, Json, Profile, Store, said_before
+from autostore.cli.words import switch
 
 __all__ = ["app"]
 
@@ -28,7 +29,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-Version = Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="The version.")]
+Version = Annotated[bool, switch("--version", callback=_version, is_eager=True, help="The version.")]
 
 
 @app.callback()

@@ -10,7 +10,7 @@ import typer
 
 from autostore.cli.places import Place, matching
 from autostore.cli.session import Session, command
-from autostore.cli.words import Keys, Long, OneKey, Over, Recursive, Version, Where
+from autostore.cli.words import Keys, Long, OneKey, Over, Recursive, Version, Where, switch
 from autostore.errors import InvalidConfigError, StorageError, StorageFileNotFoundError
 from autostore.info import text
 from autostore.info.text import kept
@@ -43,7 +43,7 @@ def tree(
     session: Session,
     where: Where = None,
     *,
-    headers: Annotated[bool, typer.Option("--headers", help="Look into each file for type and shape.")] = False,
+    headers: Annotated[bool, switch("--headers", help="Look into each file for type and shape.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many keys.")] = None,
     base: Over = None,
 ) -> None:
@@ -51,7 +51,7 @@ def tree(
     place = session.find(where, base, may_be_store=True)
     found = place.store.tree(place.folder, limit=limit, headers=headers)
     if not len(found):
-        raise StorageFileNotFoundError(f"Nothing is stored here (key {place.folder!r} in {place.store.uri}).")
+        raise _nothing(place)
     if session.out.as_json:
         for entry in found:
             session.out.value(_row(entry))
@@ -79,14 +79,14 @@ def cat(session: Session, keys: Keys, *, version: Version = None, base: Over = N
     """The bytes of files, as they are, or of one key as it was."""
     if version is not None and len(keys) == 1:
         with session.one(keys[0], base) as place:
-            session.out.raw(place.store.read(place.key, as_type=bytes, version=version))
+            session.out.content(place.key, place.store.read(place.key, as_type=bytes, version=version))
         sys.stdout.flush()
         return
     if version is not None:
         raise InvalidConfigError("--version is of one key. Name that alone.")
     for store, entry in _each(session, keys, base):
         try:
-            session.out.raw(store.read(entry.key, as_type=bytes))
+            session.out.content(entry.key, store.read(entry.key, as_type=bytes))
         except StorageError as error:
             session.failed(error)
     sys.stdout.flush()
@@ -172,7 +172,13 @@ def _level(session: Session, place: Place) -> Iterator[Mapping[str, Any]]:
     if not found and not place.key:
         session.out.note(f"Nothing is stored in {place.store.uri}.")
     elif not found:
-        raise StorageFileNotFoundError(f"Nothing is stored here (key {place.key!r} in {place.store.uri}).")
+        raise _nothing(place)
+
+
+def _nothing(place: Place) -> StorageFileNotFoundError:
+    return StorageFileNotFoundError(
+        f"Nothing is stored here (key {place.key!r} in {place.store.uri}). `autostore ls` lists what is."
+    )
 
 
 def _row(entry: Entry) -> dict[str, Any]:

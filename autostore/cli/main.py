@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import sys
 import warnings
+from collections.abc import Callable
 from typing import NoReturn
 
-from autostore.cli.boundary import boundary, end, warned
+from autostore.cli.boundary import boundary, end, of_usage, warned
 from autostore.optional import pip_install
 
 __all__ = ["run"]
@@ -35,5 +36,22 @@ def run() -> NoReturn:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):  # a terminal of another encoding shows what it can
                 stream.reconfigure(errors="backslashreplace")
-        app(prog_name="autostore")
-    sys.exit(0)
+        code = _ended(app)
+        sys.stdout.flush()
+    sys.exit(code)
+
+
+def _ended(app: Callable[..., int | None]) -> int:
+    """Run it; wrong words on the command line are a box in a terminal, and one sentence elsewhere."""
+    try:
+        return app(prog_name="autostore", standalone_mode=sys.stderr.isatty()) or 0
+    except SystemExit as left:
+        # Typer, and rich below it, make 1 of a reader that is gone.
+        if isinstance(left.__context__, BrokenPipeError):
+            raise left.__context__ from None
+        raise
+    except Exception as error:
+        said = of_usage(error)
+        if said is None:
+            raise
+        end(said, 2)

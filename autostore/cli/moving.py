@@ -8,15 +8,15 @@ import typer
 
 from autostore.cli.places import Place, matching
 from autostore.cli.session import Session, command
-from autostore.cli.transfers import Step, copies, difference, done, surplus
-from autostore.cli.words import DryRun, Keys, Over, Recursive, Source, Target, Yes, completed
+from autostore.cli.transfers import Step, check_apart, copies, difference, done, surplus
+from autostore.cli.words import DryRun, Keys, Over, Recursive, Source, Target, Yes, completed, switch
 from autostore.telling import units
 
 __all__ = ["add"]
 
-Verify = Annotated[bool, typer.Option("--verify", help="Read each copy back and compare it.")]
-Delete = Annotated[bool, typer.Option("--delete", help="Remove from the target what the source does not have.")]
-Checksum = Annotated[bool, typer.Option("--checksum", help="Compare files of equal size byte by byte, not by time.")]
+Verify = Annotated[bool, switch("--verify", help="Read each copy back and compare it.")]
+Delete = Annotated[bool, switch("--delete", help="Remove from the target what the source does not have.")]
+Checksum = Annotated[bool, switch("--checksum", help="Compare files of equal size byte by byte, not by time.")]
 Folder = Annotated[str, typer.Argument(help="A store or folder.", autocompletion=completed, show_default=False)]
 
 
@@ -86,6 +86,7 @@ def sync(
 ) -> None:
     """Copy what changed from one folder, or branch, to another folder; run it again to go on where it was stopped."""
     here, there = _target(session, source, recursive=True, base=base), _target(session, target, recursive=True)
+    check_apart(here, there, both=delete)
     steps = list(difference(here, there, checksum=checksum))
     if delete:
         steps += surplus(here, there)

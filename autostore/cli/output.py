@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -84,6 +85,23 @@ class Output:
             for row in rows:
                 self.tabbed([row.get(name, "") for name in piped])
 
+    def fact(self, told: Mapping[str, Any], *, piped: Sequence[str]) -> None:
+        """One fact, as JSON has it; `piped` is what else is shown of it."""
+        if self.as_json:
+            self.value(told)
+        elif piped:
+            self.tabbed([told[name] for name in piped])
+
+    def content(self, key: str, data: bytes) -> None:
+        """A file's bytes as they are; as JSON has them a text, or base64 of what is none."""
+        if not self.as_json:
+            self.raw(data)
+            return
+        try:
+            self.value({"key": key, "text": data.decode()})
+        except UnicodeDecodeError:
+            self.value({"key": key, "base64": base64.b64encode(data).decode()})
+
     def tabbed(self, cells: Iterable[object]) -> None:
         """A line of cells, separated by tabs."""
         sys.stdout.write("\t".join("" if cell is None else text.plain(str(cell)) for cell in cells) + "\n")
@@ -125,7 +143,7 @@ class Output:
 
     @contextmanager
     def progress(self, what: str, total: int, size: int) -> Iterator[Stepper]:
-        """A bar on stderr where somebody looks, once the work takes longer than a moment."""
+        """A bar on stderr where somebody looks, of `size` bytes, or where that is 0 of the `total` alone."""
         if not sys.stderr.isatty() or self.as_json:
             yield _uncounted
             return
@@ -133,12 +151,13 @@ class Output:
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (TextColumn(what), BarColumn(), TextColumn("{task.fields[count]}/{task.fields[of]}"))
-        bar = Progress(*columns, DownloadColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True)
-        task = bar.add_task(what, total=size, count=0, of=total)
+        sizes = (DownloadColumn(),) if size else ()
+        bar = Progress(*columns, *sizes, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+        task = bar.add_task(what, total=size or total, count=0, of=total)
         with bar:
 
-            def step(done: int, size: int) -> None:
-                bar.update(task, advance=size, count=bar.tasks[0].fields["count"] + done)
+            def step(done: int, moved: int) -> None:
+                bar.update(task, advance=moved if size else done, count=bar.tasks[0].fields["count"] + done)
 
             yield step
 

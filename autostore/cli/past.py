@@ -47,13 +47,15 @@ def restore(session: Session, key: OneKey, version: Id, *, dry_run: DryRun = Fal
 def _restored(session: Session, place: Place, version: str, *, dry_run: bool, yes: bool) -> None:
     store = _keeping(place)
     there = store.exists(place.key)
+    told = {"action": "restore", "key": place.key, "version": version}
     if dry_run:
-        session.out.tabbed(["restore", place.key, version])
+        session.out.fact(told, piped=("action", "key", "version"))
         session.out.note("Nothing was done.")
     elif there and not session.out.confirmed(f"Replace {place.key!r}?", yes=yes):
         session.out.note("Nothing was done.")
     else:
-        session.out.tabbed(["restore", place.key, store.restore(place.key, version).path])
+        told["path"] = store.restore(place.key, version).path
+        session.out.fact(told, piped=("action", "key", "path"))
 
 
 def prune(
@@ -69,7 +71,7 @@ def prune(
     place = session.find(where, may_be_store=True)
     planned = place.store.prune(place.key, keep=keep, days=days, dry_run=True)
     if dry_run or not planned.removed:
-        _show(session, planned.removed)
+        _show(session, planned.removed, "path")
         session.out.note(f"Would free {units.size(planned.bytes)}; nothing was done.")
         return
     question = f"Remove {units.count(len(planned.removed), 'version')} ({units.size(planned.bytes)})?"
@@ -77,7 +79,7 @@ def prune(
         session.out.note("Nothing was done.")
         return
     pruned = place.store.prune(place.key, keep=keep, days=days)
-    _show(session, pruned.removed)
+    _show(session, pruned.removed, "path")
     session.out.note(f"Freed {units.size(pruned.bytes)}.")
 
 
@@ -85,10 +87,7 @@ def url(session: Session, key: OneKey, *, expires: Expires = None) -> None:
     """The address of an object's own file, for other tools."""
     with session.one(key) as place:
         found = place.store.url(place.key, expires=expires)
-    if session.out.as_json:
-        session.out.value({"key": place.key, "url": found})
-    else:
-        session.out.line(found)
+    session.out.fact({"key": place.key, "url": found}, piped=("url",))
 
 
 def _keeping(place: Place) -> AutoStore:
@@ -101,7 +100,8 @@ def _moment(told: str) -> str:
     return units.moment(datetime.fromisoformat(told))
 
 
-def _show(session: Session, found: list[Version]) -> None:
+def _show(session: Session, found: list[Version], *more: str) -> None:
+    """The versions, with `more` columns, as where those of several keys lie."""
     rows = [
         {"id": one.id, "time": one.time.isoformat(), "size": one.size, "current": one.current, "note": one.note,
          "etag": one.etag, "path": one.path}
@@ -111,4 +111,4 @@ def _show(session: Session, found: list[Version]) -> None:
         "id": str, "time": _moment, "size": units.size, "current": lambda one: "now" if one else "",
         "note": str,
     }  # fmt: skip
-    session.out.rows(rows, shown, piped=("id", "time", "size", "note"))
+    session.out.rows(rows, {**shown, **dict.fromkeys(more, str)}, piped=("id", "time", "size", "note", *more))

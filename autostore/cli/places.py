@@ -14,8 +14,16 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
-from autostore import AutoStore, InvalidConfigError, InvalidKeyError, StorageError, StorageFileNotFoundError
+from autostore import (
+    AutoStore,
+    InvalidConfigError,
+    InvalidKeyError,
+    StorageConfig,
+    StorageError,
+    StorageFileNotFoundError,
+)
 from autostore.backends.schemes import backend_class
 from autostore.cli.settings import Settings, config_from
 from autostore.info.values import Entry
@@ -59,6 +67,7 @@ class Places:
     settings: Settings
     default: str | None
     _open: dict[str, AutoStore] = field(default_factory=dict)
+    _configs: list[StorageConfig] = field(default_factory=list)
 
     def find(self, word: str, *, may_be_store: bool = False) -> Place:
         """The store and the key; a word that `may_be_store` is one where a store begins there, also without a `/`."""
@@ -77,8 +86,14 @@ class Places:
                 if _below(uri, beginning) is not None:
                     told |= own
             told["progress"] = False  # the commands have bars of their own
-            self._open[uri] = AutoStore(uri, config_from(kind, told))
+            self._open[uri] = AutoStore(uri, self._config(kind, told))
         return self._open[uri]
+
+    def _config(self, kind: type[StorageConfig], told: dict[str, Any]) -> StorageConfig:
+        """One object for equal settings: stores that share it share their connections."""
+        made = config_from(kind, told)
+        self._configs.append(made)
+        return next(one for one in self._configs if one == made)
 
     def close(self) -> None:
         """Close all of them."""

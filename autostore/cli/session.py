@@ -17,14 +17,15 @@ from autostore.cli.boundary import boundary, exit_code, in_a_shell
 from autostore.cli.output import Output
 from autostore.cli.places import Place, Places, near
 from autostore.cli.settings import Settings
+from autostore.cli.words import switch
 from autostore.errors import InvalidKeyError, StorageError, StorageFileNotFoundError
 
 __all__ = ["Debug", "Json", "Profile", "Session", "Store", "command", "said_before"]
 
 Store = Annotated[str | None, typer.Option("--store", "-s", metavar="URI", help="The store that keys belong to.")]
 Profile = Annotated[str | None, typer.Option("--profile", "-p", metavar="NAME", help="A store of the settings file.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON value a line.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Errors with their traceback.")]
+Json = Annotated[bool, switch("--json", help="One JSON value a line.")]
+Debug = Annotated[bool, switch("--debug", help="Errors with their traceback.")]
 _before: ContextVar[dict[str, Any]] = ContextVar("_before")
 """What stood before the command's name."""
 _COMMON = {"store": (Store, None), "profile": (Profile, None), "json": (Json, False), "debug": (Debug, False)}

@@ -40,6 +40,7 @@ TEMPLATE = """\
 # Settings of every store, as in StorageConfig.
 [settings]
 # timeout = 30
+# history = true
 # cache_enabled = true
 
 # Further stores, by name: autostore -p lab ls. Credentials do not belong here; name a profile of the cloud's own files.

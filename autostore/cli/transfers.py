@@ -25,7 +25,7 @@ from autostore.info.values import Entry
 from autostore.parallel import in_order
 from autostore.telling import units
 
-__all__ = ["Step", "copies", "difference", "done", "surplus"]
+__all__ = ["Step", "check_apart", "copies", "difference", "done", "surplus"]
 
 WIDTH = 8
 """How many objects are in flight at once."""
@@ -79,6 +79,8 @@ def copies(sources: Iterable[Place], target: Place, action: str, *, recursive: b
     steps = []
     for place in sources:
         below = recursive and not place.is_pattern and not _is_key(place)
+        if below:
+            check_apart(place, target, both=False)
         for entry in matching(place, recursive=below):
             if below:
                 steps.append(_below(place, entry, target, action))
@@ -116,6 +118,15 @@ def _compared(steps: list[Step], target: Place) -> list[Step]:
     there = {entry.key for entry in target.store.entries(target.folder)}
     prefix = target.folder
     return [step._replace(replaces=(step.target or prefix + step.key) in there) for step in steps]
+
+
+def check_apart(source: Place, target: Place, *, both: bool) -> None:
+    """Refuse a target within the folder that is copied; with `both` the other way round, too: it would be cleared."""
+    here, there = (f"{place.store.uri.rstrip('/')}/{place.folder}" for place in (source, target))
+    if here != there and (there.startswith(here) or (both and here.startswith(there))):
+        problem = f"{there} lies in {here}" if there.startswith(here) else f"{here} lies in {there}"
+        remedy = f"A folder of this machine is './{target.key or target.folder}'." if "://" in here else ""
+        raise InvalidConfigError(f"{problem}. Name two folders that lie apart. {remedy}".rstrip())
 
 
 def difference(source: Place, target: Place, *, checksum: bool) -> Iterator[Step]:

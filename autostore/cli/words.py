@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,6 +23,7 @@ __all__ = [
     "Where",
     "Yes",
     "completed",
+    "switch",
 ]
 
 MOST_COMPLETED = 200
@@ -51,6 +52,11 @@ def completed(context: typer.Context, incomplete: str) -> list[str]:
         return []
 
 
+def switch(*names: str, help: str, **more: Any) -> Any:
+    """An option that takes no value; Typer itself would show one, <bool>."""
+    return typer.Option(*names, help=help, metavar="", **more)
+
+
 def _word(name: str, help: str) -> object:
     return typer.Argument(metavar=name, help=help, autocompletion=completed, show_default=False)
 
@@ -66,7 +72,7 @@ OneKey = Annotated[str, _word("KEY", "A key, or its address.")]
 Keys = Annotated[list[str], _word("KEY...", "Keys, addresses and patterns (*, ?, **).")]
 Source = Annotated[list[str], _word("SOURCE...", "Keys, addresses and patterns; with -r also folders.")]
 Target = Annotated[str, _word("TARGET", "A key or its address; a folder where it ends in /.")]
-Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="All keys below a folder.")]
-Long = Annotated[bool, typer.Option("--long", "-l", help="Size, time and format, in a pipe too.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would happen, and do nothing.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Recursive = Annotated[bool, switch("--recursive", "-r", help="All keys below a folder.")]
+Long = Annotated[bool, switch("--long", "-l", help="Size, time and format, in a pipe too.")]
+DryRun = Annotated[bool, switch("--dry-run", "-n", help="Say what would happen, and do nothing.")]
+Yes = Annotated[bool, switch("--yes", "-y", help="Do not ask.")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from autostore.config.base import MIB, StorageConfig
@@ -19,6 +19,9 @@ _OURS = ("Body", "Bucket", "IfMatch", "IfNoneMatch", "Key", "PartNumber", "Uploa
 """Arguments of uploads that say where and when, which the library decides."""
 _WORDS = {"addressing_style": (None, "path", "virtual", "auto"),
           "engine": ("auto", "boto3", "obstore")}  # fmt: skip
+
+_PACE = {"multipart_threshold", "multipart_chunksize", "max_concurrency", "checksums", "conditions", "engine"}
+"""How bytes move, wherever they go."""
 
 CONDITIONS = {"all": "put,delete,source,target", "some": "put", "none": ""}
 """Whose conditions a server may check, by name: those of a PUT, of a DELETE, of a COPY's source and target."""
@@ -69,6 +72,11 @@ class S3StorageConfig(StorageConfig):
     checksums: bool | None = None
     conditions: str | None = None
     engine: str = "auto"
+
+    def reached_by(self) -> dict[str, Any]:
+        """The settings that say which server it is, and with what rights; secrets among them."""
+        shared = {one.name for one in fields(StorageConfig)}
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name not in shared | _PACE}
 
     def __post_init__(self) -> None:
         super().__post_init__()

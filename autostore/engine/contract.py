@@ -114,12 +114,12 @@ class Engine:
 
     def copy(
         self, source: str, target: str, said: Said, *, if_etag: str | None = None, over: str | None = "",
-        seen: FileMetadata | None = None,
+        seen: FileMetadata | None = None, place: tuple[str, str] | None = None,
     ) -> FileMetadata:  # fmt: skip
         """Have the server copy; the target's metadata is what is `said`.
 
         `if_etag` is the source's; `over` the target's (None: nothing is there; "": whatever is). Where the copy
-        is of what was `seen` of the source nothing more is asked.
+        is of what was `seen` of the source nothing more is asked. `place`: bucket and prefix of a source elsewhere.
         """
         raise Declined
 

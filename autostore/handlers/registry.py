@@ -28,7 +28,7 @@ from autostore.handlers.verdicts import Act, FileGone, after_reading, after_writ
 from autostore.handlers.whole import check_written, chosen_extension, discard, handles, is_foreign
 from autostore.headers.header import Header
 from autostore.holding.turns import Turns
-from autostore.keys import Key, check_key, split_extension
+from autostore.keys import Key, check_key
 from autostore.preview import Preview
 from autostore.previews.bounds import bounded
 
@@ -101,17 +101,13 @@ class HandlerRegistry:
 
         What stands under exactly its name answers to that: `("a.pdf", ".pdf")`, `("B.JPG", ".jpg")`.
         """
-        roster = self._roster
-        stem, extension = split_extension(path, roster.by_extension)
-        if extension and (extension not in roster.extensions or not path.endswith(extension)):
-            return path, extension
-        return stem, extension
+        return self._roster.split(path)
 
     def parse(self, key: object, uri: str) -> Key:
         """The key, checked and taken apart; `InvalidKeyError` where it cannot be one."""
         text = check_key(key, uri)
         extension = self.split(text)[1]
-        return Key(text, extension, self._names_file(text, extension), self._answers(text))
+        return Key(text, extension, self._names_file(text, extension), self._roster.answers(text))
 
     def may_be_bare(self, stem: str) -> bool:
         """Whether a key of this text may be answered by files with further extensions."""
@@ -121,12 +117,6 @@ class HandlerRegistry:
         if not extension:
             return False
         return (extension in FIRST and text.endswith(extension)) or None
-
-    def _answers(self, text: str) -> Collection[str]:
-        if text.find(".", text.rfind("/") + 2) == -1:
-            return self.extensions
-        # `k.pydantic` + `.json` is the file of another key: the longest extension wins.
-        return tuple(extension for extension in self.extensions if self.split(text + extension) == (text, extension))
 
     def in_ranges(self, extension: str) -> bool:
         """Whether pieces of such files may be read."""

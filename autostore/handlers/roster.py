@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from autostore.errors import InvalidConfigError
 from autostore.guard.foreign import noted
 from autostore.handler import DataHandler
+from autostore.keys import split_extension
 
 __all__ = ["FIRST", "Entry", "Roster", "checked", "trusted"]
 
 _EXTENSION = re.compile(r"\.[^/\s]+")
+REMEMBERED = 1_000
+"""Ends of keys (`.json`, `.v2`) whose further extensions are known."""
+
 LONGEST = 100
 """Characters of an extension; a file's name holds 255 bytes, the key's included."""
 
@@ -57,6 +61,29 @@ class Roster:
         for entry in self._entries:
             for extension in set(entry.named).difference(self.extensions):
                 self.by_extension.setdefault(extension, []).append(entry.handler)
+        self._bare = dict.fromkeys(self.extensions).keys()
+        self._answers: dict[str, Collection[str]] = {}
+
+    def split(self, path: str) -> tuple[str, str]:
+        """`("k", ".json")`, or `("k", "")`: the bare key that a file answers to, and its extension."""
+        stem, extension = split_extension(path, self.by_extension)
+        if extension and (extension not in self._bare or not path.endswith(extension)):
+            return path, extension
+        return stem, extension
+
+    def answers(self, text: str) -> Collection[str]:
+        """The extensions of the files that answer to this as a bare key."""
+        dot = text.find(".", text.rfind("/") + 2)
+        if dot == -1:
+            return self._bare
+        end = text[dot:]
+        if (found := self._answers.get(end)) is None:
+            # `k.pydantic` + `.json` is the file of another key: the longest extension wins.
+            found = dict.fromkeys(e for e in self.extensions if self.split(f"k{end}{e}") == (f"k{end}", e)).keys()
+            if len(self._answers) >= REMEMBERED:
+                self._answers.clear()
+            self._answers[end] = found
+        return found
 
     def is_of(self, handler: DataHandler, extension: str) -> bool:
         """Whether a handler came with this extension."""

@@ -39,13 +39,17 @@ class ClaimingBackend(PassingBackend):
 
     def lock(self, *paths: str, make: bool = True) -> AbstractContextManager[None]:
         """The place's own lock; where it has none and checks too little, the claims of the paths' keys."""
+        return self._claimed(paths) if self.claims(paths[0]) else self.inner.lock(*paths, make=make)
+
+    def claims(self, path: str | None = None) -> bool:
+        """Whether each change is made under claims; the first time, for a change of `path`, the place is asked."""
         if self._claims is None:
             claims = self._needs_claims()
             if claims:
-                check_claims(self.inner, paths[0], needs=self.needs, remedy=self.remedy)
+                check_claims(self.inner, path, needs=self.needs, remedy=self.remedy)
             self.locks_exclude = claims or self.inner.locks_exclude
             self._claims = claims
-        return self._claimed(paths) if self._claims else self.inner.lock(*paths, make=make)
+        return self._claims
 
     def confirm(self, path: str) -> None:
         """Refuse to go on where another took the claim over: this client was slower than a lease."""

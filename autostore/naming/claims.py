@@ -62,7 +62,7 @@ def path_of_claim(key: str) -> str:
     return f"{RESERVED}/claims/{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}"
 
 
-def check_claims(backend: StorageBackend, path: str, *, needs: str = HISTORY, remedy: str = WITHOUT) -> None:
+def check_claims(backend: StorageBackend, path: str | None, *, needs: str = HISTORY, remedy: str = WITHOUT) -> None:
     """Refuse, before anything is changed, a place where two could hold one claim."""
     place = backend.unchecked()  # a look before each upload would hide that the place forgets conditions
     probe, created = f"{RESERVED}/probe/{uuid.uuid4().hex}", 0

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from autostore.backend import FileMetadata, StorageBackend, changed
+from autostore.backend import FileMetadata, StorageBackend, changed, exists_already, look
 from autostore.disk import small
 from autostore.errors import PreconditionFailedError, StorageFileNotFoundError
 from autostore.mark import Mark
@@ -83,7 +83,30 @@ class KeepingBackend(ClaimingBackend):
             def replace(over: str | None) -> FileMetadata:
                 return self.inner.copy_over(source, target, mark=mark, if_etag=found.etag, over=over)
 
-            return self._replaced(target, replace, source=found)
+            return self._replaced(target, replace, is_still=lambda: _is_still(self.inner, source, found.etag))
+
+    def copies_from(self, other: StorageBackend, *, conditional: bool = False) -> bool:
+        """What is there is replaced under a condition, unless the claim keeps others away."""
+        return self.inner.copies_from(other, conditional=not self.claims())
+
+    def copy_from(
+        self, other: StorageBackend, source: str, target: str, *, mark: Mark | None = None, if_etag: str,
+        over: str | None = "",
+    ) -> FileMetadata:  # fmt: skip
+        """Keep what the target is, and replace exactly that by a copy of the other place's bytes."""
+        checks = self.inner.copies_from(other, conditional=True)
+
+        def replace(seen: str | None) -> FileMetadata:
+            wanted = seen if checks else ""  # else the claim was confirmed just now
+            return self.inner.copy_from(other, source, target, mark=mark, if_etag=if_etag, over=wanted)
+
+        with self.lock(target):
+            if over is None:
+                if self._look(target) is not None:
+                    raise exists_already(target, self.uri)
+                self.confirm(target)
+                return replace(None)
+            return self._replaced(target, replace, over or None, lambda: _is_still(other, source, if_etag))
 
     def move(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
         """Keep the source, copy it, then remove exactly what was copied."""
@@ -109,9 +132,12 @@ class KeepingBackend(ClaimingBackend):
         return self.inner.begin_history() or (self._alone and not self.inner.locks_exclude)
 
     def _replaced(
-        self, path: str, replace: Replace, if_etag: str | None = None, source: FileMetadata | None = None
+        self, path: str, replace: Replace, if_etag: str | None = None, is_still: Callable[[], bool] = lambda: True
     ) -> FileMetadata:
-        """Replace what is there after it was kept, again and again until nobody else came in between."""
+        """Replace what is there after it was kept, again and again until nobody else came in between.
+
+        `is_still`: whether what is put there is what it was, so that it is the target which another one changed.
+        """
         rivals = Rivals(path, self.uri)
         while True:
             seen = self._seen(path, if_etag)
@@ -121,7 +147,7 @@ class KeepingBackend(ClaimingBackend):
                 self.confirm(path)
                 return replace(None if seen is None else seen.etag)
             except PreconditionFailedError as error:
-                if if_etag is not None or (source is not None and self._has_changed(source)):
+                if if_etag is not None or not is_still():
                     raise  # the caller's to decide
                 rivals.met(seen, error)
 
@@ -165,15 +191,8 @@ class KeepingBackend(ClaimingBackend):
             raise changed(path, self.uri)
         return seen
 
-    def _has_changed(self, file: FileMetadata) -> bool:
-        now = self._look(file.path)
-        return now is None or now.etag != file.etag
-
     def _look(self, path: str) -> FileMetadata | None:
-        try:
-            return self.inner.get_metadata(path)
-        except StorageFileNotFoundError:
-            return None
+        return look(self.inner, path)
 
     def _keep(self, path: str, seen: FileMetadata) -> str:
         """Keep this version; its path there."""
@@ -193,6 +212,11 @@ class _Mine(threading.local):
     def __init__(self) -> None:
         self.seen: FileMetadata | None = None
         self.absent: str | None = None
+
+
+def _is_still(place: StorageBackend, path: str, etag: str) -> bool:
+    now = look(place, path)
+    return now is not None and now.etag == etag
 
 
 def put_text(backend: StorageBackend, path: str, text: str) -> None:

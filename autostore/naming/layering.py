@@ -14,14 +14,19 @@ import heapq
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from autostore.backend import FileMetadata, StorageBackend, changed, exists_already, not_found
+from autostore.backend import FileMetadata, StorageBackend, changed, exists_already, look, not_found
 from autostore.backends.passing import PassingBackend
-from autostore.errors import PreconditionFailedError, StorageFileNotFoundError
+from autostore.errors import (
+    PreconditionFailedError,
+    StorageFileNotFoundError,
+    StorageIOError,
+    StoragePermissionError,
+)
 from autostore.mark import Mark
 from autostore.naming.claiming import ClaimingBackend
 from autostore.naming.seen import BARE, GONE, SAW, SeenFiles
 
-__all__ = ["HIDES", "LayeredBackend", "look"]
+__all__ = ["HIDES", "LayeredBackend"]
 
 HIDES = frozenset((GONE, BARE))
 
@@ -89,11 +94,17 @@ class LayeredBackend(PassingBackend):
             return self.top.upload(file, path, mark=mark, if_etag=over, if_absent=absent)
 
     def copy(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
-        """Into the branch; the base's bytes pass through here."""
+        """Into the branch; the base's bytes pass through here, unless both are in one place."""
         with self.lock(target):
             if look(self.top, source) is not None:
                 self._prepare(target)
                 return self.top.copy(source, target, mark=mark, if_etag=if_etag)
+            origin = self.base.origin(source)
+            below = self._below(source) if self.top.copies_from(origin) else None
+            if below is not None and if_etag in (None, below.etag):
+                self._prepare(target)
+                with contextlib.suppress(StoragePermissionError, StorageIOError):
+                    return self.top.copy_from(origin, source, target, mark=mark, if_etag=below.etag)
             with self.scratch_file() as file:
                 found = self.download(source, file)
                 if found is None or (if_etag is not None and found.etag != if_etag):
@@ -116,6 +127,25 @@ class LayeredBackend(PassingBackend):
     def retire(self, path: str, *, if_etag: str) -> None:
         """The same, of a file that another one has replaced."""
         self._remove(path, if_etag, retired=True)
+
+    def origin(self, path: str) -> StorageBackend:
+        """The branch's place, or the base's: wherever the file lies that is shown."""
+        return (self.base if look(self.top, path) is None else self.top).origin(path)
+
+    def copies_from(self, other: StorageBackend, *, conditional: bool = False) -> bool:
+        """What the branch's own place copies from."""
+        return self.top.copies_from(other, conditional=conditional)
+
+    def copy_from(
+        self, other: StorageBackend, source: str, target: str, *, mark: Mark | None = None, if_etag: str,
+        over: str | None = "",
+    ) -> FileMetadata:  # fmt: skip
+        """Into the branch, as `upload`."""
+        with self.lock(target):
+            own = self._prepare(target, over or None, if_absent=over is None)
+            self.top.confirm(target)
+            there = "" if over == "" else None if own is None else own.etag
+            return self.top.copy_from(other, source, target, mark=mark, if_etag=if_etag, over=there)
 
     def local_file(self, path: str) -> Path | None:
         """The branch's own file only."""
@@ -199,14 +229,6 @@ class LayeredBackend(PassingBackend):
         """Whether one of the files was written under a bare key; a look at each, as a listing does not say."""
         looks = (look(place, file.path) for file in files)
         return any(found is not None and found.mark is not None for found in looks)
-
-
-def look(place: StorageBackend, path: str) -> FileMetadata | None:
-    """What a place knows of a file; None where there is none."""
-    try:
-        return place.get_metadata(path)
-    except StorageFileNotFoundError:
-        return None
 
 
 def _order(file: FileMetadata) -> bytes:

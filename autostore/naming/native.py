@@ -83,6 +83,20 @@ class NativeBackend(PassingBackend):
         self.begin()
         return self.inner.move(source, target, mark=mark, if_etag=if_etag)
 
+    def origin(self, path: str) -> StorageBackend:
+        """Of a version none: only this module knows its path."""
+        return self if path.startswith(NATIVE) else self.inner.origin(path)
+
+    def copy_from(
+        self, other: StorageBackend, source: str, target: str, *, mark: Mark | None = None, if_etag: str,
+        over: str | None = "",
+    ) -> FileMetadata:  # fmt: skip
+        """A write: what was there is a version by that."""
+        self.begin()
+        if over != "":
+            self._check_conditions(target)
+        return self.inner.copy_from(other, source, target, mark=mark, if_etag=if_etag, over=over)
+
     def delete(self, path: str, *, if_etag: str | None = None) -> None:
         """A marker: what was there is a version by that."""
         self.begin()

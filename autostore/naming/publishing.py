@@ -26,9 +26,9 @@ from autostore.errors import PreconditionFailedError, StorageFileNotFoundError
 from autostore.keys import Key
 from autostore.mark import Mark
 from autostore.naming.claims import sole_remover
-from autostore.naming.resolution import Resolver, ambiguous, newest_marked
+from autostore.naming.resolution import Resolver, ambiguous, latest
 
-__all__ = ["Publisher"]
+__all__ = ["Publisher", "Put"]
 
 REPLACED_ATTEMPTS = 50
 """How often a copy or move looks again when its source was replaced before it was used."""
@@ -179,9 +179,7 @@ class Publisher:
         if len(marked) < len(detailed) and not any(file.path == path for file in marked):
             strangers = [file for file in detailed if file.mark is None]
             raise ambiguous(key.text, self._backend.uri, strangers, f"write {path!r}")
-        newest = newest_marked(marked)
-        after = newest.mark.time_ns if newest is not None and newest.mark is not None else 0
-        return [file for file in marked if file.path != path], after
+        return [file for file in marked if file.path != path], latest(marked)
 
     def _remove_seen(self, file: FileMetadata, held: Callable[[], bool]) -> None:
         # Changed meanwhile, or the claim lost: it is for the later writer to remove.

@@ -23,7 +23,7 @@ from autostore.errors import (
 from autostore.handlers.registry import HandlerRegistry
 from autostore.keys import RESERVED, Key, can_be_key
 
-__all__ = ["OURS", "Listed", "Resolver", "ambiguous", "name_keys", "newest_marked"]
+__all__ = ["OURS", "Listed", "Resolver", "ambiguous", "latest", "name_keys", "newest_marked"]
 
 OURS = f"{RESERVED}/"
 
@@ -35,6 +35,11 @@ def newest_marked(files: Iterable[FileMetadata]) -> FileMetadata | None:
     """The file that was written last under its bare key; None where none was."""
     marked = [(file.mark.time_ns, file.mark.id, file) for file in files if file.mark is not None]
     return max(marked, key=lambda entry: entry[:2])[2] if marked else None
+
+
+def latest(files: Iterable[FileMetadata]) -> int:
+    """The time (ns) that the mark of what replaces these files must exceed: of their marks, and of their writes."""
+    return max((max(file.mark.time_ns, file.written) for file in files if file.mark is not None), default=0)
 
 
 def ambiguous(key: str, uri: str, files: Iterable[FileMetadata], doing: str) -> AmbiguousKeyError:
@@ -51,39 +56,39 @@ class Listed(NamedTuple):
     """One key of a listing, and the file that holds its object."""
 
     key: str
-    path: str
+    file: FileMetadata
     extension: str
 
 
 def name_keys(
-    paths: Iterable[str], split: Callable[[str], tuple[str, str]], is_bare: Callable[[str], bool]
+    listed: Iterable[FileMetadata], split: Callable[[str], tuple[str, str]], is_bare: Callable[[str], bool]
 ) -> Iterator[Listed]:
-    """Every path with a registered extension, under its key, each once, in flat memory.
+    """Every file with a registered extension, under its key, each once, in flat memory.
 
-    `paths` come sorted. A stem with one file is listed as the bare key, one with several by
+    They come sorted by path. A stem with one file is listed as the bare key, one with several by
     full names. Files of one stem need not be neighbours (`k.csv`, `k.d/x.json`, `k.json`),
     but all between begin with `k.`, so a stack of open stems is enough.
     """
-    opened: list[tuple[str, list[tuple[str, str]]]] = []
+    opened: list[tuple[str, list[tuple[FileMetadata, str]]]] = []
 
     def close() -> Iterator[Listed]:
         stem, files = opened.pop()
         # A file of this very name, of a shorter stem that is still open, is what the stem reads as.
-        named = any(stem == path for _, others in opened for path, _ in others)
+        named = any(stem == file.path for _, others in opened for file, _ in others)
         bare = len(files) == 1 and not named and is_bare(stem)
-        for path, extension in files:
-            yield Listed(stem if bare else path, path, extension)
+        for file, extension in files:
+            yield Listed(stem if bare else file.path, file, extension)
 
-    for path in paths:
-        while opened and not path.startswith(opened[-1][0] + "."):
+    for file in listed:
+        while opened and not file.path.startswith(opened[-1][0] + "."):
             yield from close()
-        stem, extension = split(path)
+        stem, extension = split(file.path)
         if not extension:
             continue
         if opened and opened[-1][0] == stem:
-            opened[-1][1].append((path, extension))
+            opened[-1][1].append((file, extension))
         else:
-            opened.append((stem, [(path, extension)]))
+            opened.append((stem, [(file, extension)]))
     while opened:
         yield from close()
 
@@ -198,20 +203,8 @@ class Resolver:
 
     def keys(self, prefix: str = "") -> Iterator[Listed]:
         """Everything whose key begins with `prefix`, in one listing."""
-        return self._named(prefix, (file.path for file in self._below(prefix)))
-
-    def entries(self, prefix: str = "") -> Iterator[tuple[Listed, FileMetadata]]:
-        """The same, each with its file as it was listed."""
-        files: dict[str, FileMetadata] = {}  # of the stems that are open
-
-        def paths() -> Iterator[str]:
-            for file in self._below(prefix):
-                if self._registry.split(file.path)[1]:
-                    files[file.path] = file
-                    yield file.path
-
-        for entry in self._named(prefix, paths()):
-            yield entry, files.pop(entry.path)
+        named = name_keys(self._below(prefix), self._registry.split, self._is_bare)
+        return (entry for entry in named if entry.key.startswith(prefix))
 
     def _below(self, prefix: str) -> Iterator[FileMetadata]:
         # Whether a stem has one file or several shows only if all of its files are listed.
@@ -219,10 +212,6 @@ class Resolver:
         dot = prefix.find(".", slash)
         listed = self._backend.list_files(prefix[:dot] if dot != -1 else prefix)
         return (file for file in listed if not file.path.startswith(OURS))
-
-    def _named(self, prefix: str, paths: Iterable[str]) -> Iterator[Listed]:
-        named = name_keys(paths, self._registry.split, self._is_bare)
-        return (entry for entry in named if entry.key.startswith(prefix))
 
     def remember(self, key: Key, path: str) -> None:
         """Trust this answer for a minute: a reader that then finds nothing looks again."""

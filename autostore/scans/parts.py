@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from autostore.errors import CorruptDataError
+from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.pieces.ranges import Tail
 
 __all__ = ["Part", "hive", "named_damage"]
@@ -58,6 +58,8 @@ def named_damage(part: Part) -> Iterator[None]:
     """What is wrong with a table names it."""
     try:
         yield
+    except UnsupportedFormatError as error:
+        raise UnsupportedFormatError(f"{part.name}: {error}") from error
     except CorruptDataError as error:
         raise CorruptDataError(
             f"{part.name}: this is not a valid {part.extension} file: {error!s:.300}. "

@@ -42,6 +42,7 @@ def look(opener: Opener, part: Part, *, reach: int = REACH) -> tuple[Part, Schem
 def planned(opener: Opener, parts: Sequence[Part], schema: Any) -> tuple[list[Part], Schema]:
     """The tables, and the columns of their files: given, or of a sample, or of all."""
     if isinstance(schema, Mapping):
+        _check("schema", schema)
         return list(parts), dict(schema)
     if schema not in (None, "all"):
         raise InvalidConfigError(f"schema={schema!r:.80} is not understood. Pass 'all', a mapping, or nothing.")
@@ -68,6 +69,7 @@ def over(opener: Opener, parts: Sequence[Part], stored: Schema, constants: Schem
 def typed(parts: Sequence[Part], names: Sequence[str], wanted: Schema) -> tuple[list[Part], Schema]:
     """The tables with the values of their folders as these dtypes; text where none is given."""
     pl = require("polars")
+    _check("hive_schema", wanted)
     unknown = sorted(wanted.keys() - set(names))
     if unknown:
         raise InvalidConfigError(
@@ -81,9 +83,20 @@ def typed(parts: Sequence[Part], names: Sequence[str], wanted: Schema) -> tuple[
     return changed, {name: column.dtype for name, column in columns.items()}
 
 
+def _check(argument: str, schema: Schema) -> None:
+    """Refuse what is no dtype: each is given as Polars' own."""
+    data_type = require("polars").DataType
+    for name, dtype in schema.items():
+        if not isinstance(dtype, data_type) and not (isinstance(dtype, type) and issubclass(dtype, data_type)):
+            raise InvalidConfigError(
+                f"{argument} has {dtype!r:.80} for {name!r:.80}, which is no dtype of Polars. "
+                "Pass one, such as pl.Int64 or pl.String."
+            )
+
+
 def _column(pl: Any, name: str, parts: Sequence[Part], dtype: Any) -> Any:
     text = pl.Series(name, [part.constants[name] for part in parts], dtype=pl.String)
-    column = text.str.strptime(dtype, strict=False) if dtype.is_temporal() else text.cast(dtype, strict=False)
+    column = _cast(pl, text, dtype)
     lost = (column.is_null() & text.is_not_null()).arg_true()
     if not len(lost):
         return column
@@ -92,6 +105,17 @@ def _column(pl: Any, name: str, parts: Sequence[Part], dtype: Any) -> Any:
         f"{part.name}: the folder's {name}={part.constants[name]!r:.80} is no {dtype}. "
         "Leave it out of hive_schema, so that it stays text."
     )
+
+
+def _cast(pl: Any, text: Any, dtype: Any) -> Any:
+    """The values of folders as a dtype, null where one is none."""
+    if dtype == pl.Boolean:  # as Spark and Polars write them
+        return text.str.to_lowercase().replace_strict({"true": True, "false": False}, default=None, return_dtype=dtype)
+    try:
+        return text.str.strptime(dtype, strict=False) if dtype.is_temporal() else text.cast(dtype, strict=False)
+    except (pl.exceptions.PolarsError, ValueError) as error:
+        problem = f"hive_schema has {dtype} for {text.name!r:.80}, and no text is read as one"
+        raise InvalidConfigError(f"{problem}. Pass a type of numbers, dates, text or booleans.") from error
 
 
 def _spread(count: int, most: int) -> Iterable[int]:

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from autostore.errors import CorruptDataError, SchemaMismatchError
+from autostore.errors import CorruptDataError, SchemaMismatchError, UnsupportedFormatError
 from autostore.guard.foreign import let_pass
 from autostore.handlers.tables.kinds import panics_are_errors
 from autostore.optional import require
@@ -42,6 +42,9 @@ def _read(footer: bytes) -> dict[str, Any]:
             return dict(pl.read_parquet_schema(io.BytesIO(MAGIC + footer)))
     except CorruptDataError:
         raise
+    except pl.exceptions.DuplicateError as error:
+        problem = f"The file is whole, but polars cannot read it ({error!s:.300})"
+        raise UnsupportedFormatError(f"{problem}. Read it with as_type=pyarrow.Table.") from error
     except Exception as error:
         let_pass(error)
         raise CorruptDataError(f"The footer cannot be read: {error!s:.300}") from error
@@ -72,8 +75,8 @@ def casts(name: str, own: Schema, planned: Schema, columns: Iterable[str], *, wh
     extra = next((column for column in own if column not in planned), None) if whole else None
     if extra is not None:
         raise SchemaMismatchError(
-            f"{name} has a column {extra!r:.80} that the scan was planned without, from a sample of the tables. "
-            "Pass schema='all' to look at each of them first."
+            f"{name} has a column {extra!r:.80} that the scan was planned without: by a sample of the tables, or by "
+            "schema=. Pass schema='all' to look at each of them first, or select the columns that you want."
         )
     found = {}
     for column in columns:

@@ -21,6 +21,9 @@ WASTE = 8
 SPARED = 256 << 10
 """or so many bytes."""
 
+NEAR = 4 << 10
+"""Bytes of a gap that is always brought along: the headers of another request are hardly fewer."""
+
 LONGEST = 8 << 20
 """Bytes up to which ranges become one, so that several connections share a window."""
 
@@ -55,8 +58,10 @@ def joined(spans: Iterable[Span]) -> list[Span]:
 def _longest_gap(ordered: Sequence[Span]) -> int:
     """The gaps up to this one are worth a request each."""
     allowed = max(SPARED, sum(stop - start for start, stop in ordered) // WASTE)
-    longest = 0
+    longest = NEAR
     for gap in sorted(later[0] - span[1] for span, later in itertools.pairwise(ordered)):
+        if gap <= NEAR:
+            continue
         allowed -= max(gap, 0)
         if gap > GAP or allowed < 0:
             break

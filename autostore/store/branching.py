@@ -54,9 +54,9 @@ class BranchInterface(ABC):
         its key alone: the error tells what was promoted and what is `.left`, and promoting again goes on, as it does
         after a crash. What it replaces in a base with history is kept there. After it the keys read through again.
 
-        On S3 several keys at once; `progress(done, total)` is called after each, in this thread, and what it raises
-        stops the rest, as a crash would. Costs 2 listings, and per key 2 looks at the base, a read, a write there and
-        a few requests in the branch.
+        On S3 several keys at once, and by the server itself where both are on one. `progress(done, total)` is called
+        after each, in this thread, and what it raises stops the rest, as a crash would. Costs 2 listings, and per
+        key 2 looks at the base, a read, a write there and a few requests in the branch.
         """
         backend, base = self._layered(), self._base_parts()
         assert base is not None

@@ -76,9 +76,10 @@ class Describer:
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         """What is stored, with size and time, in one listing."""
-        for listed, file in self._resolver.entries(self._root + prefix):
+        for listed in self._resolver.keys(self._root + prefix):
+            file = listed.file
             yield Entry(
-                key=self._own(listed.key), path=self._own(listed.path), format=listed.extension, size=file.size,
+                key=self._own(listed.key), path=self._own(file.path), format=listed.extension, size=file.size,
                 modified_time=file.modified_time, etag=file.etag,
             )  # fmt: skip
 

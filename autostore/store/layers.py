@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from autostore.backend import FileMetadata, StorageBackend
+from autostore.backend import FileMetadata, StorageBackend, look
 from autostore.cache.copies import Copies
 from autostore.config import StorageConfig
 from autostore.disk.failures import disk_errors_are_typed
@@ -16,7 +16,7 @@ from autostore.errors import InvalidConfigError, StorageError, StorageFileNotFou
 from autostore.handlers.registry import HandlerRegistry
 from autostore.handlers.verdicts import FileGone
 from autostore.keys import where
-from autostore.naming.layering import LayeredBackend, look
+from autostore.naming.layering import LayeredBackend
 from autostore.pieces.ranges import REACH, Tail
 from autostore.scans.fetching import Opener, Pinned
 from autostore.store.loading import Loaded, Loader

@@ -77,7 +77,7 @@ class Loader:
     def load_listed(self, listed: Listed) -> Any:
         """The object of a file that a listing named."""
         try:
-            return self.load_file(*listed).value
+            return self.load_file(listed.key, listed.file.path, listed.extension).value
         except (StorageFileNotFoundError, FileGone):
             return self.load(self._registry.parse(listed.key, self._backend.uri)).value
 

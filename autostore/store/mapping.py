@@ -19,7 +19,15 @@ from autostore.telling.bars import counted
 
 __all__ = ["DictInterface"]
 
-_MISSING: Any = object()
+
+class _Missing:
+    """Stands for a default that was not given; None is a value."""
+
+    def __repr__(self) -> str:
+        return "<none>"
+
+
+_MISSING: Any = _Missing()
 
 Object = TypeVar("Object")
 Default = TypeVar("Default")
@@ -86,7 +94,8 @@ class DictInterface(ABC):
     def items(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
         """`(key, object)` in the order of `keys()`; the first unreadable file raises, a key that vanished is left out.
 
-        Costs a listing and a GET for each; `max_concurrency` + 1 objects are in memory.
+        Costs a listing and a GET for each; `max_concurrency` + 1 objects are in memory, fewer where they are large:
+        the files of those that nobody has taken yet are some 256 MiB together, or one.
         """
 
         def load(listed: Listed) -> tuple[str, Any]:
@@ -95,7 +104,9 @@ class DictInterface(ABC):
             except StorageFileNotFoundError:
                 return listed.key, _MISSING  # deleted since it was listed
 
-        loaded = counted("read", in_order(load, self._entries(prefix), self._width), None, self.config.progress)
+        entries = self._entries(prefix)
+        loading = in_order(load, entries, self._width, size=lambda listed: listed.file.size)
+        loaded = counted("read", loading, None, self.config.progress)
         return (item for item in loaded if item[1] is not _MISSING)
 
     @overload

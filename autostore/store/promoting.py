@@ -1,7 +1,8 @@
 """From a branch into its base: all is checked first, then each key is put where the base still has what was seen.
 
 Per key, under its lock in the branch: the base's files, then the branch's record of what it saw, then its own file.
-Whoever is killed in between is finished by the next: what the base has already counts as done.
+Whoever is killed in between is finished by the next: what the base has already counts as done. So does what the
+branch no longer has when its turn comes, as another promoter or a discard was faster, or a writer.
 """
 
 from __future__ import annotations
@@ -11,15 +12,22 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from autostore.backend import FileMetadata, StorageBackend
+from autostore.backend import FileMetadata, StorageBackend, look
 from autostore.disk.small import bytes_of
-from autostore.errors import PreconditionFailedError, compose
+from autostore.errors import (
+    PreconditionFailedError,
+    StorageFileNotFoundError,
+    StorageIOError,
+    StoragePermissionError,
+    compose,
+)
 from autostore.keys import where
 from autostore.mark import Mark
-from autostore.naming.layering import HIDES, LayeredBackend, look
-from autostore.naming.resolution import newest_marked
+from autostore.naming.layering import HIDES, LayeredBackend
+from autostore.naming.resolution import latest
 from autostore.parallel import in_order
 from autostore.store.changes import Change
+from autostore.telling.bars import counted
 
 __all__ = ["Progress", "Promoter", "unheard"]
 
@@ -53,7 +61,9 @@ class Promoter:
                 raise self._conflict(conflicts, [], [change.key for change in changes])
             promoted: list[str] = []
             late: list[str] = []
-            for change, done in zip(changes, in_order(self._promoted, changes, width), strict=True):
+            shown = self._backend.config.progress
+            made = counted("promote", in_order(self._promoted, changes, width), len(changes), shown)
+            for change, done in zip(changes, made, strict=True):
                 (promoted if done else late).append(change.key)
                 progress(len(promoted) + len(late), len(changes))
         if late:
@@ -84,8 +94,16 @@ class Promoter:
         return contextlib.nullcontext(max(1, self._target.concurrency))
 
     def _fits(self, change: Change) -> bool:
-        """Whether the base still has what the branch saw, or by now what it would get."""
-        return all(self._is_as_seen(path) or self._is_done(path) for path in (*change.puts, *change.removes))
+        """Whether the base still has what the branch saw, or by now what it would get; or the change is gone."""
+        return all(
+            self._is_as_seen(path) or self._is_done(path) for path in (*change.puts, *change.removes)
+        ) or not self._is_there(change)
+
+    def _is_there(self, change: Change) -> bool:
+        """Whether the branch has still what it had when the change was listed."""
+        if change.puts:
+            return all(look(self._backend.top, path) is not None for path in change.puts)
+        return all(self._backend.seen.of(path) & HIDES for path in change.removes)
 
     def _is_as_seen(self, path: str) -> bool:
         below = look(self._target, path)
@@ -115,33 +133,58 @@ class Promoter:
             self._backend.lock(*change.puts, *change.removes, make=False),
             contextlib.suppress(PreconditionFailedError),
         ):
-            put = [self._put(path, change.removes) for path in change.puts]
+            put = [own for path in change.puts if (own := self._put(path, change.removes)) is not None]
+            if len(put) < len(change.puts):
+                return True
             for path in change.removes:
                 self._remove(path, replaced=bool(change.puts))
             # The branch's own file goes last: until then it is what the key reads as.
             for own in put:
-                if own is not None:
-                    self._forget(own)
+                self._forget(own)
             return True
         return False
 
     def _put(self, path: str, others: tuple[str, ...]) -> FileMetadata | None:
         """The branch's file that the base has now; None where it is gone."""
-        top, seen = self._backend.top, self._backend.seen
+        try:
+            return self._copied(path, others) or self._sent(path, others)
+        except PreconditionFailedError:
+            if not self._is_done(path):
+                raise
+        return look(self._backend.top, path)
+
+    def _copied(self, path: str, others: tuple[str, ...]) -> FileMetadata | None:
+        """The file, which the base's place has copied itself; None where it did not: refused, or the file changed."""
+        top = self._backend.top
+        origin = top.origin(path)
+        own = look(top, path) if self._renew is None and self._target.copies_from(origin, conditional=True) else None
+        if own is None:
+            return None
+        mark, over = self._mark(path, own, others), self._saw(path) or None
+        try:
+            self._target.copy_from(origin, path, path, mark=mark, if_etag=own.etag, over=over)
+        except (StoragePermissionError, StorageIOError, StorageFileNotFoundError):
+            return None
+        except PreconditionFailedError:
+            now = look(top, path)
+            if now is not None and now.etag == own.etag:
+                raise  # it is the base that has changed
+            return None
+        return own
+
+    def _sent(self, path: str, others: tuple[str, ...]) -> FileMetadata | None:
+        """The file, whose bytes passed through this machine; None where it is gone."""
         with self._backend.scratch_file() as file:
-            own = top.download(path, file)
-            if own is None:
-                return None
-            saw = seen.saw(path, seen.of(path))
-            if self._renew is not None:
-                self._renew(file, path)
             try:
-                self._target.upload(
-                    file, path, mark=self._mark(path, own, others), if_etag=saw or None, if_absent=not saw
-                )
-            except PreconditionFailedError:
-                if not self._is_done(path):
-                    raise
+                own = self._backend.top.download(path, file)
+            except StorageFileNotFoundError:
+                return None
+            if own is not None:
+                saw = self._saw(path)
+                if self._renew is not None:
+                    self._renew(file, path)
+                mark = self._mark(path, own, others)
+                self._target.upload(file, path, mark=mark, if_etag=saw or None, if_absent=not saw)
         return own
 
     def _forget(self, own: FileMetadata) -> None:
@@ -154,19 +197,21 @@ class Promoter:
         seen.drop(own.path, kinds - HIDES)
 
     def _remove(self, path: str, *, replaced: bool) -> None:
-        below, saw = look(self._target, path), self._saw(path)
+        kinds = self._backend.seen.of(path)
+        if not kinds & HIDES:  # the branch takes it for deleted no more
+            return
+        below, saw = look(self._target, path), self._backend.seen.saw(path, kinds)
         if below is not None:
             (self._target.retire if replaced else self._target.delete)(path, if_etag=saw)
         self._backend.top.confirm(path)
-        self._backend.seen.drop(path, sorted(self._backend.seen.of(path)))
+        self._backend.seen.drop(path, sorted(kinds))
 
     def _mark(self, path: str, own: FileMetadata, others: tuple[str, ...]) -> Mark | None:
         """The base's own: later than those of the files that it replaces there."""
         mark = own.mark or (look(self._backend.top, path) or own).mark
         if mark is None:
             return None
-        newest = newest_marked(found for found in (look(self._target, other) for other in others) if found is not None)
-        after = newest.mark.time_ns if newest is not None and newest.mark is not None else 0
+        after = latest(found for found in (look(self._target, other) for other in others) if found is not None)
         return Mark.fresh(self._backend.top.split(path)[0], after=after)
 
     def _conflict(self, keys: list[str], promoted: list[str], left: list[str]) -> PreconditionFailedError:

@@ -109,11 +109,11 @@ class Scanner:
             tail = pinned.tail
             part = Part(path, extension, tail.etag, tail.size, where(path, self._backend.uri), tail=tail)
             with named_damage(part), panics_are_errors():
-                footer = footer_of(tail, pinned.read)
+                schema = schema_of(footer_of(tail, pinned.read))
                 whole = io.BytesIO(tail.data) if len(tail.data) == tail.size else pinned.ranges.file
                 if whole is not None:
                     return read_lazy(whole, read_mark(whole), Ceiling(None))
-                return frame_over(Source(self.opener, [part], schema_of(footer), {}))
+                return frame_over(Source(self.opener, [part], schema, {}))
 
     def _part(self, path: str, extension: str, file: FileMetadata | None, constants: Mapping[str, Any]) -> Part:
         uri = self._backend.uri

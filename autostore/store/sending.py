@@ -34,8 +34,9 @@ class SendingInterface(ABC):
     def copy_to(self, other: Self, source: str, target: str | None = None, *, if_absent: bool = False) -> FileMetadata:
         """Copy an object into another store, wherever that is; its file, type and format stay.
 
-        The file is read once and written once, through the disk; a transfer that fails or is stopped leaves the target
-        as it was. What the other store had under the key is replaced, as a write does.
+        Where both are on one S3, reached by the same settings, the server copies: one request in place of a read and a
+        write. Else the file is read once and written once, through the disk. A transfer that fails or is stopped leaves
+        the target as it was. What the other store had under the key is replaced, as a write does.
 
         Args:
             other: the store to copy into.

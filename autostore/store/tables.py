@@ -12,7 +12,7 @@ from autostore.guard.ceiling import Ceiling
 from autostore.handlers.tables import arrow, pandas
 from autostore.handlers.tables.kinds import FRAMES, kind_of, panics_are_errors, requested_kind
 from autostore.handlers.tables.mark import read_mark
-from autostore.keys import Key, where
+from autostore.keys import Key, check_key, where
 from autostore.optional import loaded_type, require
 from autostore.scans.decoding import decoded, lazy, sparse
 from autostore.scans.footer import footer_of
@@ -64,6 +64,8 @@ class Tables:
 
     def folder(self, prefix: str, as_type: Any, columns: Sequence[str] | None) -> Any:
         """All tables below a prefix as one, of this kind."""
+        if as_type is None:
+            check_key(prefix, self._uri)  # a prefix is none, and this says which type to pass
         kind = requested_kind(as_type)
         source = self._scanner.folder(prefix, schema="all")
         if kind == "polars.LazyFrame":

@@ -1,7 +1,8 @@
 """From one store to another: the file as it is, under the same kind of key, so that value, type and mark go along.
 
-A file travels through the target's scratch folder, whole and compared in size before it is published, so a reader
-of the target sees the old value or the new.
+Where the target's place copies from the source's (`StorageBackend.copies_from`), it does so itself; else the file
+travels through the target's scratch folder, whole and compared in size before it is published. A reader of the target
+sees the old value or the new.
 """
 
 from __future__ import annotations
@@ -13,11 +14,18 @@ from typing import NamedTuple, TypeVar
 
 from autostore.backend import FileMetadata, StorageBackend, not_found
 from autostore.cache.copies import Copies
-from autostore.errors import StorageConnectionError, StorageFileNotFoundError, compose
+from autostore.errors import (
+    PreconditionFailedError,
+    StorageConnectionError,
+    StorageFileNotFoundError,
+    StorageIOError,
+    StoragePermissionError,
+    compose,
+)
 from autostore.handlers.registry import HandlerRegistry
 from autostore.keys import Key
 from autostore.mark import Mark
-from autostore.naming.publishing import Publisher
+from autostore.naming.publishing import Publisher, Put
 from autostore.naming.resolution import Resolver
 
 __all__ = ["Side", "Transferred", "checksum", "on_found", "relocate", "transfer"]
@@ -58,21 +66,55 @@ def transfer(source: Side, key: Key, target: Side, to: str | None, *, if_absent:
         wanted = target.key(_name(source, key, found) if to is None else to)
         if source.backend is target.backend and not if_absent:
             return Transferred(found, source.publisher.copy(source.key(_name(source, key, found)), wanted))
-        path = source.resolver.path_beside(key, found.path, wanted)
-        with target.backend.scratch_file(extension) as file:
-            seen = source.backend.download(found.path, file)
-            assert seen is not None
-            _check(seen.size, file.stat().st_size, key.text, source.backend.uri)
-
-            def put(mark: Mark | None) -> FileMetadata:
-                return target.backend.upload(file, path, mark=mark, if_absent=if_absent)
-
-            act = target.publisher.create if if_absent else target.publisher.publish
-            written = act(wanted, path, put)
-        _check(seen.size, written.size, wanted.text, target.backend.uri)
-        return Transferred(seen, written)
+        way = _Way(source, found, extension, target, wanted, source.resolver.path_beside(key, found.path, wanted))
+        sent = way.by_the_place(if_absent=if_absent) or way.through_here(if_absent=if_absent)
+        _check(sent.source.size, sent.target.size, wanted.text, target.backend.uri)
+        return sent
 
     return on_found(source, key, once)
+
+
+class _Way(NamedTuple):
+    """A file on its way to another store."""
+
+    source: Side
+    found: FileMetadata
+    extension: str
+    target: Side
+    wanted: Key
+    path: str
+
+    def by_the_place(self, *, if_absent: bool) -> Transferred | None:
+        """Copied where both lie; None where that cannot be, is refused, or has another version by now."""
+        origin, place = self.source.backend.origin(self.found.path), self.target.backend
+        if not place.copies_from(origin, conditional=if_absent):
+            return None
+
+        def put(mark: Mark | None) -> FileMetadata:
+            over = None if if_absent else ""
+            return place.copy_from(
+                origin, self.found.path, self.path, mark=mark, if_etag=self.found.etag, over=over
+            )  # fmt: skip
+
+        with contextlib.suppress(PreconditionFailedError, StoragePermissionError, StorageIOError):
+            return Transferred(self.found, self._published(put, if_absent=if_absent))
+        return None
+
+    def through_here(self, *, if_absent: bool) -> Transferred:
+        """Read and written by this machine."""
+        with self.target.backend.scratch_file(self.extension) as file:
+            seen = self.source.backend.download(self.found.path, file)
+            assert seen is not None
+            _check(seen.size, file.stat().st_size, self.found.path, self.source.backend.uri)
+
+            def put(mark: Mark | None) -> FileMetadata:
+                return self.target.backend.upload(file, self.path, mark=mark, if_absent=if_absent)
+
+            return Transferred(seen, self._published(put, if_absent=if_absent))
+
+    def _published(self, put: Put, *, if_absent: bool) -> FileMetadata:
+        act = self.target.publisher.create if if_absent else self.target.publisher.publish
+        return act(self.wanted, self.path, put)
 
 
 def relocate(source: Side, key: Key, target: Side, to: str | None) -> Transferred:

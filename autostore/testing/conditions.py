@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from autostore.backend import StorageBackend
-from autostore.errors import PreconditionFailedError
+from autostore.errors import PreconditionFailedError, StorageFileNotFoundError
+from autostore.mark import Mark
 from autostore.testing.rig import BackendRig
 
 __all__ = ["ConditionsContract"]
@@ -70,6 +71,30 @@ class ConditionsContract(BackendRig):
             backend.move("x.bin", "y.bin", if_etag=seen)
         assert self.raw_read(backend, "x.bin") == b"2"
         assert self.raw_read(backend, "y.bin") is None
+
+    def test_copies_by_the_place_itself(self, backend: StorageBackend) -> None:
+        """A place that copies from others copies exactly the version that was seen, onto what it is told is there."""
+        if not backend.copies_from(backend):
+            return
+        old, new = self.put(backend, "x.bin", b"1"), self.put(backend, "x.bin", b"2")
+        mark = Mark.fresh("y")
+        with pytest.raises(PreconditionFailedError):
+            backend.copy_from(backend, "x.bin", "y.bin", if_etag=old)
+        copied = backend.copy_from(backend, "x.bin", "y.bin", mark=mark, if_etag=new)
+        found = backend.get_metadata("y.bin")
+        assert (copied.path, copied.size, copied.etag) == ("y.bin", 1, found.etag)
+        assert found.mark is not None
+        assert found.mark.time_ns == mark.time_ns
+        with pytest.raises(StorageFileNotFoundError):
+            backend.copy_from(backend, "absent.bin", "y.bin", if_etag=new)
+        if backend.copies_from(backend, conditional=True):
+            other = self.put(backend, "z.bin", b"3")
+            for over in (None, other):
+                with pytest.raises(PreconditionFailedError):
+                    backend.copy_from(backend, "x.bin", "y.bin", if_etag=new, over=over)
+            backend.copy_from(backend, "x.bin", "z.bin", if_etag=new, over=other)
+            assert self.raw_read(backend, "z.bin") == b"2"
+        assert self.raw_read(backend, "y.bin") == b"2"
 
     def test_readers_never_see_a_part(self, backend: StorageBackend, tmp_path: Path) -> None:
         """A reader beside a writer gets one whole version or the other."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -9,8 +10,11 @@ import pytest
 
 from autostore import AutoStore, StorageConfig
 from autostore.cli.boundary import exit_code
+from autostore.cli.commands import app
 from autostore.errors import StorageError
 from tests.cli.conftest import COMMAND, ROOT
+from tests.optional import pl
+from tests.store.values import Plain
 
 
 def sentence(done):
@@ -66,21 +70,63 @@ def test_nobody_reads_on(tmp_path, shell):
     """`autostore ls | head` ends quietly when the reader goes."""
     store = AutoStore(shell.folder / "d")
     store["long"] = "x" * 5_000_000
-    with shell.start("cat", "d/long", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
-        run.stdout.read(10)
-        run.stdout.close()
-        err = run.stderr.read()
-        run.wait(timeout=60)
-    assert (run.returncode, err) == (141, b"")
+    for words in (["cat", "d/long"], ["sync", "-h"], ["--version"]):
+        with shell.start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+            if "cat" in words:
+                run.stdout.read(10)
+            run.stdout.close()
+            err = run.stderr.read()
+            run.wait(timeout=60)
+        assert (run.returncode, err) == (141, b""), words
 
 
-@pytest.mark.parametrize("words", [["ls"], ["ls", "-r"], ["info", "k"], ["du"], ["verify", "-a"], ["formats"]])
-def test_json_is_json(tmp_path, shell, words):
-    """Each line of --json is a JSON object, and nothing else stands on stdout."""
-    store = AutoStore(shell.folder / "d")
-    store["k"] = [1]
-    for line in shell(*words, "--json", "-s", "d").lines:
-        assert isinstance(json.loads(line), dict)
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["lss"], "No such command 'lss'. Did you mean 'ls'? `autostore --help` tells more."),
+        (["ls", "--nope"], "No such option: --nope"),
+        (["info"], "Missing argument 'KEY...'. `autostore info --help` tells more."),
+        (["head", "-n", "many", "k"], "Invalid value for '--rows'"),
+        (["du", "a", "b"], "Got unexpected extra argument"),
+        ([], "Which command? `autostore --help` tells more."),
+    ],
+)
+def test_wrong_words(tmp_path, shell, words, said):
+    """In a pipe what is wrong with the command line is one sentence; in a terminal it is a box."""
+    done = shell(*words, code=2)
+    assert said in sentence(done)
+    assert bool(done.out) == (not words)  # without any, the help
+    seen = re.sub(r"\x1b\[[0-9;]*m", "", shell.terminal(*words, code=2))
+    assert ("─ Error ─" in seen) == bool(words)
+
+
+JSON = {
+    "ls": ["d"], "tree": ["--headers", "d"], "info": ["d/k", "d/t"], "cat": ["d/k", "d/t"], "head": ["d/t"],
+    "du": ["d"], "formats": [], "versions": ["d/k"], "restore": ["d/k", "ID"], "prune": ["--keep", "1", "d"],
+    "url": ["d/k"], "cp": ["d/k", "d/copy"], "mv": ["d/copy", "d/moved"], "sync": ["d", "e"], "rm": ["e/moved"],
+    "diff": ["--base", "d", "b"], "discard": ["--base", "d", "b/gone"], "promote": ["--base", "d", "b"],
+    "verify": ["--all", "d"], "migrate": ["d/p"], "cache": ["d"], "init": [],
+}  # fmt: skip
+"""Command -> its words, of which each has something to say; run in this order."""
+
+
+@pytest.mark.filterwarnings("ignore::autostore.PickledWarning")
+def test_json_is_json(tmp_path, shell):
+    """Each command, asked for JSON, says at least one line, each a JSON value, and nothing else on stdout."""
+    shell.environment |= {"AUTOSTORE_HISTORY": "true", "AUTOSTORE_CACHE_ENABLED": "true"}
+    with AutoStore(shell.folder / "d", StorageConfig(history=True)) as store:
+        store["k"], store["k"], store["t"] = [1], [2], pl.DataFrame({"x": [1]})
+        store["p"] = Plain(1)
+        with AutoStore(shell.folder / "b", base=store) as branch:
+            branch["new"], branch["gone"] = 1, 2
+        old = store.versions("k")[1].id
+    assert set(JSON) == {command.name or command.callback.__name__ for command in app.registered_commands}
+    for name, words in JSON.items():
+        lines = shell(name, "--json", *(old if word == "ID" else word for word in words)).lines
+        assert lines, name
+        for line in lines:
+            told = json.loads(line)
+            assert isinstance(told, list if name == "head" else dict), (name, line)
 
 
 def test_without_its_libraries_the_command_says_what_to_install(tmp_path):

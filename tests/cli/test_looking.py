@@ -3,7 +3,9 @@
 import pytest
 
 from autostore import AutoStore
+from tests.cli.conftest import of_s3
 from tests.optional import Image, np
+from tests.proxy import Proxy
 
 
 def test_ls_shows_one_level_and_r_all(filled, place, shell):
@@ -88,3 +90,16 @@ def test_nothing_that_a_terminal_obeys(tmp_path, shell, signs):
 def test_formats(shell):
     """Every format with its extensions."""
     assert any(line.startswith(".parquet\tby value") for line in shell("formats").lines)
+
+
+def test_one_client_for_all_levels(moto_s3, shell):
+    """Where a store begins is asked of each folder above the address, by one connection."""
+    with Proxy(moto_s3.endpoint) as proxy:
+        told, address = of_s3(moto_s3)
+        shell.environment |= told | {"AWS_ENDPOINT_URL": proxy.endpoint}
+        with AutoStore(address, moto_s3.config()) as store:
+            store["a/b/c/d/k"] = 1
+        proxy.connections, begun = 0, len(proxy.requests)
+        assert shell("ls", f"{address}a/b/c/d/").lines == ["k"]
+        assert len(proxy.requests) - begun > 5
+        assert proxy.connections == 1

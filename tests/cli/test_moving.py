@@ -9,7 +9,9 @@ import pytest
 
 from autostore import AmbiguousKeyError, AutoStore
 from autostore.testing import same
+from tests.cli.conftest import of_s3
 from tests.optional import np, pl
+from tests.proxy import Proxy
 
 
 def contents(store):
@@ -83,6 +85,24 @@ def test_sync_sends_what_changed_only(filled, place, shell):
     assert "numbers" in copy
     shell("sync", "--delete", place, "laptop")
     assert contents(copy) == contents(filled)
+
+
+def test_nothing_is_copied_into_itself(filled, place, shell):
+    """A folder within the one that is copied is refused, with -s a bare word is one; --delete also the other way."""
+    before = contents(filled)
+    for words in (
+        ["sync", place, place + "laptop"],
+        ["sync", "-s", place, place, "laptop"],
+        ["cp", "-r", place, place + "x/"],
+        ["mv", "-r", place + "flights", place + "flights/old"],
+        ["sync", "--delete", place + "flights", place],
+    ):
+        assert "lie apart" in shell(*words, code=2).err
+    assert contents(filled) == before
+    shell("sync", place + "flights", place)
+    assert filled["deep/er"] == {"a": 1}
+    shell("cp", "-r", place + "flights", place + "flights2")
+    assert filled["flights2/deep/er"] == {"a": 1}
 
 
 def test_sync_by_checksum_and_verified(tmp_path, shell):
@@ -176,3 +196,20 @@ def test_between_stores_in_python(store, tmp_path):
     assert (store / "a").move_to(store / "z", "t").path == "t.parquet"
     assert list(store.keys("z")) == ["z/t"]
     assert "a/t" not in store
+
+
+@pytest.mark.parametrize("command", [["cp", "-r"], ["sync"], ["mv", "-r"]])
+def test_between_buckets_the_server_copies(moto_s3, shell, command):
+    """No object goes through this machine between two addresses on one server."""
+    size = 300_000
+    with Proxy(moto_s3.endpoint) as proxy:
+        (told, source), (_, target) = of_s3(moto_s3), of_s3(moto_s3)
+        shell.environment |= told | {"AWS_ENDPOINT_URL": proxy.endpoint}
+        with AutoStore(source, moto_s3.config()) as store:
+            store["a/b"], store["c.bin"] = np.zeros(size, np.uint8), bytes(size)
+        assert len(shell(*command, source, target).lines) == 2
+        moved = sum(one.received + int(one.headers.get("content-length", 0)) for one in proxy.requests)
+        assert moved < size / 2
+    with AutoStore(target, moto_s3.config()) as store:
+        assert same(store["a/b"], np.zeros(size, np.uint8))
+        assert store["c.bin"] == bytes(size)

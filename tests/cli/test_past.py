@@ -42,9 +42,11 @@ def test_prune(filled, place, kept):
     told = kept("prune", "--dry-run", "--keep", "1", place).lines
     assert len(kept("versions", place + "notes").lines) == 4
     assert len(told) == 3
+    assert all("notes" in line for line in told)  # whose they are
     assert kept("prune", "--keep", "1", place).lines == told
     assert len(kept("versions", place + "notes").lines) == 1
     assert filled["notes"] == {"a": 1}
+    assert "Pass --keep, --days or both" in kept("prune", place, code=2).err
 
 
 def test_url(filled, place, shell):
@@ -52,6 +54,8 @@ def test_url(filled, place, shell):
     assert shell("url", place + "notes").lines == [filled.url("notes")]
     [told] = shell("url", "--json", place + "notes").json
     assert told == {"key": "notes", "url": filled.url("notes")}
+    if "://" not in place:
+        assert "Leave out --expires" in shell("url", "--expires", "9", place + "notes", code=2).err
 
 
 def test_a_branch_is_copied_as_it_reads(tmp_path, shell):

@@ -68,6 +68,8 @@ def takes_mappings():
     return True
 
 
+# The types of values are the same wherever they lie; what asks a place for something is tried on S3 too.
+TYPES = pytest.mark.parametrize("rig", ["local"], indirect=True)
 MAPPINGS = [Mapping[str, int]] if takes_mappings() else []
 
 
@@ -87,6 +89,7 @@ def test_the_order_is_the_definition_s(rig):
     assert list(received(rig, dict[str, pl.DataFrame], table)) == ["red", "007", "blue"]
 
 
+@TYPES
 @pytest.mark.parametrize(("annotation", "wanted"), [(int, 1), (Any, 1), (int | None, 1)])
 def test_one_to_one_gives_the_object(rig, annotation, wanted):
     """A consumer with the same partitions gets the bare value."""
@@ -94,6 +97,7 @@ def test_one_to_one_gives_the_object(rig, annotation, wanted):
     assert received(rig, annotation, number, partitions_def=days, partition=DAYS[0]) == wanted
 
 
+@TYPES
 @pytest.mark.parametrize("annotation", [dict[str, int], dict[str, Any], Any])
 def test_a_set_of_one_partition_is_still_a_dict(rig, annotation):
     """A definition that has one partition today gives the same shape as one that has two."""
@@ -240,6 +244,7 @@ def test_a_consumer_of_ranges_gets_a_dict_for_one_day_too(local_rig, policy, wan
     assert received_of_one(local_rig, days, DAY, days, DAY, None, backfill_policy=policy) == wanted
 
 
+@TYPES
 @pytest.mark.parametrize("annotation", [dict[str, int], dict[str, Any], dict, Any])
 def test_a_stored_dict_is_not_mistaken(rig, annotation):
     """A value that is a dict itself comes bare to a one-to-one consumer, by partition to the others."""
@@ -253,6 +258,7 @@ def test_a_stored_dict_is_not_mistaken(rig, annotation):
     assert received(rig, dict[str, dict], one) == {"a": {"x": 1}}
 
 
+@TYPES
 @pytest.mark.parametrize("partitions_def", [None, colors])
 def test_a_stored_dict_of_frames(rig, partitions_def):
     """A value that is a dict of frames comes bare to a one-to-one consumer, as it does without partitions."""
@@ -267,6 +273,7 @@ def test_a_stored_dict_of_frames(rig, partitions_def):
     assert {name: frame["x"].item() for name, frame in given.items()} == {"left": 1, "right": 2}
 
 
+@TYPES
 @pytest.mark.parametrize("annotation", [dict[str, int] | None, dict | None])
 def test_a_stored_none_is_not_a_dict_of_none(rig, annotation):
     """A None where a dict may be comes bare to a one-to-one consumer, by partition to the others."""
@@ -299,6 +306,7 @@ def test_no_partition(rig):
     assert received(rig, int | None, number, **mapping) is None
 
 
+@TYPES
 def test_many_partitions_do_not_fit_one_type(rig):
     """An annotation that cannot hold several partitions is refused with one that can."""
     fill(rig, number)
@@ -485,6 +493,7 @@ def test_columns_are_pushed_into_the_scan(rig):
     assert "PROJECT 1/3 COLUMNS" in given.explain()
 
 
+@TYPES
 @pytest.mark.parametrize("columns", ["x", 5, [1]])
 def test_columns_are_a_list_of_names(rig, columns):
     """A lone name would be read as its letters: refused."""
@@ -493,6 +502,7 @@ def test_columns_are_a_list_of_names(rig, columns):
         rig.load(table, pl.DataFrame, partition="red", metadata={"columns": columns})
 
 
+@TYPES
 def test_recorded_types_come_back(rig):
     """Without an annotation each value comes back as what it was."""
 
@@ -530,6 +540,7 @@ class Renamed(BaseModel):
     width: float
 
 
+@TYPES
 @pytest.mark.parametrize("annotation", [Square, Shape, BaseModel, Any, Shape | None])
 def test_a_base_class_takes_nothing_away(rig, annotation):
     """A consumer that annotates a base class is given the object that was stored, whole."""
@@ -545,6 +556,7 @@ def test_a_base_class_takes_nothing_away(rig, annotation):
 FIELDS = {"sides": 4, "width": 2.0}
 
 
+@TYPES
 @pytest.mark.parametrize(("annotation", "wanted"), [(dict, FIELDS), (Renamed, Renamed(**FIELDS))])
 def test_another_class_is_made_of_the_fields(rig, annotation, wanted):
     """A dict, or the class by its new name, is made of a stored model's fields."""
@@ -571,6 +583,7 @@ def test_a_class_that_is_gone(local_rig, monkeypatch):
         local_rig.load(shape)
 
 
+@TYPES
 def test_a_wrong_annotation_is_refused(rig):
     """What cannot become the annotation's type is an error that names both."""
 
@@ -605,6 +618,7 @@ def test_external_assets(rig):
     assert received(rig, dict[str, int], source, metadata={"allow_missing_partitions": True}) == {DAYS[1]: 2}
 
 
+@TYPES
 def test_asset_checks(rig):
     """A check of its own process reads the asset's value."""
 

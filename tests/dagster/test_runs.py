@@ -76,6 +76,10 @@ def test_multi_assets(rig):
     assert {key: rig.store()[key] for key in rig.stored()} == {"first": 1, "deep/er": "two"}
 
 
+# Each step is a process of its own, whose imports were done once for all.
+FORKED = {"forkserver": {"preload_modules": ["tests.dagster.test_runs"]}}
+
+
 def resilient_job():
     """A job whose last step fails until the file that UP names exists."""
 
@@ -97,7 +101,7 @@ def resilient_job():
 
     @dg.job(
         resource_defs={"io_manager": AutoStoreIOManager(uri=dg.EnvVar("PLACE"))},
-        executor_def=dg.multiprocess_executor.configured({"max_concurrent": 1}),
+        executor_def=dg.multiprocess_executor.configured({"max_concurrent": 1, "start_method": FORKED}),
     )
     def resilient():
         report(*split(measure()))

@@ -25,6 +25,8 @@ from tests.handlers.reading import OtherProcess, open_with_other_tools
 from tests.reliability.scale import measured, scaled
 
 EXAMPLES = {"local": scaled(250, 600_000), "memory": scaled(250, 300_000), "moto": scaled(80, 100_000)}
+ROUND = 5_000
+"""Hypothesis remembers all that it tried in a run, and grows slow: so many examples a run."""
 ONCE_IN = 15
 """At most one value of so many may be refused: those that no plain format here holds, each with its reason."""
 
@@ -102,14 +104,15 @@ def test_what_libraries_hand_out_is_plain_and_comes_back(
     # Faults that this found: levels of objects came back as texts, and the fill value of masked arrays as another type.
     place, seen = Place(name, tmp_path, request), Counter[str]()
 
-    @settings(_thorough, max_examples=EXAMPLES[name])
+    @settings(_thorough, max_examples=min(EXAMPLES[name], ROUND))
     @given(value=everything)
     def run(value: Any) -> None:
         found = check(place, value, other, trusting=bool(next(_numbers) % 2))
         seen[found] += 1
 
     with measured(f"values of data libraries, {name}") as facts:
-        run()
+        for _ in range(-(-EXAMPLES[name] // ROUND)):
+            run()
         facts.update({"values": sum(seen.values()), "refused or pickled": seen["refused"] + seen[".pkl"]})
     assert seen["refused"] + seen[".pkl"] <= max(2, sum(seen.values()) / ONCE_IN), seen
     assert len(seen) > 5, seen

@@ -140,6 +140,21 @@ def test_at_a_moment(kept):
             assert kept.read("k", at=moment) == expected
 
 
+def test_a_clock_that_was_set_back(place, monkeypatch):
+    """A version is later than what it replaced, whatever the clocks of two writers and the format say."""
+    ahead, right = place(history=True), place(history=True)
+    clock, hour = time.time_ns, 3_600_000_000_000
+
+    ahead.update({"k": 0, "n.json": 0})
+    for store, value, hours in [(ahead, 1, 2), (right, 2, 0), (right, "3", -1), (ahead, 4, -2), (right, "5", 0)]:
+        monkeypatch.setattr(time, "time_ns", lambda hours=hours: clock() + hours * hour)
+        assert (store["k"], store["n.json"]) == (right["k"], right["n.json"])
+        store.update({"k": value, "n.json": value})
+    assert values(right, "k") == values(right, "n.json") == ["5", 4, "3", 2, 1, 0]
+    right.prune("k", keep=3)
+    assert values(right, "k") == ["5", 4, "3"]
+
+
 def test_as_type(kept):
     """A version is read into any type that its format can be read into."""
     kept["k"] = Point(x=1)

@@ -1,5 +1,6 @@
 """What the proofs share: a nursery of children, and the places they are tried in."""
 
+import gc
 import sys
 import uuid
 
@@ -31,3 +32,12 @@ def place(request, tmp_path):
         "multipart": {"multipart_threshold": 1 << 20, "multipart_chunksize": 5 << 20},
     }[kind]
     return f"s3://{server.make_bucket()}/{uuid.uuid4().hex[:8]}/", server.config(timeout=20, **settings)
+
+
+@pytest.fixture
+def no_collector():
+    """What is right must not wait for the collector."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

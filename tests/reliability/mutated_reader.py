@@ -1,9 +1,10 @@
 """The process that reads hostile files: capped memory, an audit of what it does, and a note of where it is.
 
-    python -m tests.reliability.mutated_reader FOLDER EXTENSION FIRST LAST
+    python -m tests.reliability.mutated_reader < ORDERS
 
-It writes the number of the case it is at into FOLDER/progress, so that whoever watches knows
-which case it died of, and at the end what it saw into FOLDER/outcome.json.
+An order is a line of JSON, [FOLDER, EXTENSION, FIRST, LAST]. It writes the number of the case it is at into
+FOLDER/progress, so that whoever watches knows which case it died of, and at the end what it saw into
+FOLDER/outcome.json. One process reads many formats, as their libraries take seconds to import, and the files less.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ OUR_OWN = f"{os.sep}autostore-"
 IMPORTED_BY_LIBRARIES = ("PIL.", "polars", "numpy", "torch", "scipy", "encodings", "pyarrow", "pydantic")
 
 
-def main(folder: Path, extension: str, first: int, last: int) -> None:
+def read(folder: Path, extension: str, first: int, last: int, watch: Watch) -> None:
     """Read the cases."""
     # Pickles are read signed, so that no variant may ever be unpickled.
     config = StorageConfig(allow_pickle=extension == ".pkl", pickle_key=KEY if extension == ".pkl" else None)
@@ -63,7 +64,7 @@ def main(folder: Path, extension: str, first: int, last: int) -> None:
         value(), header()
         assert {outcome(way, -1, []) for way in asked} <= {"value", "UnsupportedFormatError"}
     offences: list[str] = []
-    watch(offences)
+    watch.offences = offences
     cap_memory()
     seen: collections.Counter[str] = collections.Counter()
     with (folder / "progress").open("r+b") as progress, mmap.mmap(progress.fileno(), 8) as place:
@@ -79,8 +80,11 @@ def main(folder: Path, extension: str, first: int, last: int) -> None:
     left = sorted(path for path in os.listdir(file.parent) if path != ".autostore")
     if left != [name]:
         offences.append(f"reading left {left!r:.200}")
+    watch.offences = None
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     store.close()
-    (folder / "outcome.json").write_text(json.dumps({"seen": seen, "offences": offences[:20]}))
+    (folder / "outcome").write_text(json.dumps({"seen": seen, "offences": offences[:20]}))
+    (folder / "outcome").rename(folder / "outcome.json")  # in one piece: that it is there says that all is read
 
 
 def ways(store: AutoStore, name: str, extension: str) -> list[Callable[[], object]]:
@@ -109,21 +113,25 @@ def outcome(way: Callable[[], object], index: int, offences: list[str]) -> str:
     return "value"
 
 
-def watch(offences: list[str]) -> None:
-    """Note whatever no reader of data may do."""
-    cleared: list[str] = []
+class Watch:
+    """Notes whatever no reader of data may do, while there are `offences` to note it in."""
 
-    def hook(event: str, arguments: tuple[object, ...]) -> None:
+    def __init__(self) -> None:
+        self.offences: list[str] | None = None
+        self._cleared: list[str] = []
+        sys.addaudithook(self._hook)  # for ever
+
+    def _hook(self, event: str, arguments: tuple[object, ...]) -> None:
+        if self.offences is None:
+            return
         imports = event == "import" and not str(arguments[0]).startswith(IMPORTED_BY_LIBRARIES)
         new = imports and str(arguments[0]) not in sys.modules
         if event == "shutil.rmtree":
-            cleared[:] = [str(arguments[0])]
-        if event == "os.remove" and _is_our_own(arguments, cleared):
+            self._cleared[:] = [str(arguments[0])]
+        if event == "os.remove" and _is_our_own(arguments, self._cleared):
             return
         if event.startswith(FORBIDDEN) or (new and str(arguments[0]).partition(".")[0] in HOSTILE):
-            offences.append(f"{event} {arguments!r:.200}")
-
-    sys.addaudithook(hook)
+            self.offences.append(f"{event} {arguments!r:.200}")
 
 
 def _is_our_own(arguments: tuple[object, ...], cleared: list[str]) -> bool:
@@ -138,11 +146,14 @@ HOSTILE = {"antigravity", "this", "nowhere", "evil"}
 def cap_memory() -> None:
     """Allow a little more address space than is in use now."""
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
+    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, resource.RLIM_INFINITY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    watch = Watch()
+    for line in sys.stdin:
+        folder, *order = json.loads(line)
+        read(Path(folder), *order, watch)
     os._exit(0)  # all is read and noted: how the threads of libraries end under a cap is not what is tried

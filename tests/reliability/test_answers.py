@@ -368,7 +368,7 @@ def test_a_time_limit_passes_through_requests(server):
         raise TimeLimit("over")
 
     def slow(answer):
-        time.sleep(0.6)
+        time.sleep(3)
         return answer
 
     old = signal.signal(signal.SIGALRM, ring)
@@ -387,7 +387,7 @@ def test_a_time_limit_passes_through_requests(server):
                     with pytest.raises(kind, match="over") as caught:
                         act()
                     assert not isinstance(caught.value, StorageError)
-                    assert time.monotonic() - begun < 0.5
+                    assert time.monotonic() - begun < 2
             server.spoil = None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from autostore import AutoStore, PreconditionFailedError
+from tests.reliability.mounts import run_there
 from tests.reliability.scale import measured, scaled
 
 SECONDS = 1_000_000_000
@@ -79,38 +80,16 @@ def test_files_of_any_time(tmp_path, year):
             shutil.rmtree(folder)
 
 
-MAKE = {
-    "ext4, 128-byte inodes": ["mkfs.ext4", "-q", "-F", "-I", "128"],
-    "ext2, 128-byte inodes": ["mkfs.ext2", "-q", "-F", "-I", "128"],
-    "vfat": ["mkfs.vfat"],
-}
+COARSE = ["ext4, 128-byte inodes", "ext2, 128-byte inodes", "vfat", "exfat, by FUSE"]
 
 
-def in_a_mount(kind, folder, *arguments):
-    """Run this module in a mount namespace of its own, on a fresh file system; what it printed."""
-    image, mounted = folder / "image", folder / "mounted"
-    mounted.mkdir()
-    with image.open("wb") as file:
-        file.truncate(64 << 20)
-    made = shutil.which(MAKE[kind][0]) and subprocess.run([*MAKE[kind], image], check=False).returncode == 0
-    script = 'mount -o loop "$1" "$2" || exit 77; shift; exec "$0" -m tests.reliability.test_clocks "$@"'
-    command = ["unshare", "--mount", "sh", "-c", script, sys.executable, image, mounted, *arguments]
-    if not made or os.getuid() or not shutil.which("unshare"):
-        pytest.skip(f"{kind}: needs root and {MAKE[kind][0]}")
-    done = subprocess.run(command, capture_output=True, text=True, timeout=scaled(120, 3000), check=False)
-    if done.returncode == 77:
-        pytest.skip(f"{kind}: cannot be mounted here: {done.stderr}")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-@pytest.mark.parametrize("kind", MAKE)
+@pytest.mark.parametrize("kind", COARSE)
 @pytest.mark.timeout(scaled(180, 3600))
 def test_a_file_system_of_whole_seconds(tmp_path, kind):
     """ETags differ there too, and two processes that count together lose no update, through formats and removals."""
     # Mutations that this was seen to catch: times._set knows no tick but one nanosecond; Times.removes does nothing.
     with measured(f"ETags, {kind}") as facts:
-        said = in_a_mount(kind, tmp_path, str(scaled(200, 5_000)))
+        said = json.loads(run_there(kind, tmp_path, "-m", "tests.reliability.test_clocks", seconds=scaled(120, 3000)))
         assert said["granularity"] >= SECONDS
         assert said["repeated"] == 0
         assert said["counted"] == said["expected"]
@@ -149,4 +128,4 @@ def main(folder, writes):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), scaled(200, 5_000))

@@ -126,10 +126,21 @@ CHANGES = {
 }
 
 
+# What an interrupt leaves open between `open` and its `with` closes when it is dropped, and Python says so.
+dropped = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@dropped
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.timeout(scaled(300, 3600))
-def test_an_interrupt_at_any_line(tmp_path, change):
+def test_an_interrupt_at_any_line(tmp_path, no_collector, change):
     """Interrupted at any line a change is done or not: what was before it is found, and the next one goes through."""
+    with measured(f"history interrupted at each line, {change}") as facts:
+        facts.update(interrupted=_interrupted_changes(tmp_path, change), lost=0)
+    assert facts["interrupted"] > 5
+
+
+def _interrupted_changes(tmp_path, change):
     step, number, interrupted = 1 if SOAK else 17, 1, 0
     while True:
         store = AutoStore(
@@ -147,10 +158,9 @@ def test_an_interrupt_at_any_line(tmp_path, change):
         assert store["k"] == "next"
         store.close()
         if error is None:
-            break
+            return interrupted
         interrupted += 1
         number += step
-    assert interrupted > 5
 
 
 BRANCH_CHANGES = {
@@ -162,12 +172,17 @@ BRANCH_CHANGES = {
 }
 
 
-# What an interrupt leaves open between `open` and its `with` closes when it is dropped, and Python says so.
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@dropped
 @pytest.mark.parametrize("change", BRANCH_CHANGES)
 @pytest.mark.timeout(scaled(300, 3600))
-def test_an_interrupted_branch(tmp_path, change):
+def test_an_interrupted_branch(tmp_path, no_collector, change):
     """Interrupted at any line a branch reads old or new, its base is whole, and the change may be made again."""
+    with measured(f"branch interrupted at each line, {change}") as facts:
+        facts.update(interrupted=_interrupted_branches(tmp_path, change), lost=0)
+    assert facts["interrupted"] > 5
+
+
+def _interrupted_branches(tmp_path, change):
     step, number, interrupted = 1 if SOAK else 23, 1, 0
     while True:
         base = AutoStore(tmp_path / f"base-{number}")
@@ -188,10 +203,9 @@ def test_an_interrupted_branch(tmp_path, change):
         assert branch.diff() == []
         assert base["m"] in ("m", ["changed"])
         if error is None:
-            break
+            return interrupted
         interrupted += 1
         number += step
-    assert interrupted > 5
 
 
 WIPED = {

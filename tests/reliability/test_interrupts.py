@@ -67,15 +67,6 @@ def expect_right(store, folders, before):
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-@pytest.fixture
-def no_collector():
-    """What is right must not wait for the collector."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
-
-
 @pytest.mark.parametrize("kept", [False, True], ids=["", "traceback kept"])
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.timeout(scaled(120, 3600))

@@ -16,6 +16,8 @@ from tests.formats.examples import EXAMPLES
 from tests.reliability.mutated_reader import KEY
 from tests.reliability.scale import measured, scaled
 
+ROOT = Path(__file__).parents[2]
+
 SOAKED = {".skops": 20_000}
 """Files in full, where they are not 100,000."""
 
@@ -29,9 +31,16 @@ PATIENCE_AT_FIRST = 200.0
 DEATHS_KNOWN: dict[str, str] = {}
 
 
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory):
+    """The process that reads."""
+    with Reader(tmp_path_factory.mktemp("reader") / "output") as reader:
+        yield reader
+
+
 @pytest.mark.parametrize("extension", EXAMPLES)
 @pytest.mark.timeout(scaled(300, 7200))
-def test_mutated_files(tmp_path, extension):
+def test_mutated_files(reader, tmp_path, extension):
     """Whatever a file of this format becomes, reading it gives a value or a typed error, soon and in bounded memory."""
     # Mutations that this was seen to catch: registry.decode lets errors pass as they are (.npy); _damage
     # takes EINVAL for a failing disk (.npz).
@@ -42,7 +51,7 @@ def test_mutated_files(tmp_path, extension):
     with measured(f"mutated files, {extension}") as facts:
         first = 0
         while first < cases:
-            ended, first = read_cases(tmp_path, extension, first, cases)
+            ended, first = reader.read(tmp_path, extension, first, cases)
             if ended:
                 deaths.append(f"case {first}: {ended}")
                 assert len(deaths) < 1 + cases // 200, deaths
@@ -69,27 +78,52 @@ def lay_samples(folder, extension):
         store.close()
 
 
-def read_cases(folder, extension, first, cases):
-    """Read from a case on; how the process died ("" where it did not) and at which case."""
-    command = [sys.executable, "-m", "tests.reliability.mutated_reader", str(folder), extension, str(first), str(cases)]
-    (folder / "progress").write_bytes(struct.pack("q", -1))
-    with (folder / "output").open("wb") as output:
-        reader = subprocess.Popen(command, stdout=output, stderr=output, cwd=Path(__file__).parents[2])
+class Reader:
+    """One process for all formats, and another one once it died; what it prints goes to a file."""
+
+    def __init__(self, output):
+        self._output = output
+        self._process = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        if self._process:
+            self._end()
+
+    def read(self, folder, extension, first, cases):
+        """Read from a case on; how the process died ("" where it did not) and at which case."""
+        (folder / "progress").write_bytes(struct.pack("q", -1))
+        reader = self._process = self._process or self._begun()
+        reader.stdin.write(json.dumps([str(folder), extension, first, cases]).encode() + b"\n")
+        reader.stdin.flush()
         last, since = -1, time.monotonic() + PATIENCE_AT_FIRST - PATIENCE
-        while reader.poll() is None:
-            time.sleep(0.05)
+        while not (folder / "outcome.json").exists():
+            if reader.poll() is not None:
+                self._end()
+                complaint = self._output.read_text(errors="replace")[-2000:]
+                assert reader.returncode < 0, complaint
+                return signal.Signals(-reader.returncode).name, at(folder)
+            time.sleep(0.02)
             case = at(folder)
             if case != last:
                 last, since = case, time.monotonic()
             elif time.monotonic() - since > PATIENCE:
-                reader.kill()
-                reader.wait()
+                self._end()
                 return "hang", at(folder)
-    if reader.returncode == 0:
         return "", cases
-    complaint = (folder / "output").read_text(errors="replace")[-2000:]
-    assert reader.returncode < 0, complaint
-    return signal.Signals(-reader.returncode).name, at(folder)
+
+    def _begun(self):
+        command = [sys.executable, "-m", "tests.reliability.mutated_reader"]
+        with self._output.open("wb") as output:
+            return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output, cwd=ROOT)
+
+    def _end(self):
+        self._process.kill()
+        self._process.wait()
+        self._process.stdin.close()
+        self._process = None
 
 
 def at(folder):

@@ -23,6 +23,7 @@ from autostore import (
 )
 from autostore.s3 import S3StorageConfig
 from tests.almost_s3 import AlmostS3
+from tests.reliability.mounts import run_there
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
@@ -311,7 +312,7 @@ for act in (lambda: store["k"], lambda: store.get("k", 0), lambda: store.pop("k"
 
 FOLDING = """
 import os, sys, warnings
-from autostore import AutoStore
+from autostore import AmbiguousKeyError, AutoStore
 root = sys.argv[1]
 store = AutoStore(root)
 store["Key"] = {"upper": 1}
@@ -320,7 +321,10 @@ names = [name for name in os.listdir(root) if name != ".autostore"]
 assert len(names) == 1 and store["key"] == {"lower": 1}, names
 assert len(list(store)) == 1, list(store)
 store["key"] = "text"
-store["KEY"] = [1]
+try:
+    store["KEY"] = [1]  # would take the place of a file of another format that the key "key" has written
+except AmbiguousKeyError:
+    assert store["key"] == "text"
 assert len(list(store)) == len(set(map(str.lower, store))), list(store)
 for key in list(store):
     store[key]
@@ -331,29 +335,13 @@ store["a"] = 1
 store.move("a", "A")
 assert [value for value in store.values()] == [1]
 """
-MOUNTS = {
-    "vfat": (["mkfs.vfat"], ""),
-    "ext4, casefold": (["mkfs.ext4", "-q", "-F", "-O", "casefold"], "mkdir $2/f && chattr +F $2/f &&"),
-}
 
 
 @AS_ROOT
-@pytest.mark.parametrize("kind", MOUNTS)
+@pytest.mark.parametrize("kind", ["vfat", "ext4, casefold", "exfat, by FUSE"])
 def test_file_systems_that_fold_case(tmp_path, kind):
     """Where two keys are one name the file is one value: the last written, listed once, nothing lost in between."""
-    make, prepare = MOUNTS[kind]
-    image, mounted = tmp_path / "image", tmp_path / "mounted"
-    mounted.mkdir()
-    with image.open("wb") as file:
-        file.truncate(64 << 20)
-    if not shutil.which(make[0]) or subprocess.run([*make, image], check=False, capture_output=True).returncode:
-        pytest.skip(f"{kind}: needs {make[0]}")
-    script = f'mount -o loop "$1" "$2" || exit 77; {{ {prepare} true; }} || exit 77; exec "$0" -c "$3" "$2"/f'
-    command = ["unshare", "--mount", "sh", "-c", script, sys.executable, image, mounted, FOLDING]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    if done.returncode == 77:
-        pytest.skip(f"{kind}: cannot be mounted here: {done.stderr}")
-    assert done.returncode == 0, done.stderr
+    run_there(kind, tmp_path, "-c", FOLDING)
 
 
 def test_hostile_entries_of_a_bucket_are_left_out_and_named(tmp_path):

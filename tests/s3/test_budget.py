@@ -3,9 +3,11 @@
 A first request of a process may learn whether the bucket exists, so each store is used once before.
 """
 
+import time
+
 import pytest
 
-from autostore import AutoStore, StorageFileNotFoundError
+from autostore import AutoStore, StorageFileNotFoundError, parallel
 
 
 @pytest.fixture(params=[False, True], ids=["uncached", "cached"])
@@ -96,6 +98,19 @@ def test_listing(open_store, cost):
     assert cost(lambda: len(store)) == {"LIST": 1}
     assert cost(lambda: list(store.list_files("k1*"))) == {"LIST": 1}
     assert cost(lambda: dict(open_store().items()))["GET"] == 31
+
+
+def test_many_large_values_are_not_fetched_far_ahead(open_store, cost, monkeypatch):
+    """Of many small ones a few come ahead of the reader, of large ones so many as have room."""
+    # Mutation that this was seen to catch: in_order counts no sizes.
+    monkeypatch.setattr(parallel, "ROOM", 1_000_000)
+    writer = open_store()
+    writer.update({f"{size}/{n:02}.bin": b"x" * size for size in (100, 400_000) for n in range(20)})
+    for size, ahead in ((100, 10), (400_000, 2)):
+        values = open_store().values(f"{size}/")
+        seen = cost(lambda values=values: (next(values), time.sleep(0.2)))
+        assert (seen["GET"] > ahead) if size == 100 else (seen["GET"] <= ahead + 1)
+        assert len([*values]) == 19
 
 
 def test_copies_and_moves(open_store, cost):

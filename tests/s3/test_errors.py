@@ -69,7 +69,7 @@ def test_a_dead_endpoint_is_an_error_within_the_timeout(moto_s3, open_backend, d
     begun = time.monotonic()
     with pytest.raises(StorageConnectionError):
         duty(backend)
-    assert time.monotonic() - begun < 3.5
+    assert time.monotonic() - begun < 6
 
 
 def test_a_silent_endpoint_is_an_error_within_the_timeout(s3_server, proxy, open_backend):
@@ -79,7 +79,7 @@ def test_a_silent_endpoint_is_an_error_within_the_timeout(s3_server, proxy, open
     begun = time.monotonic()
     with pytest.raises(StorageConnectionError):
         backend.get_metadata("x.json")
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 3.5
 
 
 @pytest.mark.parametrize("status", [404, 405, 200])

@@ -8,7 +8,7 @@ import pytest
 from autostore import AutoStore
 from autostore.backends.cloud.boto3.client import make_client
 from tests.proxy import Proxy
-from tests.reliability.scale import scaled
+from tests.reliability.scale import measured, scaled
 
 CLAIM = Counter({"PUT": 1, "DELETE": 1})
 """Around each change on a server that does not check the condition of a DELETE."""
@@ -74,7 +74,7 @@ def test_without_history_nothing_more(line):
     assert cost(lambda: store.__delitem__("k")) == Counter(LIST=1, DELETE=1)
 
 
-def test_many_versions(line):
+def test_many_versions(line, request):
     """A listing costs one request for each 1,000 versions and one look; reading one is not slowed by the rest."""
     open_store, cost, _ = line
     store = open_store(history=True)
@@ -86,7 +86,10 @@ def test_many_versions(line):
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda n: raw.put_object(Bucket=bucket, Key=f"{folder}/{n}-a.json", Body=b"0"), range(1, count)))
     raw.close()
-    assert cost(lambda: store.versions("n.json")) == Counter(HEAD=1, LIST=-(-count // 1_000))
+    with measured(f"{count:,} versions of one key, {request.node.callspec.params['line']}") as facts:
+        requests = cost(lambda: store.versions("n.json"))
+        assert requests == Counter(HEAD=1, LIST=-(-count // 1_000))
+        facts.update(requests=requests.total())
     assert len(store.versions("n.json")) == count + 1
     assert cost(lambda: store.read("n.json", version=old.id)) == Counter(LIST=1, GET=1)
 

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from autostore.backends.cloud.boto3.connection import S3Connection
-from autostore.backends.cloud.boto3.copies import copy_parts
+from autostore.backends.cloud.boto3.copies import Origin, copy_parts
 from autostore.backends.cloud.boto3.said import headers_of
 from autostore.engine.objects import said_by
 from autostore.errors import StorageError
@@ -201,7 +201,7 @@ def test_copies_by_parts_are_whole_and_of_one_version(s3_server, open_backend):
     connection = S3Connection(bucket, s3_server.config(multipart_chunksize=5 * MIB))
     found = connection.call("head_object", Key=f"{prefix}x.json")
     said = said_by("y.json", mark, {}, write_id="w")
-    copy_parts(connection, f"{prefix}x.json", f"{prefix}y.json", found, headers_of(said))
+    copy_parts(connection, Origin(connection.bucket, f"{prefix}x.json"), f"{prefix}y.json", found, headers_of(said))
     connection.close()
     assert get(backend, "y.json") == data
     assert backend.get_metadata("y.json").mark.id == mark.id

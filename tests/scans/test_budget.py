@@ -95,6 +95,18 @@ def test_a_small_table_is_one_request(place):
     assert cost.kinds == ["GET", "GET"]
 
 
+def test_a_wide_table(place):
+    """Thousands of small columns, between which a writer left some bytes each, are not thousands of requests."""
+    file, store = io.BytesIO(), place()
+    pl.DataFrame({f"c{n}": [n] for n in range(9_000)}).write_parquet(file)
+    place.put("t.parquet", file.getvalue())
+    scan = store.scan("t.parquet")
+    with Cost(place.proxy) as cost:
+        assert scan.collect().width == 9_000
+    assert len(cost.kinds) <= 2
+    assert cost.bytes <= len(file.getvalue())
+
+
 def test_a_folder(place):
     """A few tables are looked at for the schema; a filter on the folders then asks for its own tables alone."""
     store = place()
@@ -150,7 +162,7 @@ def test_the_cache_stays_below_its_limit(place, table, tmp_path):
     """Ranges count as copies do: the least recently used go."""
     place.put("t.parquet", table)
     store = place(cache_enabled=True, cache_max_bytes=len(table) // 4)
-    for name in ("c1", "c2", "c3", "c4", "c5", "c6"):
+    for name in ("c1", "c2", "c3", "c4"):
         store.scan("t.parquet").select(name).collect()
     held = sum(file.stat().st_size for file in (tmp_path / "cache").rglob("*") if file.is_file())
     assert 0 < held <= 1.1 * len(table) // 4

@@ -4,6 +4,7 @@ import datetime as dt
 import io
 import os
 import resource
+from functools import partial
 
 import pytest
 
@@ -15,7 +16,7 @@ from autostore import (
     SchemaMismatchError,
     StorageFileNotFoundError,
 )
-from tests.optional import optional, pl
+from tests.optional import optional, pa, pl, pq
 from tests.reliability.scale import scaled
 
 from autostore import PreconditionFailedError, UnsupportedFormatError  # isort: skip
@@ -60,6 +61,21 @@ def test_typed_folders(local_store):
         local_store.scan("f/", hive_schema={"date": pl.Int64})
     with pytest.raises(InvalidConfigError, match="nope"):
         local_store.scan("f/", hive_schema={"nope": pl.Int64})
+    for dtype in (pl.List(pl.Int8), pl.Duration):
+        with pytest.raises(InvalidConfigError, match="date"):
+            local_store.scan("f/", hive_schema={"date": dtype})
+
+
+def test_folders_of_booleans(local_store):
+    """`true` and `false`, in any case, are booleans where they are asked for; nothing else is."""
+    for value in ("true", "False", "__HIVE_DEFAULT_PARTITION__"):
+        local_store[f"f/on={value}/t"] = pl.DataFrame({"x": [value]})
+    scan = local_store.scan("f/", hive_schema={"on": pl.Boolean})
+    assert dict(scan.collect().iter_rows()) == {"true": True, "False": False, "__HIVE_DEFAULT_PARTITION__": None}
+    assert scan.filter(pl.col("on")).collect()["x"].to_list() == ["true"]
+    local_store["f/on=1/t"] = pl.DataFrame({"x": ["1"]})
+    with pytest.raises(SchemaMismatchError, match=r"on='1' is no Boolean"):
+        local_store.scan("f/", hive_schema={"on": pl.Boolean})
 
 
 def test_numbers_widen_and_absent_columns_are_null(local_store):
@@ -118,8 +134,39 @@ def test_a_table_that_the_sample_missed(local_store):
     assert whole["odd"].null_count() == 39
     given = local_store.scan("f/", schema={"k": pl.Float64, "z": pl.Int64, "odd": pl.Int64})
     assert_frame_equal(given.collect(), whole)
+    with pytest.raises(SchemaMismatchError, match=r"f/00.*'z'.*schema="):
+        local_store.scan("f/", schema={"k": pl.Float64}).collect()
     with pytest.raises(InvalidConfigError, match="first"):
         local_store.scan("f/", schema="first")
+    for asked in ("schema", "hive_schema"):
+        with pytest.raises(InvalidConfigError, match=rf"{asked} has .*int.*'k'.*pl\.Int64"):
+            local_store.scan("f/", **{asked: {"k": int}})
+
+
+def test_what_a_scan_refuses_is_refused_by_what_is_written_from_it(local_store):
+    """A query over tables that do not fit raises the scan's own error when it is written, and the target stays."""
+    for number in range(40):
+        local_store[f"f/{number:02}"] = pl.DataFrame({"k": ["x" if number == 7 else "1"]})
+    local_store["f/07"] = pl.DataFrame({"k": [1]})
+    for target in ("out", "out.csv"):
+        local_store[target] = pl.DataFrame({"old": [1]})
+        with pytest.raises(SchemaMismatchError, match=r"out.*f/07.*'k'"):
+            local_store[target] = local_store.scan("f/")
+        assert local_store.read(target, as_type=pl.DataFrame).columns == ["old"]
+
+
+def test_a_column_twice(store):
+    """A whole file that Polars cannot read is named so, alone and in a folder, with the type that can read it."""
+    file = io.BytesIO()
+    pq.write_table(pa.table([[1], [2]], ["x", "x"]), file)
+    store["f/t"] = pl.DataFrame({"x": [1]})
+    with store._place.scratch_file() as scratch:
+        scratch.write_bytes(file.getvalue())
+        store._place.upload(scratch, "f/t.parquet")
+    for key in ("f/t.parquet", "f/"):
+        with pytest.raises(UnsupportedFormatError, match=r"f/t\.parquet.*as_type=pyarrow\.Table"):
+            store.scan(key).collect()
+    assert store.read("f/t.parquet", as_type=pa.Table).column_names == ["x", "x"]
 
 
 def test_what_is_no_folder_of_tables(local_store, folder):
@@ -181,7 +228,7 @@ def test_who_forgets_the_slash_or_the_type_is_told(local_store):
     local_store["f/day=1/t"] = pl.DataFrame({"x": [1]})
     with pytest.raises(StorageFileNotFoundError, match="scanned as 'f/'"):
         local_store.scan("f")
-    for ask in (local_store.read, local_store.info, local_store.__getitem__):
+    for ask in (local_store.read, partial(local_store.read, columns=["x"]), local_store.info, local_store.__getitem__):
         with pytest.raises(InvalidKeyError, match=r"as_type=pl\.DataFrame"):
             ask("f/")
 

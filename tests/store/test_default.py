@@ -46,4 +46,6 @@ def test_help_begins_with_what_a_store_does():
     }
     for name in {name for name in dir(store) if not name.startswith("_")} - twins - seldom:
         assert name.removeprefix("unregister_").removeprefix("register_") in first, name
-    assert "object at 0x" not in first
+    assert all(not name.startswith("_") or name.startswith("__") for name in dir(store))
+    assert "object at 0x" not in text
+    assert "Helper for pickle" not in text

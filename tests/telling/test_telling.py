@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from autostore import AutoStore, PreconditionFailedError, StorageFileNotFoundError
+from autostore import AutoStore, PreconditionFailedError, StorageConfig, StorageFileNotFoundError
 from autostore.s3 import S3StorageConfig
 from tests.optional import np
 from tests.proxy import Proxy
@@ -250,6 +250,15 @@ def test_a_server_that_copies_is_waited_for_with_a_bar(on_s3, moto_s3, monkeypat
         proxy.latency = 0.3
         store.copy("a.txt", "b.txt")
     assert ("copy b.txt" in screen.getvalue()) == (progress is None)
+
+
+def test_a_promotion_counts_its_keys(tmp_path, monkeypatch):
+    """Of many small objects none takes long, and all together do."""
+    screen = opened(monkeypatch)
+    with AutoStore(tmp_path / "branch", StorageConfig(progress=True), base=tmp_path / "base") as branch:
+        branch.update({f"k{number}": number for number in range(5)})
+        branch.promote()
+    assert "promote: 5 of 5" in screen.getvalue()
 
 
 def test_a_scan_counts_what_it_went_through(on_s3, monkeypatch):

@@ -86,7 +86,8 @@ class CloudBackend(ReceivingS3):
         look = self._looks.last(path)
         size = None if look is None else look.found.size
         with transfer("read", self, path, size) as told:
-            return told.of(self._engine.get(path, file, unless_etag=unless_etag, expected=size))
+            found = self._engine.get(path, file, unless_etag=unless_etag, expected=size)
+            return told.of(found if found is None else self._looks.noted(found))
 
     def ranges(
         self, path: str, *, if_etag: str | None = None, seen: Tail | None = None, reach: int = REACH

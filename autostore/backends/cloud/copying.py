@@ -24,15 +24,14 @@ class CopyingS3(StorageBackend):
     _engine: Engine
     _settings: S3StorageConfig | AzureStorageConfig
     _looks: Looks
+    _place: tuple[str, str]
+    """Bucket and prefix."""
     _traits: ServerTraits | None = None
     """What the server checks, of a store with history; else nobody asked."""
 
     def begin_history(self) -> bool:
         """Ask what the server checks, unless it is AWS or the settings say so; each write has an id from now on."""
-        known = self._told()
-        if known is None:
-            known = ALL if self._engine.is_aws() else self._engine.traits()
-        self._traits = known
+        self._traits = self._asked()
         return self._traits.claims
 
     def copy(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
@@ -48,8 +47,26 @@ class CopyingS3(StorageBackend):
         if self._traits is None or not (self._traits.target or self._traits.claims):
             return super().copy_over(source, target, mark=mark, if_etag=if_etag, over=over)
         if self._traits.target:
-            return self._copied(source, target, mark, if_etag, over)
+            return self._copied(source, target, mark, if_etag, over=over)
         return self.copy(source, target, mark=mark, if_etag=if_etag)
+
+    def copies_from(self, other: StorageBackend, *, conditional: bool = False) -> bool:
+        """Of the same server by the same settings; conditionally where the server checks a COPY's target."""
+        return super().copies_from(other) and (not conditional or self._asked().target)
+
+    def copy_from(
+        self, other: StorageBackend, source: str, target: str, *, mark: Mark | None = None, if_etag: str,
+        over: str | None = "",
+    ) -> FileMetadata:  # fmt: skip
+        """One request to S3; a look before and after it where that does not check the source. Above 5 GiB by parts."""
+        assert isinstance(other, CopyingS3)
+        checks = self._checks("source")
+        if not checks:
+            other._expect(source, if_etag)  # noqa: SLF001 - of a place as this one
+        copied = self._copied(source, target, mark, if_etag, over=over, other=other)
+        if not checks and copied.etag != if_etag and other.get_metadata(source).etag != if_etag:
+            raise changed(source, other.uri)
+        return copied
 
     def keep(self, path: str, kept: str, *, if_etag: str) -> None:
         """One request, under a condition; a HEAD more where the server does not check it."""
@@ -70,13 +87,16 @@ class CopyingS3(StorageBackend):
         return moved
 
     def _copied(
-        self, source: str, target: str, mark: Mark | None, etag: str | None, over: str | None = ""
-    ) -> FileMetadata:
+        self, source: str, target: str, mark: Mark | None, etag: str | None, *, over: str | None = "",
+        other: CopyingS3 | None = None,
+    ) -> FileMetadata:  # fmt: skip
+        """`other`: where the source lies, if not here."""
         said = self._said(target, mark, identified=False)
-        look = self._looks.last(source)
-        seen = None if look is None else look.found
-        with transfer("copy", self, target, source=source) as told:
-            copied = self._engine.copy(source, target, said, if_etag=etag, over=over, seen=seen)
+        there = other or self
+        look = there._looks.last(source)  # noqa: SLF001 - of a place as this one
+        seen, place = None if look is None else look.found, None if other is None else there._place  # noqa: SLF001
+        with transfer("copy", self, target, source=source if other is None else other.url(source)) as told:
+            copied = self._engine.copy(source, target, said, if_etag=etag, over=over, seen=seen, place=place)
             return told.of(self._looks.noted(copied))
 
     def _said(self, path: str, mark: Mark | None, *, identified: bool) -> Said:
@@ -87,6 +107,11 @@ class CopyingS3(StorageBackend):
             moment = max(time.time_ns(), 0 if mark is None else mark.time_ns, 0 if last is None else last.written + 1)
         write_id = new_write_id() if identified or moment is not None else None
         return said_by(path, mark, getattr(self._settings, "upload_args", {}), write_id=write_id, moment=moment)
+
+    def _asked(self) -> ServerTraits:
+        """What the server checks, by all means: by a probe where neither settings nor documentation say it."""
+        known = self._traits or self._told()
+        return known or (ALL if self._engine.is_aws() else self._engine.traits())
 
     def _told(self) -> ServerTraits | None:
         return told(self._settings.conditions) if isinstance(self._settings, S3StorageConfig) else None

@@ -20,7 +20,7 @@ class Look(NamedTuple):
     found: FileMetadata
     time: float
     written: int
-    """When it was written (ns), where a store with history did; else 0."""
+    """The latest time (ns) at which a store with history is known to have written there; else 0."""
 
 
 class Looks:
@@ -34,8 +34,10 @@ class Looks:
         return self._seen.get(path)
 
     def noted(self, found: FileMetadata) -> FileMetadata:
-        """The same, kept in mind."""
+        """The same, kept in mind; a listing does not tell when it was written, so what was known of that stays."""
+        before = self._seen.get(found.path)
+        written = max(found.written, 0 if before is None else before.written)
         if len(self._seen) >= MOST:
             self._seen.clear()
-        self._seen[found.path] = Look(found, time.monotonic(), int(found.write.partition("-")[0] or 0))
+        self._seen[found.path] = Look(found, time.monotonic(), written)
         return found

@@ -71,7 +71,7 @@ def failed(code: str, status: int) -> tuple[str, str]:
         return f"The bytes were damaged on their way ({code})", "Try again."
     if code in ("404", "405") or (not code and status in (404, 405)):
         return "What answers here is not S3", "Check endpoint_url."
-    if status >= 500 or code in ("OperationAborted", "RequestTimeout", "NoSuchUpload"):
+    if (status >= 500 and status != 501) or code in ("OperationAborted", "RequestTimeout", "NoSuchUpload"):
         return f"S3 failed ({code})", "Try again, or raise max_retries."
     return "", ""
 

@@ -28,6 +28,10 @@ class S3Backend(CloudBackend):
         """Those of any other place are left out."""
         return S3StorageConfig.adapt(config)
 
+    def server(self) -> object:
+        """The endpoint and how it is reached; credentials that the environment gives are one's own here and there."""
+        return "s3", self.settings_of(self.config).reached_by()
+
     def make_engine(self, bucket: str, prefix: str) -> Engine:
         """boto3, and before it what is faster."""
         complete = Boto3Engine(bucket, prefix, self.uri, self.settings_of(self.config))

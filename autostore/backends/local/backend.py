@@ -24,6 +24,7 @@ from autostore.backends.local.times import Times
 from autostore.backends.local.translated import Translated
 from autostore.backends.local.walking import listed
 from autostore.config import LocalFileConfig, StorageConfig
+from autostore.disk.duplicate import duplicate
 from autostore.disk.locks import FolderLocks
 from autostore.disk.scratch import Scratch
 from autostore.disk.sync import fsync
@@ -85,8 +86,7 @@ class LocalFileBackend(StorageBackend):
             found = files.metadata(path, status)
             if found.etag == unless_etag:
                 return None
-            with open(file, "wb") as target:
-                shutil.copyfileobj(source, target, 1 << 20)
+            duplicate(source, file)
         return found
 
     def find(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:

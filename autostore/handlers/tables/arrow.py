@@ -18,7 +18,7 @@ from autostore.equality import same
 from autostore.errors import MissingDependencyError, UnknownTypeError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
 from autostore.guard.foreign import let_pass
-from autostore.handlers.tables.footer import unfolded_by
+from autostore.handlers.tables.footer import unfolded
 from autostore.handlers.tables.kinds import not_one_column
 from autostore.handlers.tables.mark import MARK, TableMark, mark_text
 from autostore.handlers.tables.options import DEFAULT, ParquetOptions
@@ -46,10 +46,10 @@ def read_table(stream: Any, mark: TableMark, ceiling: Ceiling | None = None, col
 
     With `columns` only those, and what a frame of pandas needs for its index; nothing of the others is touched.
     """
+    if ceiling is not None:
+        ceiling.check(unfolded(stream), "The table")
     with _opened(stream) as parquet:
         footer = parquet.metadata
-        if ceiling is not None:
-            ceiling.check(unfolded_by(footer), "The table")
         table = parquet.read() if columns is None else parquet.read(columns, use_pandas_metadata=True)
     metadata = dict(table.schema.metadata or {})
     ours = metadata.pop(MARK.encode(), None) is not None

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 import struct
-import sys
 from collections.abc import Iterator
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from autostore.errors import CorruptDataError
 from autostore.handlers.tables.thrift import Compact
 
-__all__ = ["Chunk", "chunks", "memory_of", "unfolded", "unfolded_by"]
+__all__ = ["Chunk", "chunks", "memory_of", "unfolded"]
 
 MAGIC = b"PAR1"
 # Bytes in memory of one value, by the number of its physical type; texts and bytes take a view of 16 besides.
@@ -42,11 +41,6 @@ def unfolded(stream: BinaryIO) -> int:
         stream.seek(position)
 
 
-def unfolded_by(metadata: Any) -> int:
-    """The same of a footer that pyarrow has read."""
-    return sum(map(memory_of, _of_pyarrow(metadata)))
-
-
 def memory_of(chunk: Chunk) -> int:
     """Bytes that a chunk takes in memory, at least."""
     kind, values, size = chunk
@@ -56,11 +50,7 @@ def memory_of(chunk: Chunk) -> int:
 
 
 def chunks(stream: BinaryIO) -> Iterator[Chunk]:
-    """Every column of every row group."""
-    footer = _by_pyarrow(stream)
-    if footer is not None:
-        yield from _of_pyarrow(footer)
-        return
+    """Every column of every row group; not asked of pyarrow, which ends the process where a column is encrypted."""
     size = os.fstat(stream.fileno()).st_size
     stream.seek(max(0, size - 8))
     tail = stream.read(8)
@@ -72,26 +62,6 @@ def chunks(stream: BinaryIO) -> Iterator[Chunk]:
         yield from _chunks(Compact(stream.read(length)))
     except (IndexError, struct.error, ValueError) as error:
         raise CorruptDataError(f"The footer of the file cannot be read: {error}") from error
-
-
-_TYPES = ("BOOLEAN", "INT32", "INT64", "INT96", "FLOAT", "DOUBLE", "BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY")
-
-
-def _by_pyarrow(stream: BinaryIO) -> Any:
-    """The footer, where the library is loaded and knows the types in it: it opens no file with Int128."""
-    library: Any = sys.modules.get("pyarrow.parquet")
-    try:
-        return None if library is None else library.read_metadata(stream)
-    except NotImplementedError:
-        return None
-
-
-def _of_pyarrow(footer: Any) -> Iterator[Chunk]:
-    for number in range(footer.num_row_groups):
-        group = footer.row_group(number)
-        for at in range(group.num_columns):
-            column = group.column(at)
-            yield Chunk(_TYPES.index(column.physical_type), column.num_values, column.total_uncompressed_size)
 
 
 def _chunks(compact: Compact) -> Iterator[Chunk]:

@@ -114,18 +114,23 @@ def panics_are_errors() -> Iterator[None]:
 
 @contextlib.contextmanager
 def failed_query() -> Iterator[None]:
-    """A LazyFrame that fails is its author's error: never a reason to try another format."""
+    """A LazyFrame that fails is its author's error: never a reason to try another format.
+
+    What a scan says of the tables that it reads keeps its type, which has a remedy of its own.
+    """
     try:
         with panics_are_errors():
             yield
-    except OSError as error:
-        if error.errno in _DISK:
+    except Exception as error:
+        if (isinstance(error, OSError) and error.errno in _DISK) or _is_of_a_scan(error):
             raise
         let_pass(error)
         raise _failed(error) from error
-    except Exception as error:
-        let_pass(error)
-        raise _failed(error) from error
+
+
+def _is_of_a_scan(error: Exception) -> bool:
+    refused = isinstance(error, UnsupportedFormatError) or type(error.__cause__).__name__ == "PanicException"
+    return isinstance(error, StorageError) and not refused
 
 
 def _failed(error: Exception) -> StorageError:

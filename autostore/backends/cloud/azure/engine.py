@@ -20,7 +20,7 @@ from autostore.backends.cloud.obstore.answers import Answer
 from autostore.backends.cloud.obstore.bodies import write_body
 from autostore.config import AzureStorageConfig
 from autostore.disk.failures import disk_errors_are_typed
-from autostore.engine.contract import Engine, Page
+from autostore.engine.contract import Declined, Engine, Page
 from autostore.engine.objects import Said, in_quotes, written
 from autostore.engine.traits import ServerTraits
 from autostore.errors import InvalidConfigError, PreconditionFailedError, compose
@@ -151,9 +151,11 @@ class AzureEngine(Engine):
 
     def copy(
         self, source: str, target: str, said: Said, *, if_etag: str | None = None, over: str | None = "",
-        seen: FileMetadata | None = None,
+        seen: FileMetadata | None = None, place: tuple[str, str] | None = None,
     ) -> FileMetadata:  # fmt: skip
         """A GET, and a PUT under the target's condition."""
+        if place is not None:
+            raise Declined
         with self._scratch() as file:
             found = self.get(source, file)
             if found is None or (if_etag is not None and found.etag != if_etag):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from copy import copy
@@ -92,9 +93,9 @@ class S3Connection:
         same._version = version  # noqa: SLF001 - of a connection as this one
         return same
 
-    def source(self, key: str) -> dict[str, str]:
+    def source(self, bucket: str, key: str) -> dict[str, str]:
         """How a copy names what it copies."""
-        place = {"Bucket": self.bucket, "Key": key}
+        place = {"Bucket": bucket, "Key": key}
         return place if self._version is None else {**place, "VersionId": self._version}
 
     @property
@@ -188,15 +189,16 @@ class S3Connection:
         with opening.take():
             opened = self._open  # `close()` may come at any time
             if opened is None or opened.pid != os.getpid():
-                self._open = opened = _Opened(self.config)
+                self._open = opened = _opened_with(self.config)
             return opened
 
 
 class _Opened:
-    """What one process has open."""
+    """What one process has open, for all stores that were opened with the very same settings."""
 
     def __init__(self, config: S3StorageConfig) -> None:
         self.pid = os.getpid()
+        self.config = config  # so that nothing else gets its id
         self.client, self.named = make_client(config)
         self.threads = ThreadPoolExecutor(config.max_concurrency, thread_name_prefix="autostore-s3")
         self._members: dict[str, frozenset[str]] = {}
@@ -215,3 +217,18 @@ class _Opened:
             shape = self.client.meta.service_model.operation_model(name).input_shape
             self._members[operation] = frozenset(shape.members)
         return self._members[operation]
+
+
+_shared: weakref.WeakValueDictionary[tuple[int, int], _Opened] = weakref.WeakValueDictionary()
+
+
+def _opened_with(config: S3StorageConfig) -> _Opened:
+    """What is open in this process for these settings, or opened now, by a caller that has the turn.
+
+    By the object, not by equality: the environment, which says the rest, may have changed between two equal ones.
+    """
+    name = os.getpid(), id(config)
+    opened = _shared.get(name)
+    if opened is None:
+        _shared[name] = opened = _Opened(config)
+    return opened

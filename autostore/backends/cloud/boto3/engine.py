@@ -11,7 +11,7 @@ from typing import Any
 
 from autostore.backend import FileMetadata, changed, exists_already
 from autostore.backends.cloud.boto3.connection import S3Connection
-from autostore.backends.cloud.boto3.copies import copy_as_it_is, copy_object, copy_parts, is_too_large
+from autostore.backends.cloud.boto3.copies import Origin, copy_as_it_is, copy_object, copy_parts, is_too_large
 from autostore.backends.cloud.boto3.downloads import Replaced, download, last_bytes, read_range
 from autostore.backends.cloud.boto3.errors import translated, was_repeated
 from autostore.backends.cloud.boto3.listing import below, object_pages
@@ -144,19 +144,20 @@ class Boto3Engine(Engine):
 
     def copy(
         self, source: str, target: str, said: Said, *, if_etag: str | None = None, over: str | None = "",
-        seen: FileMetadata | None = None,
+        seen: FileMetadata | None = None, place: tuple[str, str] | None = None,
     ) -> FileMetadata:  # fmt: skip
         """One request; above 5 GiB by parts. A HEAD more where it was not of what was `seen`."""
-        from_key, to_key = self._prefix + source, self._prefix + target
+        bucket, prefix = place or (self._connection.bucket, self._prefix)
+        origin, to_key = Origin(bucket, prefix + source), self._prefix + target
         condition = {} if over == "" else {"IfNoneMatch": "*"} if over is None else {"IfMatch": in_quotes(over)}
-        with translated(self._uri, source):
+        with translated(self._uri if place is None else f"s3://{bucket}/{prefix}", source):
             try:
-                answer = copy_object(self._connection, from_key, to_key, if_etag, {**headers_of(said), **condition})
+                answer = copy_object(self._connection, origin, to_key, if_etag, {**headers_of(said), **condition})
             except Exception as error:
                 if not is_too_large(error):
                     raise
-                found, said = self._too_large(source, if_etag, error), said.identified()
-                answer = copy_parts(self._connection, from_key, to_key, found, headers_of(said), condition=condition)
+                found, said = self._too_large(origin, if_etag, error), said.identified()
+                answer = copy_parts(self._connection, origin, to_key, found, headers_of(said), condition=condition)
                 return written(target, found["ContentLength"], answer, said)
         if seen is None or seen.etag != plain_etag(answer.get("ETag")):
             return self.head(target)  # the answer does not tell the size
@@ -165,23 +166,23 @@ class Boto3Engine(Engine):
     def duplicate(self, source: str, target: str, *, if_etag: str) -> None:
         """One request; above 5 GiB by parts."""
         with translated(self._uri, source):
-            from_key, to_key = self._prefix + source, self._prefix + target
+            origin, to_key = Origin(self._connection.bucket, self._prefix + source), self._prefix + target
             try:
-                copy_as_it_is(self._connection, from_key, to_key, if_etag)
+                copy_as_it_is(self._connection, origin, to_key, if_etag)
             except Exception as error:
                 if not is_too_large(error):
                     raise
-                found = self._too_large(source, if_etag, error)
+                found = self._too_large(origin, if_etag, error)
                 said = Said(found.get("Metadata") or {}, found.get("ContentType", "")).identified()
-                copy_parts(self._connection, from_key, to_key, found, headers_of(said))
+                copy_parts(self._connection, origin, to_key, found, headers_of(said))
 
-    def _too_large(self, source: str, etag: str | None, refusal: Exception) -> Mapping[str, Any]:
+    def _too_large(self, origin: Origin, etag: str | None, refusal: Exception) -> Mapping[str, Any]:
         """What a HEAD says of an object that is too large for one copy, if that is why it was refused."""
-        found: Mapping[str, Any] = self._connection.call("head_object", Key=self._prefix + source)
+        found: Mapping[str, Any] = self._connection.call("head_object", Bucket=origin.bucket, Key=origin.key)
         if found["ContentLength"] <= LARGEST_PUT:
             raise refusal
         if etag is not None and plain_etag(found["ETag"]) != etag:
-            raise changed(source, self._uri)
+            raise changed(origin.key, f"s3://{origin.bucket}/")
         return found
 
     def sweep(self) -> None:

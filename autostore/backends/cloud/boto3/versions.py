@@ -10,7 +10,7 @@ from typing import Any
 from autostore.backend import FileMetadata, not_found
 from autostore.backends.cloud.boto3.answers import pages
 from autostore.backends.cloud.boto3.connection import S3Connection
-from autostore.backends.cloud.boto3.copies import copy_object, copy_parts, is_too_large
+from autostore.backends.cloud.boto3.copies import Origin, copy_object, copy_parts, is_too_large
 from autostore.backends.cloud.boto3.downloads import download
 from autostore.backends.cloud.boto3.errors import code_of, translated
 from autostore.backends.cloud.boto3.said import headers_of
@@ -85,11 +85,13 @@ class S3Versions(Versioning):
         source, key, at = self._prefix + path, self._prefix + target, self._at(version)
         with self._of_a_version(path):
             try:
-                answer = copy_object(at, source, key, None, headers_of(said))
+                answer = copy_object(at, Origin(at.bucket, source), key, None, headers_of(said))
             except Exception as error:
                 if not is_too_large(error) or found.size <= LARGEST_PUT:
                     raise
-                answer = copy_parts(at, source, key, at.call("head_object", Key=source), headers_of(said))
+                answer = copy_parts(
+                    at, Origin(at.bucket, source), key, at.call("head_object", Key=source), headers_of(said)
+                )
         return written(target, found.size, answer, said)
 
     def remove(self, path: str, version: str) -> None:
