@@ -49,6 +49,10 @@ SMOKE = {
     "notebooks": "import nbformat.v4 as nb; kept('k.ipynb', nb.new_notebook(cells=[nb.new_markdown_cell('a')]))",
     "avro": "import pyarrow as pa; kept('k.avro', pa.table({'x': [1, None]}))",
     "xarray": "import xarray as xr; kept('d', xr.Dataset({'a': ('x', [1.5, 2.5])}))",
+    "geo": (
+        "import geopandas as gpd; frame = gpd.GeoDataFrame(geometry=gpd.points_from_xy([1.5], [2]), crs=4326); "
+        "kept('g', frame); kept('g.geojson', frame)"
+    ),
     "cli": (
         "import subprocess, sys; subprocess.run([sys.executable, '-m', 'autostore.cli', 'ls', store.uri], check=True)"
     ),

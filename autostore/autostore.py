@@ -255,7 +255,8 @@ class AutoStore(
             key: which; or a prefix that ends in `/`, for all Parquet files below it as one table of the kind `as_type`.
             as_type: None for the type that was recorded; a type that the format can be read
                 into (`pl.LazyFrame`, another model, `dict` for a model's fields); `bytes`
-                for the raw file; `Path` for a local file with these bytes, as `path` gives it, of a `.tar` a folder.
+                for the raw file; `Path` for a local file with these bytes, as `path` gives it, of a `.tar` a folder;
+                with `version` or `at` always a copy, yours until the store is closed.
             columns: of a table only these, in this order; a frame of pandas keeps its index.
             version: one of its `versions`, or the `id` of one; 1 request more.
             at: an aware moment: what was stored then, as far as history was kept; costs as `versions` and a read.
@@ -267,9 +268,10 @@ class AutoStore(
             UntrustedDataError: reading would run code that this store does not allow.
         """
         if version is not None or at is not None:
-            value = self._history.load(self._key(key), name_of(version), at, as_type)
+            parsed = self._key(key)
+            value = self._history.load(parsed, name_of(version), at, self._read_old(parsed, as_type))
             return value if columns is None else self._tables.cut(value, columns, key)
-        if as_type is not None and asks_for_file(as_type) and (file := self._as_path(key)) is not None:
+        if columns is None and asks_for_file(as_type) and (file := self._as_path(key)) is not None:
             return file
         in_place = as_type is not None and (asks_for_scan(as_type) or (isinstance(key, str) and key.endswith("/")))
         if columns is None and not in_place:

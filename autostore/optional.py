@@ -33,13 +33,16 @@ _EXTRAS = {
     "botocore": "s3",
     "fsspec": "fsspec",
     "gcsfs": "gcs",
+    "geopandas": "geo",
     "nbformat": "notebooks",
     "numpy": "numpy",
     "obstore": "fast",
     "pandas": "pandas",
     "polars": "polars",
     "pyarrow": "arrow",
+    "pyproj": "geo",
     "scipy": "scipy",
+    "shapely": "geo",
     "tomli_w": "toml",
     "torch": "torch",
     "yaml": "yaml",
@@ -48,8 +51,9 @@ _targets = {module: f"{DISTRIBUTION}[{extra}]" for module, extra in _EXTRAS.item
 
 
 def add_installs(targets: Mapping[str, str]) -> None:
-    """Take `targets` (module -> what pip is given) from now on, in this process."""
-    _targets.update({module.partition(".")[0]: target for module, target in targets.items()})
+    """Take `targets` (module -> what pip is given) from now on, in this process; a module that has one keeps it."""
+    for module, target in targets.items():
+        _targets.setdefault(module.partition(".")[0], target)
 
 
 def install_target(module: str) -> str:

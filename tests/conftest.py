@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from autostore import AutoStore
-from tests.optional import installed, missing_in
+from tests.optional import installed, missing_behind, missing_in, said_to_be_missing
 
 pytest_plugins = ["tests.servers"]
 
@@ -42,15 +42,28 @@ def local_store(folder):
 
 def pytest_runtest_setup(item):
     """What was made of a library that is missing is no value for a test."""
-    for value in getattr(getattr(item, "callspec", None), "params", {}).values():
+    drawn = getattr(getattr(item.obj, "hypothesis", None), "_given_kwargs", None) or {}
+    given = [*getattr(getattr(item, "callspec", None), "params", {}).values(), *drawn.values()]
+    for value in (*given, getattr(item.cls, "samples", None)):
         if library := missing_in(value):
             pytest.skip(f"{library} is not installed")
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
-    """No skip hides a thing that is here: a test that says so of an installed library fails."""
+def pytest_make_collect_report(collector):
+    """A file or folder that is all about a library is skipped by its name where that is missing."""
     report = yield
+    if report.failed and (library := said_to_be_missing(str(report.longrepr))):
+        report.outcome, report.longrepr = "skipped", (str(collector.path), 0, f"Skipped: {library} is not installed")
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A test that fails for a library that is missing is skipped by its name; no skip hides one that is here."""
+    report = yield
+    if report.failed and (library := missing_behind(call.excinfo.value)):
+        report.outcome, report.longrepr = "skipped", (str(item.path), 0, f"Skipped: {library} is not installed")
     if report.skipped and isinstance(report.longrepr, tuple):
         said = re.search(r"(\w+) is not installed|could not import '(\w+)", report.longrepr[2])
         library = said and (said[1] or said[2])

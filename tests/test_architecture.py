@@ -3,6 +3,7 @@
 import ast
 import graphlib
 import importlib
+import importlib.util
 import re
 import subprocess
 import sys
@@ -11,12 +12,12 @@ from pathlib import Path
 import pytest
 
 import autostore
-import example_project
 
 ROOT = Path(__file__).parents[1]
 SOURCE = Path(autostore.__file__).parents[1]
 """Where the two packages that are published lie: in the checkout, or installed from a wheel."""
-PACKAGES = [SOURCE / "autostore", SOURCE / "autostore_dagster", Path(example_project.__file__).parent]
+EXAMPLE = importlib.util.find_spec("example_project").submodule_search_locations[0]
+PACKAGES = [SOURCE / "autostore", SOURCE / "autostore_dagster", Path(EXAMPLE)]
 MODULES = {
     str(file.relative_to(package.parent)): file for package in PACKAGES for file in sorted(package.rglob("*.py"))
 }

@@ -6,8 +6,6 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 
-import numpy as np
-import polars as pl
 import pytest
 
 from autostore import AutoStore, LocalFileConfig, StorageConfig, StorageError, errors
@@ -15,6 +13,7 @@ from autostore.handler import DataHandler
 from autostore.s3 import S3StorageConfig
 from tests.almost_s3 import AlmostS3, Answer
 from tests.history.test_places import Forgetful
+from tests.optional import np, pl
 
 CLASSES = {getattr(errors, name) for name in errors.__all__ if name[0].isupper()} - {
     errors.LeftOutWarning,

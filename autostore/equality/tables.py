@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autostore.equality.families import Again, Comparer
+from autostore.equality.geometries import geographic, same_geometries
 from autostore.optional import require
 
 __all__ = ["TABLES"]
@@ -73,6 +74,8 @@ def _same_index(pd: Any, first: Any, second: Any, again: Again) -> bool:
 def _same_values(first: Any, second: Any, again: Again) -> bool:
     if first.dtype != second.dtype or type(first) is not type(second):
         return False
+    if first.dtype.name == "geometry":
+        return same_geometries(first, second)
     np, pd = require("numpy"), require("pandas")
     if isinstance(first.dtype, pd.CategoricalDtype):  # to pandas the order of the categories is no difference
         codes = np.array_equal(first.codes, second.codes)
@@ -142,6 +145,7 @@ def _has_floats(type_name: str) -> bool:
 
 
 TABLES: Mapping[str, Comparer] = {
+    **geographic(_same_pandas),  # first, as they are derived from those of pandas
     "polars.DataFrame": _same_polars,
     "polars.LazyFrame": _same_polars,
     "polars.Series": _same_polars,

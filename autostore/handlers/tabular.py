@@ -8,6 +8,7 @@ from autostore.handlers.grids import grids
 from autostore.handlers.packed import PackedJSONHandler, PackedTableHandler
 from autostore.handlers.tables.avro.handler import AvroHandler
 from autostore.handlers.tables.csv import CSVHandler
+from autostore.handlers.tables.geojson import GeoJSONHandler
 from autostore.handlers.tables.ipc import ArrowHandler
 from autostore.handlers.tables.lines import FrameLinesHandler
 from autostore.handlers.tables.parquet import ParquetHandler
@@ -18,7 +19,7 @@ __all__ = ["tables"]
 
 def tables() -> list[DataHandler]:
     """A new set for one store."""
-    by_name = [PackedTableHandler(), PackedJSONHandler(), ExcelHandler()]
+    by_name = [PackedTableHandler(), PackedJSONHandler(), ExcelHandler(), GeoJSONHandler()]
     return [
         ParquetHandler(),
         ArrowHandler(),

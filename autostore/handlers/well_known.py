@@ -11,7 +11,7 @@ from __future__ import annotations
 __all__ = ["BINARY", "TEXT"]
 
 _TEXT = """
-    .bib .conf .css .diff .dot .geojson .gpx .graphql .htm .ics .js .kml .log .patch .properties .proto
+    .bib .conf .css .diff .dot .gpx .graphql .htm .ics .js .kml .log .patch .properties .proto
     .py .r .rst .sh .sql .srt .svg .tex .topojson .ts .vcf .vtt .xsd .xsl
 """
 _BINARY = """

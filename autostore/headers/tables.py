@@ -68,9 +68,11 @@ def _by_arrow(footer: Any, kind: str) -> tuple[int, Columns]:
     schema = footer.schema.to_arrow_schema()
     columns = [(field.name, str(field.type)) for field in schema]
     pandas = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
-    if kind.startswith("pandas.") and pandas:
+    if kind.startswith(("pandas.", "geopandas.")) and pandas:
         index = {name for name in pandas["index_columns"] if isinstance(name, str)}
-        columns = [(str(c["name"]), str(c["numpy_type"])) for c in pandas["columns"] if c["field_name"] not in index]
+        told = [c for c in pandas["columns"] if c["field_name"] not in index]
+        shapes = json.loads((schema.metadata or {}).get(b"geo", b"{}")).get("columns", {})
+        columns = [(str(c["name"]), "geometry" if c["field_name"] in shapes else str(c["numpy_type"])) for c in told]
     return footer.num_rows, tuple(columns)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from autostore.optional import require
 from autostore.preview import Columns, Fact, Preview, Rows
+from autostore.previews import geometries
 from autostore.previews.bounds import CELL, COLUMNS, ROWS, SCHEMA, cell, clip, first_rows
 from autostore.previews.statistics import Described, of_pandas, of_polars
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-__all__ = ["TABLES", "arrow_table", "pandas_frame", "polars_frame", "polars_lazy"]
+__all__ = ["TABLES", "arrow_table", "geographic_frame", "pandas_frame", "polars_frame", "polars_lazy"]
 
 PLOTTED = 8
 """Numeric columns whose mean and nulls become plots."""
@@ -63,6 +64,11 @@ def arrow_table(table: pa.Table) -> Preview:
     )
 
 
+def geographic_frame(table: Any) -> Preview:
+    """As of any frame, with geometries as short texts, their extent and their reference system."""
+    return geometries.told(table, pandas_frame(geometries.as_plain(table)))
+
+
 def _statistics(found: Described) -> dict[str, Fact]:
     return {"statistics": Rows(found)} if found else {}
 
@@ -102,5 +108,7 @@ TABLES: Mapping[str, Callable[[Any], Preview]] = {
     "pyarrow.Schema": lambda schema: arrow_table(schema.empty_table()),
     "pandas.Index": lambda index: pandas_frame(index.to_frame(index=False)),
     "pandas.array": lambda values: pandas_frame(require("pandas").DataFrame({"values": values})),
+    "geopandas.GeoDataFrame": geographic_frame,
+    "geopandas.GeoSeries": lambda series: geographic_frame(series.to_frame()),
 }
 """Package and class of each kind of table -> what it shows."""

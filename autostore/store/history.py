@@ -7,9 +7,10 @@ in one place or the other.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from autostore.backend import FileMetadata, StorageBackend
 from autostore.disk.small import put_text, text_of
@@ -30,7 +31,27 @@ from autostore.store.loading import Loader
 from autostore.store.past import ATTEMPTS, Past
 from autostore.store.version import Version
 
-__all__ = ["Fetches", "History"]
+__all__ = ["Fetches", "History", "Old", "ReadOld"]
+
+
+class Old(NamedTuple):
+    """A file among the versions of a key, or its value now.
+
+    Attributes:
+        loader: reads the place that the file lies in.
+        path: where it lies.
+        extension: that of its format.
+        name: what it is called as the value of its key.
+    """
+
+    loader: Loader
+    path: str
+    extension: str
+    name: str
+
+
+ReadOld = Callable[[Old], Any]
+"""Makes of the file what the caller asked for; `StorageFileNotFoundError` or `FileGone` where it went meanwhile."""
 
 
 class Fetches(Protocol):
@@ -66,10 +87,10 @@ class History:
         texts = dict(zip(notes, in_order(self._note, notes.values(), self._place.concurrency), strict=True))
         return [dataclasses.replace(one, note=texts[one.id]) if one.id in texts else one for one in found]
 
-    def load(self, key: Key, name: str | None, at: datetime | None, as_type: Any) -> Any:
-        """The value of a version, or what the key had at a moment."""
+    def load(self, key: Key, name: str | None, at: datetime | None, read: ReadOld) -> Any:
+        """What `read` makes of a version, or of what the key had at a moment."""
         if at is None:
-            return self._load(key, name, as_type)
+            return self._load(key, name, read)
         if name is not None:
             raise InvalidConfigError("version and at exclude each other. Pass one of them.")
         if not isinstance(at, datetime) or at.tzinfo is None:
@@ -78,7 +99,7 @@ class History:
         for attempt in range(ATTEMPTS):
             name = self._past.id_at(key, in_nanoseconds(at) + 999)
             try:
-                return self._load(key, name, as_type)
+                return self._load(key, name, read)
             except StorageFileNotFoundError:
                 if attempt == ATTEMPTS - 1:
                     raise
@@ -131,20 +152,25 @@ class History:
                 put_text(file, note, f"key {path!r} in {self._place.uri}")
                 self._place.upload(file, path)
 
-    def _load(self, key: Key, name: object, as_type: Any) -> Any:
+    def _load(self, key: Key, name: object, read: ReadOld) -> Any:
         for _ in range(ATTEMPTS):
             found = self._past.find(key, name)
-            now = isinstance(found, FileMetadata)
-            path = found.path if isinstance(found, FileMetadata) else found[1].file.path
-            extension = key.extension_of(path) if isinstance(found, FileMetadata) else found[1].extension
             try:
-                value = self._loader.load_file(key.text, path, extension, as_type).value
+                value = read(self._old(key, found))
                 # What was read as the value now must still be it; else it lies among the versions.
-                if not now or any(name == there for there, _ in self._past.now(key)):
+                if not isinstance(found, FileMetadata) or any(name == there for there, _ in self._past.now(key)):
                     return value
             except (StorageFileNotFoundError, FileGone):
                 continue
         raise self._past.no_version(key, name)
+
+    def _old(self, key: Key, found: FileMetadata | tuple[str, Kept]) -> Old:
+        if isinstance(found, FileMetadata):
+            path, extension, own = found.path, key.extension_of(found.path), found.path
+        else:
+            stem, kept = found
+            path, extension, own = kept.file.path, kept.extension, self._path_of(key, stem, kept.extension)
+        return Old(self._loader, path, extension, own.rpartition("/")[2])
 
     def _path_of(self, key: Key, stem: str, extension: str) -> str:
         """Where the value of a version of this stem goes."""

@@ -11,7 +11,7 @@ from autostore.backend import FileMetadata
 from autostore.errors import StorageFileNotFoundError
 from autostore.keys import Key
 from autostore.naming.resolution import Resolver
-from autostore.store.history import Fetches, History
+from autostore.store.history import Fetches, History, ReadOld
 from autostore.store.version import Version
 
 __all__ = ["LayeredHistory"]
@@ -36,12 +36,12 @@ class LayeredHistory:
             base = [dataclasses.replace(version, current=False) for version in base]
         return own + base
 
-    def load(self, key: Key, name: str | None, at: datetime | None, as_type: Any) -> Any:
+    def load(self, key: Key, name: str | None, at: datetime | None, read: ReadOld) -> Any:
         """Of the branch, else of the base."""
         try:
-            return self._own.load(key, name, at, as_type)
+            return self._own.load(key, name, at, read)
         except StorageFileNotFoundError:
-            return self._base.load(key, name, at, as_type)
+            return self._base.load(key, name, at, read)
 
     def restore(self, key: Key, name: str) -> FileMetadata:
         """Into the branch, also from the base."""

@@ -6,16 +6,22 @@ import itertools
 import os
 import shutil
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from autostore.backend import FileMetadata
 from autostore.disk.failures import disk_errors_are_typed
 from autostore.errors import CorruptDataError, StorageFileNotFoundError
 from autostore.handlers.files.folder import extract
 from autostore.keys import Key, where
+from autostore.store.history import Old, ReadOld
 from autostore.store.transferring import Side, on_found
 
 __all__ = ["LendingInterface", "asks_for_file"]
+
+Opening = AbstractContextManager[tuple[Path, FileMetadata | None]]
+"""What `Copies.open` gives."""
 
 _numbers = itertools.count()
 
@@ -61,25 +67,43 @@ class LendingInterface(ABC):
             extension = parsed.extension_of(found.path)
             if extension in _HOLD_PATHS:
                 return None
-            return _unpacked(side, parsed, found) if extension == ".tar" else _lent(side, parsed, found)
+            if extension != ".tar":
+                return _lent(side, parsed, found)
+            return _unpacked(side, parsed, side.copies.open(found.path, extension), found.path)
 
         return on_found(side, parsed, once)
+
+    def _read_old(self, key: Key, as_type: Any) -> ReadOld:
+        """How a version is read: as a value, or as a file, always a copy: a prune may remove what it was made of."""
+
+        def value(old: Old) -> Any:
+            return old.loader.load_file(key.text, old.path, old.extension, as_type).value
+
+        def file(old: Old) -> Any:
+            if old.extension in _HOLD_PATHS:
+                return value(old)
+            made = _unpacked if old.extension == ".tar" else _copied
+            return made(self._side(), key, old.loader.open(old.path, old.extension), old.name)
+
+        return file if asks_for_file(as_type) else value
 
 
 def _lent(side: Side, key: Key, found: FileMetadata) -> Path:
     own = side.backend.local_file(found.path)
     if own is not None and own.is_file():
         return own
+    extension = key.extension_of(found.path)
+    return _copied(side, key, side.copies.open(found.path, extension), found.path.rpartition("/")[2])
+
+
+def _copied(side: Side, key: Key, opening: Opening, called: str) -> Path:
+    """A file of the caller's, there until the store is closed."""
     at = where(key.text, side.backend.uri)
     # Held until the end of the call, so that a store that is closed beside it takes the copy along.
-    with (
-        side.backend.scratch_files(),
-        side.copies.open(found.path, key.extension_of(found.path)) as (name, fetched),
-        disk_errors_are_typed(at),
-    ):
+    with side.backend.scratch_files(), opening as (name, fetched), disk_errors_are_typed(at):
         folder = side.backend.scratch() / f"path-{next(_numbers)}"
         folder.mkdir(exist_ok=True)
-        target = folder / found.path.rpartition("/")[2]
+        target = folder / called
         try:
             if fetched is not None and not name.is_symlink():
                 os.replace(name, target)  # a download of our own
@@ -90,11 +114,11 @@ def _lent(side: Side, key: Key, found: FileMetadata) -> Path:
     return target
 
 
-def _unpacked(side: Side, key: Key, found: FileMetadata) -> Path:
+def _unpacked(side: Side, key: Key, opening: Opening, called: str) -> Path:
     """A folder of the caller's, there until the store is closed."""
     at = where(key.text, side.backend.uri)
-    with side.backend.scratch_files(), side.copies.open(found.path, ".tar") as (name, _), disk_errors_are_typed(at):
-        folder = side.backend.scratch() / f"path-{next(_numbers)}" / PurePosixPath(found.path).stem
+    with side.backend.scratch_files(), opening as (name, _), disk_errors_are_typed(at):
+        folder = side.backend.scratch() / f"path-{next(_numbers)}" / PurePosixPath(called).stem
         folder.mkdir(parents=True, exist_ok=True)
         try:
             extract(name, folder)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from autostore.backend import FileMetadata, StorageBackend, not_found
@@ -78,6 +80,10 @@ class Loader:
             return self.load_file(listed.key, listed.file.path, listed.extension).value
         except (StorageFileNotFoundError, FileGone):
             return self.load(self._registry.parse(listed.key, self._backend.uri)).value
+
+    def open(self, path: str, extension: str) -> AbstractContextManager[tuple[Path, FileMetadata | None]]:
+        """A file of this machine with these bytes, see `Copies.open`."""
+        return self._copies.open(path, extension)
 
     def load_file(self, key: str, path: str, extension: str, as_type: Any = None, *, versioned: bool = False) -> Loaded:
         """The object of exactly this file; `FileGone` or `StorageFileNotFoundError` where it is not there."""

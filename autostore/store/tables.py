@@ -86,9 +86,9 @@ class Tables:
             return self._of_another_format(key, as_type, columns)
         with self._partial(path, extension, columns) as (stream, name, there):
             mark = read_mark(stream)
-            if "parts" in mark:  # a frame whose columns are laid out in a way of their own
-                return self._of_another_format(key, as_type, columns)
             kind = str(mark["type"]) if as_type is None else requested_kind(as_type)
+            if "parts" in mark or kind.startswith("geopandas."):  # its columns are laid out in a way of their own
+                return self._of_another_format(key, as_type, columns)
             if kind == "polars.LazyFrame":
                 return selected(self._scanner.one(key), columns, key.text, self._uri)
             _check(columns, there, key.text, self._uri)
@@ -128,7 +128,7 @@ class Tables:
 
     def cut(self, table: Any, columns: Sequence[str], key: str) -> Any:
         """These columns of a table that was read."""
-        if kind_of(table) not in FRAMES:
+        if kind_of(table) not in {*FRAMES, "geopandas.GeoDataFrame"}:
             problem = f"columns= is for tables, and this holds a {type(table).__qualname__}"
             raise UnsupportedFormatError(compose(problem, key=key, uri=self._uri, remedy="Leave columns= out."))
         there = table.collect_schema().names() if hasattr(table, "collect_schema") else list(

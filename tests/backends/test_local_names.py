@@ -3,11 +3,11 @@
 import os
 import time
 
-import polars as pl
 import pytest
 
 from autostore import AmbiguousKeyError, AutoStore
 from autostore.backends.local.names import LARGEST, FolderNames
+from tests.optional import pl
 
 
 def test_a_change_by_anyone_else_is_seen(tmp_path):

@@ -7,8 +7,6 @@ import time
 import warnings
 
 import boto3  # noqa: F401 - what the command would import, once for all children
-import numpy as np  # noqa: F401
-import polars as pl  # noqa: F401
 import rich.progress
 import rich.table  # noqa: F401
 from typer.testing import CliRunner
@@ -20,6 +18,7 @@ from autostore.backends.cloud.boto3.client import _loaders, make_client
 from autostore.cli.commands import app
 from autostore.cli.main import run
 from autostore.s3 import S3StorageConfig
+from tests.optional import np, pl  # noqa: F401
 
 CliRunner().invoke(app, ["ls", "memory://"])  # imports what only a run does
 make_client(S3StorageConfig(region_name="x"))[0].close()  # parses what botocore knows of S3, once for all children

@@ -13,14 +13,16 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import polars as pl
 import pytest
 
 from autostore import AutoStore
 from tests.azurite import ACCOUNT, KEY, azurite  # noqa: F401 - a fixture
-from tests.cli.child import run_command
+from tests.optional import np, pl
 from tests.reliability.nursery import Nursery
+
+for library in ("typer", "rich"):
+    pytest.importorskip(library)
+from tests.cli.child import run_command  # noqa: E402 - which needs them
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-W", "ignore", "-m", "autostore.cli"]

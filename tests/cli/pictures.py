@@ -14,10 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
-import polars as pl
-
 from autostore import AutoStore
+from tests.optional import np, pl
 
 COMMANDS = ("tree data --headers", "head data/flights/monday", "du data")
 COLUMNS = 88

@@ -2,9 +2,9 @@
 
 import pickle
 
-import numpy as np
 import pytest
 
+from tests.optional import np
 from tests.store.values import Plain, Settings
 
 

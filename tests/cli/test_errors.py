@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 
-import polars as pl
 import pytest
 
 from autostore import AutoStore, StorageConfig
@@ -14,6 +13,7 @@ from autostore.cli.boundary import exit_code
 from autostore.cli.commands import app
 from autostore.errors import StorageError
 from tests.cli.conftest import COMMAND, ROOT
+from tests.optional import pl
 from tests.store.values import Plain
 
 

@@ -1,11 +1,10 @@
 """ls, tree, info, cat, head, du and formats show what is stored: to people, to pipes, as JSON."""
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from autostore import AutoStore
 from tests.cli.conftest import of_s3
+from tests.optional import Image, np
 from tests.proxy import Proxy
 
 

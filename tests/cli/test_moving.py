@@ -5,13 +5,12 @@ import signal
 import subprocess
 import time
 
-import numpy as np
-import polars as pl
 import pytest
 
 from autostore import AmbiguousKeyError, AutoStore
 from autostore.testing import same
 from tests.cli.conftest import of_s3
+from tests.optional import np, pl
 from tests.proxy import Proxy
 
 

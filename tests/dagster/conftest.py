@@ -3,12 +3,13 @@
 import gc
 import warnings
 
-import dagster as dg
 import pytest
 
 from autostore import AutoStore
-from autostore_dagster import AutoStoreIOManager, S3StorageConfig
 from tests.servers import ACCESS_KEY, SECRET_KEY
+
+dg = pytest.importorskip("dagster")
+from autostore_dagster import AutoStoreIOManager, S3StorageConfig  # noqa: E402 - which needs it
 
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 

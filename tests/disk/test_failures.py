@@ -8,11 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import polars as pl
 import pytest
-import scipy.sparse as sp
-from PIL import Image
 
 from autostore.config import StorageConfig
 from autostore.disk import failures
@@ -20,7 +16,7 @@ from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.errors import StorageIOError
 from autostore.handlers import builtin_handlers
 from autostore.handlers.registry import HandlerRegistry
-from tests.optional import torch
+from tests.optional import Image, np, pl, sp, torch
 
 FULL = Path("/dev/full")
 BIG = np.random.default_rng(0).random(100_000)

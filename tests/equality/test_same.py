@@ -12,20 +12,14 @@ import types
 import zoneinfo
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import polars as pl
-import pyarrow as pa
 import pytest
-import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 from pydantic_core import TzInfo
 
 from autostore.testing import same
 from tests.handlers import shapes
-from tests.optional import torch
+from tests.optional import Image, np, pa, pd, pl, sp, torch
 
 NAN = float("nan")
 CEST = dt.timezone(dt.timedelta(hours=2), "CEST")

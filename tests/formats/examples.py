@@ -19,8 +19,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from tests.optional import np
 from tests.store.values import Run, Settings
 
 __all__ = ["ALIKE", "EXAMPLES", "Example"]
@@ -49,6 +48,27 @@ def tables():
     yield pl.LazyFrame({"t": pl.date_range(pl.date(2020, 1, 1), pl.date(2020, 2, 1), eager=True)})
     yield pl.DataFrame({"a": range(300)}).to_arrow()
     yield pl.DataFrame({"a": range(30), "b": [True, False, None] * 10}).to_pandas()
+
+
+def maps():
+    """Frames of GeoPandas, where that is installed."""
+    import pandas as pd
+
+    from tests.optional import geopandas, installed
+
+    if installed("geopandas"):
+        import shapely
+
+        shapes = [shapely.box(0, 0, 1, 1), None, shapely.MultiPoint([(1, 2), (3, 4)])]
+        frame = geopandas.GeoDataFrame({"a": ["x", None, "y"]}, geometry=shapes, crs=4326)
+        yield frame.assign(at=pd.Timestamp("2024-01-01"))
+        yield frame.set_index("a")
+
+
+def map_types():
+    from tests.optional import geopandas, installed
+
+    return [geopandas.GeoDataFrame] if installed("geopandas") else []
 
 
 def images(*modes):
@@ -228,6 +248,7 @@ def expressions():
     yield pl.when(pl.col("a") > 1).then(pl.lit(pl.Series([1, 2]))).otherwise(pl.col("t").str.to_date())
 
 
+POINT = '{"type": "Point", "coordinates": [1, 2]}'
 JSON = [{"a": [1, 2.5, {"b": None}], "c": "é\u2028"}, {"deep": [[[[[1]]]]]}]
 COMPACT = {"a": [1, 2.5, None, True, b"bytes" * 9, -(1 << 40)], 7: {b"k": "é" * 40}, "c": {"deep": [[[["x"]]]]}}
 EXAMPLES = {
@@ -254,7 +275,8 @@ EXAMPLES = {
     ".npz": Example(lambda: [{"a": np.arange(9), "b": np.zeros((2, 2))}], "arrays"),
     ".sparse": Example(matrices, "matrices"),
     ".pkl": Example(lambda: [{1, 2, 3}, (1, "x", dataclasses.Field)]),
-    ".parquet": Example(tables, "tables", frame_types),
+    ".parquet": Example(lambda: [*tables(), *maps()], "tables", lambda: [*frame_types(), *map_types()]),
+    ".geojson": Example(lambda: [POINT, *maps()], "texts", lambda: [dict, *map_types()], 200),
     ".csv": Example(lambda: list(tables())[1:2], "tables"),
     ".tsv": Example(lambda: list(tables())[1:2], "tables", cases=200),
     ".arrow": Example(arrow_tables, "tables", frame_types),

@@ -5,14 +5,11 @@ import subprocess
 import sys
 import zoneinfo
 
-import pandas as pd
-import polars as pl
-import pyarrow as pa
-import pyarrow.feather
 import pytest
 
 from autostore import AutoStore, CorruptDataError, StorageConfig, StorageError, TooLargeError, UnsupportedFormatError
 from autostore.testing import same
+from tests.optional import pa, pd, pl
 
 ZONE = zoneinfo.ZoneInfo("Europe/Paris")
 FRAME = pl.DataFrame(

@@ -3,11 +3,10 @@
 import io
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image, features
 
 from autostore import AutoStore, CorruptDataError, StorageConfig, TooLargeError, UnsupportedFormatError
+from tests.optional import Image, features, np
 
 if not features.check("avif"):
     pytest.skip("this Pillow was built without AVIF", allow_module_level=True)

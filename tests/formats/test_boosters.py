@@ -9,19 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import lightgbm
-import numpy as np
-import pandas as pd
 import pytest
-import skops.io
-import xgboost
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from autostore import AutoStore, CorruptDataError, MissingDependencyError, StorageConfig, UntrustedDataError
 from autostore.handlers.learned.lightgbm import LightGBMHandler
 from autostore.handlers.learned.xgboost import XGBoostHandler
 from autostore.testing import HandlerContract, same
+from tests.optional import lightgbm, np, optional, pd, skops, xgboost
+
+make_pipeline = optional("sklearn.pipeline").make_pipeline
+StandardScaler = optional("sklearn.preprocessing").StandardScaler
 
 RNG = np.random.default_rng(0)
 X = RNG.random((120, 4))

@@ -6,8 +6,6 @@ import subprocess
 import sys
 import uuid
 
-import cbor2
-import msgpack
 import pytest
 
 from autostore import AutoStore, CorruptDataError, StorageConfig, TooLargeError, UnsupportedFormatError
@@ -15,6 +13,7 @@ from autostore.handlers.documents.cbor import CBORHandler
 from autostore.handlers.documents.msgpack import MsgpackHandler
 from autostore.testing import same
 from tests.formats.test_config import TestTOML as Named
+from tests.optional import cbor2, msgpack
 
 VALUE = {"é": [1, -1, 2.5, float("inf"), None, True, "x" * 70_000], 7: b"\0" * 300, b"k": {}, "n": [[], "", b""]}
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 
-import nbformat
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +15,7 @@ from autostore.handlers.documents.notebook import NotebookHandler
 from autostore.handlers.documents.xml import XMLHandler
 from autostore.testing import same
 from tests.formats.test_config import TestTOML as Named
+from tests.optional import installed, nbformat
 from tests.reliability.scale import scaled
 
 FEED = ET.fromstring(
@@ -63,7 +63,7 @@ class TestXML(Named):
 
 class TestNotebook(Named):
     handler = NotebookHandler()
-    plain = json.loads(nbformat.writes(BOOK))
+    plain = json.loads(nbformat.writes(BOOK)) if installed("nbformat") else {}
     samples = (BOOK, plain, nbformat.writes(BOOK))
     refused = (
         {}, {"cells": []}, {**plain, "nbformat": 3}, {**plain, 1: 2}, {**plain, "x": float("nan")}, {**plain, "x": ()},

@@ -9,23 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import skops.io
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.feature_selection import SelectKBest
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import GridSearchCV
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
-from sklearn.svm import SVC
-from sklearn.tree import DecisionTreeRegressor
 
 from autostore import (
     AutoStore,
@@ -39,7 +23,29 @@ from autostore import (
 )
 from autostore.handlers.learned.estimators import EstimatorHandler
 from autostore.testing import HandlerContract, same
+from tests.optional import np, optional, skops
 from tests.reliability.scale import SOAK
+
+BaseEstimator = optional("sklearn.base").BaseEstimator
+TransformerMixin = optional("sklearn.base").TransformerMixin
+ColumnTransformer = optional("sklearn.compose").ColumnTransformer
+GradientBoostingRegressor = optional("sklearn.ensemble").GradientBoostingRegressor
+HistGradientBoostingClassifier = optional("sklearn.ensemble").HistGradientBoostingClassifier
+RandomForestClassifier = optional("sklearn.ensemble").RandomForestClassifier
+TfidfVectorizer = optional("sklearn.feature_extraction.text").TfidfVectorizer
+SelectKBest = optional("sklearn.feature_selection").SelectKBest
+GaussianProcessRegressor = optional("sklearn.gaussian_process").GaussianProcessRegressor
+LogisticRegression = optional("sklearn.linear_model").LogisticRegression
+Ridge = optional("sklearn.linear_model").Ridge
+GridSearchCV = optional("sklearn.model_selection").GridSearchCV
+KNeighborsClassifier = optional("sklearn.neighbors").KNeighborsClassifier
+MLPClassifier = optional("sklearn.neural_network").MLPClassifier
+Pipeline = optional("sklearn.pipeline").Pipeline
+FunctionTransformer = optional("sklearn.preprocessing").FunctionTransformer
+OneHotEncoder = optional("sklearn.preprocessing").OneHotEncoder
+StandardScaler = optional("sklearn.preprocessing").StandardScaler
+SVC = optional("sklearn.svm").SVC
+DecisionTreeRegressor = optional("sklearn.tree").DecisionTreeRegressor
 
 RNG = np.random.default_rng(0)
 X = RNG.random((40, 4))

@@ -2,11 +2,11 @@
 
 import json
 
-import polars as pl
 import pytest
 
 from autostore import AutoStore, CorruptDataError, StorageConfig, UnsupportedFormatError, UntrustedDataError
 from autostore.testing import same
+from tests.optional import pl
 
 VALUES = [
     (pl.col("a").sum().over("b") + pl.lit("x")).alias("q"),
@@ -26,6 +26,7 @@ def twice(value):
 @pytest.mark.parametrize("number", range(len(VALUES)))
 def test_an_expression_comes_back(tmp_path, number):
     """As Polars reads it itself, also where no pickle is allowed."""
+    assert type(VALUES[number]) is pl.Expr
     with AutoStore(tmp_path, StorageConfig(allow_pickle=False)) as store:
         assert store.write("k", VALUES[number]).path == "k.plexpr"
         assert same(store["k"], VALUES[number])

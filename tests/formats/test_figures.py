@@ -5,14 +5,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-import altair as alt
-import numpy as np
-import pandas as pd
-import plotly.graph_objects as go
-import plotly.io
 import pytest
-from matplotlib.figure import Figure
-from PIL import Image
 
 from autostore import (
     AutoStore,
@@ -24,6 +17,9 @@ from autostore import (
 )
 from autostore.handlers.figures.described import AltairHandler, PlotlyHandler
 from autostore.testing import HandlerContract, same
+from tests.optional import Image, alt, go, np, optional, pd, plotly
+
+Figure = optional("matplotlib.figure").Figure
 
 FRAME = pd.DataFrame({"a": [1, 2, None], "t": pd.date_range("2024-01-01", periods=3), "c": list("xyx")})
 BARS = alt.Chart(FRAME).mark_bar().encode(x="a:Q", y="c:N")

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from autostore import (
@@ -17,6 +16,7 @@ from autostore import (
     StoragePermissionError,
     UnsupportedFormatError,
 )
+from tests.optional import np
 from tests.reliability.scale import SOAK
 
 CODE = """

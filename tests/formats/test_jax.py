@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pytest
+
+from tests.optional import np
 
 jax = pytest.importorskip("jax", reason="JAX is not installed (pip install 'dagster-autostore[jax]')")
 jnp = jax.numpy

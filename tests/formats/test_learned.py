@@ -3,16 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnx
-import onnx.helper
-import onnx.numpy_helper
 import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from autostore import AutoStore, CorruptDataError, StorageConfig, TooLargeError, UnsupportedFormatError
 from autostore.handlers.learned.tokenizers import TokenizerHandler
 from autostore.testing import HandlerContract, same
+from tests.optional import np, onnx, optional
+
+Tokenizer = optional("tokenizers").Tokenizer
+models = optional("tokenizers").models
+pre_tokenizers = optional("tokenizers").pre_tokenizers
+trainers = optional("tokenizers").trainers
 
 
 def model(*weights: Any) -> onnx.ModelProto:

@@ -5,14 +5,14 @@ import json
 import subprocess
 import sys
 
-import pandas as pd
-import polars as pl
-import pyarrow as pa
 import pytest
-from polars.testing import assert_frame_equal, assert_series_equal
 
 from autostore import AutoStore, CorruptDataError, StorageConfig, TooLargeError, UnsupportedFormatError
 from autostore.testing import same
+from tests.optional import optional, pa, pd, pl
+
+assert_frame_equal = optional("polars.testing").assert_frame_equal
+assert_series_equal = optional("polars.testing").assert_series_equal
 
 FRAME = pl.DataFrame({"n": [1, None, 3], "text": ["a", "", 'b"\t,\n'], "x": [0.5, 1.0, None]})
 ROWS = [{"a": 1, "b": "é"}, {"a": None, "c": [1.5, 2.5]}, {"c": None}]

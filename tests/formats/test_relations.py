@@ -1,10 +1,9 @@
 """What a query engine hands over as a stream of Arrow is a table: relations of DuckDB, tables of Ibis."""
 
-import polars as pl
-import pyarrow as pa
 import pytest
 
 from autostore import AutoStore, StorageConfig
+from tests.optional import pa, pl
 
 ROWS = [{"a": 1, "b": "x"}, {"a": 2, "b": None}]
 

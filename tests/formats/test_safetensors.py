@@ -8,17 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import safetensors
-import safetensors.numpy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autostore import AutoStore, CorruptDataError, StorageConfig, TooLargeError, UnsupportedFormatError
 from autostore.handlers.safetensors.handler import SafetensorsHandler
 from autostore.testing import HandlerContract, same
-from tests.optional import installed, optional, torch
+from tests.optional import installed, np, optional, safetensors, torch
 from tests.reliability.scale import scaled
 
 safetensors_torch = optional("safetensors.torch") if installed("torch") else torch

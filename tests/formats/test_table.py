@@ -39,7 +39,7 @@ def test_nobody_takes_what_a_noted_format_refused(tmp_path):
     with AutoStore(tmp_path) as store:
         for extension, handlers in store._registry._roster.by_extension.items():
             if any(isinstance(handler, NotedHandler) for handler in handlers):
-                assert len(handlers) == 1, extension
+                assert len(handlers) == 1, f"take {extension} out of handlers/well_known.py"
         with pytest.raises(UnsupportedFormatError, match="Store the value itself"):
             store["x.toml"] = "# autostore: dict\na = 1\n"
 

@@ -5,8 +5,6 @@ import functools
 import itertools
 from collections import Counter
 
-import numpy as np
-import polars as pl
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -16,6 +14,7 @@ from autostore.errors import UnsupportedFormatError, UntrustedDataError
 from autostore.testing import same
 from tests.formats.examples import EXAMPLES
 from tests.handlers import libraries, values
+from tests.optional import np, pl
 from tests.reliability.scale import measured, scaled
 
 plain = st.recursive(

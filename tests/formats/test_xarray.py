@@ -4,7 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from autostore import (
@@ -16,6 +15,7 @@ from autostore import (
     UntrustedDataError,
 )
 from autostore.testing import same
+from tests.optional import np
 from tests.reliability.mutated_reader import TYPED
 
 xr = pytest.importorskip("xarray")

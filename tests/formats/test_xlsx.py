@@ -6,17 +6,16 @@ import io
 import random
 import zipfile
 
-import pandas as pd
-import polars as pl
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
-from polars.testing.parametric import dataframes
 
 from autostore import AutoStore, CorruptDataError, StorageConfig, TooLargeError, UnsupportedFormatError
 from autostore.testing import same
+from tests.optional import optional, pa, pd, pl
 from tests.reliability.mutated_reader import TYPED
 from tests.reliability.scale import scaled
+
+dataframes = optional("polars.testing.parametric").dataframes
 
 openpyxl = pytest.importorskip("openpyxl")
 

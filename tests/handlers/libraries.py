@@ -10,22 +10,11 @@ import re
 import types
 from typing import Any
 
-import dateutil.tz
-import numpy as np
-import pandas as pd
-import plotly.graph_objects as go
-import polars as pl
-import pyarrow as pa
-import pytz
-import scipy.sparse as sp
-import tokenizers
-import xgboost
 from hypothesis import reject
 from hypothesis import strategies as st
-from PIL import Image
 
 from tests.handlers.values import MOMENTS, containers, leaves, models, one_of_these, texts, values
-from tests.optional import installed, torch
+from tests.optional import Image, dateutil, go, installed, np, pa, pd, pl, pytz, sp, tokenizers, torch, xgboost
 
 small = st.integers(0, 4)
 words = st.text(st.characters(exclude_categories=("Cs",)), max_size=4)

@@ -7,7 +7,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,6 +16,7 @@ from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handlers import arrays
 from autostore.handlers.arrays import NpyHandler, NpzHandler
 from autostore.testing import HandlerContract, same
+from tests.optional import np
 
 FIXTURES = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 NPY, NPZ = NpyHandler(), NpzHandler()

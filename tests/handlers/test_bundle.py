@@ -11,14 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import polars as pl
-import pyarrow as pa
-import pyarrow.parquet
 import pytest
-import scipy.sparse as sp
-from PIL import Image
 
 from autostore import AutoStore, StorageConfig
 from autostore.errors import CorruptDataError, UnsupportedFormatError, UntrustedDataError
@@ -27,7 +20,7 @@ from autostore.handlers import builtin_handlers
 from autostore.handlers.bundle import BundleHandler
 from autostore.testing import HandlerContract, same
 from tests.handlers import shapes
-from tests.optional import installed, torch
+from tests.optional import Image, installed, np, pa, pd, pl, pyarrow, sp, torch
 
 FRAME = pl.DataFrame({"a": [1, 2]})
 PANDAS = pd.DataFrame({"a": [1, 2]})

@@ -6,13 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import polars as pl
-import pyarrow as pa
 import pytest
-import scipy.sparse as sp
-from PIL import Image
 
 from autostore.config import StorageConfig
 from autostore.errors import UnsupportedFormatError, UntrustedDataError
@@ -20,7 +14,7 @@ from autostore.handlers import builtin_handlers
 from autostore.handlers.registry import HandlerRegistry
 from autostore.testing import same
 from tests.handlers import shapes
-from tests.optional import torch
+from tests.optional import Image, np, pa, pd, pl, sp, torch
 
 CHOICES: list[tuple[Any, str]] = [
     ("text", ".txt"),

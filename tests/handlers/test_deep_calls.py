@@ -3,11 +3,10 @@
 import dataclasses
 import sys
 
-import numpy as np
-import polars as pl
 import pytest
 
 from autostore import AutoStore, CorruptDataError, UnsupportedFormatError
+from tests.optional import np, pl
 
 
 @dataclasses.dataclass

@@ -16,22 +16,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import attrs
-import dateutil.tz
-import numpy as np
-import pandas as pd
-import polars as pl
-import pyarrow as pa
 import pydantic
 import pytest
-import scipy.sparse as sp
-from PIL import Image
 
 from autostore import AutoStore, StorageConfig
 from autostore.testing import same
 from tests.handlers.exact import digest
 from tests.handlers.reading import OtherProcess, open_with_other_tools
-from tests.optional import torch
+from tests.optional import Image, attrs, dateutil, np, pa, pd, pl, sp, torch
 
 SALES = pd.DataFrame(
     {

@@ -5,13 +5,13 @@ import datetime as dt
 import enum
 from typing import Annotated, Literal, NamedTuple
 
-import polars as pl
 import pydantic
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from autostore import UnsupportedFormatError
+from tests.optional import pl
 
 
 class Level(enum.Enum):

@@ -6,13 +6,12 @@ import sys
 import warnings
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from autostore import AutoStore
 from autostore.errors import TooLargeError, UnsupportedFormatError
 from autostore.testing import same
-from tests.optional import installed, torch
+from tests.optional import installed, np, torch
 
 
 def cuda():

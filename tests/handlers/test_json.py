@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +17,7 @@ from autostore import AutoStore
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handlers.json import JSONHandler, JSONLinesHandler
 from autostore.testing import HandlerContract, same
+from tests.optional import np
 
 FIXTURES = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 

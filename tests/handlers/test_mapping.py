@@ -4,13 +4,12 @@ import io
 import os
 import zipfile
 
-import numpy as np
 import pytest
 
 from autostore import AutoStore, CorruptDataError, StorageConfig
 from autostore.handlers.arrays import MAP_FROM
 from autostore.testing import same
-from tests.optional import torch
+from tests.optional import np, torch
 
 LENGTH = MAP_FROM // 8 + 1000
 

@@ -7,17 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-import polars as pl
 import pytest
-import scipy.sparse as sp
-from PIL import Image
 from pydantic import BaseModel, ConfigDict, field_serializer, field_validator
 
 from autostore import AutoStore, CorruptDataError, StorageError, UnsupportedFormatError
 from autostore.handler import DataHandler
 from autostore.testing import same
-from tests.optional import torch
+from tests.optional import Image, np, pl, sp, torch
 from tests.reliability.scale import measured, scaled
 
 ALARMS = scaled(40, 5_000)

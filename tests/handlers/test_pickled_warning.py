@@ -4,10 +4,10 @@ import subprocess
 import sys
 import warnings
 
-import polars as pl
 import pytest
 
 from autostore import AutoStore, PickledWarning, StorageConfig, UntrustedDataError
+from tests.optional import pl
 
 
 def undescribed(name):

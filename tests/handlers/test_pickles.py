@@ -11,8 +11,6 @@ from collections import Counter, OrderedDict, defaultdict
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,6 +21,7 @@ from autostore.errors import UnknownTypeError, UnsupportedFormatError, Untrusted
 from autostore.handlers.pickles import PickleHandler
 from autostore.testing import HandlerContract, same
 from tests.handlers import shapes
+from tests.optional import pa, pl
 
 KEY = "a long random secret"
 SIGNED = PickleHandler(StorageConfig(pickle_key=KEY))

@@ -18,15 +18,9 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from polars.testing.parametric import dataframes, series
 
 from autostore import AutoStore
 from autostore.errors import (
@@ -39,6 +33,10 @@ from autostore.errors import (
 from autostore.handlers.tables.csv import CSVHandler
 from autostore.handlers.tables.parquet import ParquetHandler
 from autostore.testing import HandlerContract, same
+from tests.optional import np, optional, pa, pd, pl, pq
+
+dataframes = optional("polars.testing.parametric").dataframes
+series = optional("polars.testing.parametric").series
 
 FIXTURES = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -745,7 +743,7 @@ class TestCSVHandler(HandlerContract):
     reads_anything = True
 
 
-@pytest.mark.parametrize("value", FLAT, ids=lambda value: ",".join(value.columns))
+@pytest.mark.parametrize("value", FLAT, ids=lambda value: ",".join(map(str, value.columns)))
 def test_csv_reads_back_in_every_kind(tmp_path: Path, value: pl.DataFrame) -> None:
     """And is written from every kind."""
     file = tmp_path / "f.csv"

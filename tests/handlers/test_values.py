@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow.parquet
 import pytest
 from hypothesis import HealthCheck, given, settings
 
@@ -18,6 +16,7 @@ from autostore.testing import same
 from tests.handlers.exact import digest
 from tests.handlers.reading import OtherProcess
 from tests.handlers.values import bundles, values
+from tests.optional import np, pyarrow
 
 EXAMPLES = 20_000 if os.environ.get("AUTOSTORE_SOAK") else 250
 _thorough = settings(

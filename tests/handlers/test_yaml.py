@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import ruamel.yaml
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +17,7 @@ from autostore.handlers import yaml as handler_module
 from autostore.handlers.yaml import YAMLHandler
 from autostore.testing import HandlerContract, same
 from tests.handlers.shapes import Point
+from tests.optional import ruamel, yaml
 
 HANDLER = YAMLHandler()
 

@@ -11,12 +11,10 @@ import pathlib
 import zoneinfo
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import polars as pl
 from hypothesis import strategies as st
 
 from tests.handlers import shapes
+from tests.optional import np, pd, pl
 
 ZONES = [
     None,

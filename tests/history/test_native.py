@@ -4,12 +4,12 @@ import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-import polars as pl
 import pytest
 
 from autostore import AutoStore, InvalidConfigError, StorageConfig, StorageConnectionError, StorageFileNotFoundError
 from autostore.store import native_pruning
 from tests.history.test_versions import values
+from tests.optional import pl
 from tests.proxy import Proxy
 
 # The order across formats is that of times which some servers tell in whole seconds.

@@ -5,14 +5,13 @@ import time
 from datetime import UTC, datetime, timedelta, timezone
 from email.message import EmailMessage
 
-import numpy as np
-import polars as pl
 import pydantic
 import pytest
 
 from autostore import AutoStore, InvalidConfigError, StorageConfig, StorageFileNotFoundError, StoragePermissionError
 from autostore.errors import AmbiguousKeyError, InvalidKeyError, PreconditionFailedError
 from autostore.testing import same
+from tests.optional import np, pl
 from tests.plugins.mail_format import EmailHandler
 
 

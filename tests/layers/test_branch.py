@@ -8,8 +8,6 @@ import time
 import uuid
 from pathlib import Path
 
-import numpy as np
-import polars as pl
 import pytest
 
 from autostore import (
@@ -27,6 +25,7 @@ from autostore.errors import InvalidKeyError
 from autostore.s3 import S3StorageConfig
 from autostore.testing import same
 from tests.history.conftest import SOME
+from tests.optional import np, pl
 from tests.reliability.scale import SOAK, measured, scaled
 from tests.store.values import Plain
 

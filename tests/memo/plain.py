@@ -11,9 +11,9 @@ import types
 import typing
 import uuid
 
-import numpy as np
-import polars as pl
 import pydantic
+
+from tests.optional import np, pl
 
 
 @dataclasses.dataclass

@@ -11,12 +11,11 @@ import threading
 import time
 from datetime import timedelta
 
-import numpy as np
-import polars as pl
 import pytest
 
 from autostore import AutoStore, InvalidConfigError, StorageConfig, UnsupportedFormatError
 from tests.memo.children import compute
+from tests.optional import np, pl
 from tests.reliability.nursery import Nursery
 
 

@@ -11,22 +11,16 @@ import sys
 import threading
 import types
 
-import numpy as np
-import pandas as pd
-import polars as pl
-import pyarrow as pa
 import pytest
-import scipy.sparse
-import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from autostore import AutoStore, UnhashableInputError
 from autostore.equality.same import same
 from tests.handlers.values import bundles
 from tests.memo.children import tell_keys
 from tests.memo.plain import Plain, one, plain_values
+from tests.optional import Image, np, pa, pd, pl, scipy, torch
 from tests.reliability.nursery import Nursery
 from tests.reliability.scale import scaled
 

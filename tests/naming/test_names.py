@@ -1,12 +1,11 @@
 """Which names are files: registered extensions in any case, well-known ones, and everything else."""
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from autostore import AutoStore, StorageFileNotFoundError, UnsupportedFormatError
 from autostore.handlers.well_known import BINARY, TEXT
 from autostore.mark import Mark
+from tests.optional import Image, np
 
 PDF = b"%PDF-1.7\n"
 

@@ -2,12 +2,11 @@
 
 import threading
 
-import numpy as np
-import polars as pl
 import pytest
 
 from autostore import AmbiguousKeyError, AutoStore, StorageFileNotFoundError
 from autostore.testing import same
+from tests.optional import np, pl
 
 FRAME = pl.DataFrame({"x": [1, 2]})
 VALUES = [{"a": 1}, FRAME, "text", np.arange(3), b"\x00", (1, 2), [{"a": 1}]]

@@ -9,16 +9,13 @@ import sys
 from collections import OrderedDict
 from typing import Any, ClassVar
 
-import numpy as np
-import pandas as pd
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autostore import AutoStore, DataHandler, InvalidConfigError, UnsupportedFormatError
 from autostore.plugins import Columns, Markdown, Picture, Rows
-from tests.optional import torch
+from tests.optional import np, pd, pl, torch
 
 TOTAL = 200_000
 

@@ -7,12 +7,11 @@ import os
 import time
 from collections import Counter
 
-import numpy as np
-import polars as pl
 import pytest
 
 from autostore import AutoStore, LocalFileConfig, StorageError
 from autostore.testing import same
+from tests.optional import np, pl
 from tests.reliability.faults import OPENS, RENAMES, WRITES, calls, can_trace, counts, struck, traced
 from tests.reliability.scale import SOAK, measured
 

@@ -8,12 +8,12 @@ import tempfile
 import threading
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
 from autostore import AutoStore
 from autostore.testing import same
+from tests.optional import np
 from tests.reliability.scale import SOAK, measured, scaled
 from tests.store.machine import StoreMachine, fresh_name
 from tests.store.test_state_machine import REMOTE_STEPS, STEPS, settings_for

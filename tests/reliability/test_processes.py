@@ -4,12 +4,11 @@ import multiprocessing
 import pickle
 import threading
 
-import numpy as np
-import polars as pl
 import pytest
 
 from autostore import AutoStore
 from autostore.testing import same
+from tests.optional import np, pl
 from tests.reliability.scale import measured, scaled
 
 FORKS = {"local": scaled(40, 100), "radosgw-cached": scaled(20, 100)}

@@ -12,11 +12,10 @@ import sys
 import time
 import zlib
 
-import numpy as np
-import polars as pl
 import pytest
 
 from autostore import AmbiguousKeyError, AutoStore, LocalFileConfig, StorageConfig, StorageError
+from tests.optional import np, pl
 from tests.reliability.interrupts import Between
 from tests.reliability.scale import SOAK, measured, scaled
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
-import numpy as np
-import polars as pl
+from tests.optional import np, pl
 
 FORMATS = ("json", "frame", "array", "object", "text", "bytes")
 

@@ -4,8 +4,9 @@ import datetime as dt
 import io
 from decimal import Decimal
 
-import polars as pl
 from hypothesis import strategies as st
+
+from tests.optional import pl
 
 ROWS = 60
 DTYPES = {

@@ -2,11 +2,10 @@
 
 import io
 
-import numpy as np
-import polars as pl
 import pytest
 
 from autostore import AutoStore, PreconditionFailedError
+from tests.optional import np, pl
 from tests.proxy import Proxy
 
 GROUPS, ROWS, COLUMNS = 50, 20_000, 10

@@ -2,10 +2,10 @@
 
 import urllib.request
 
-import polars as pl
 import pytest
 
 from autostore import AutoStore, InvalidConfigError
+from tests.optional import pl
 
 FRAME = pl.DataFrame({"x": [1, 2, 3]})
 

@@ -3,16 +3,15 @@
 import datetime as dt
 import io
 
-import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from polars.testing import assert_frame_equal
 
+from tests.optional import optional, pa, pl, pq
 from tests.scans.tables import queries, tables
 from tests.store.test_state_machine import EXAMPLES
+
+assert_frame_equal = optional("polars.testing").assert_frame_equal
 
 engines = st.sampled_from(["in-memory", "streaming"])
 several = settings(

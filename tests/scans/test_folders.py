@@ -6,11 +6,7 @@ import os
 import resource
 from functools import partial
 
-import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from polars.testing import assert_frame_equal
 
 from autostore import (
     AutoStore,
@@ -20,9 +16,12 @@ from autostore import (
     SchemaMismatchError,
     StorageFileNotFoundError,
 )
+from tests.optional import optional, pa, pl, pq
 from tests.reliability.scale import scaled
 
 from autostore import PreconditionFailedError, UnsupportedFormatError  # isort: skip
+
+assert_frame_equal = optional("polars.testing").assert_frame_equal
 
 
 def days(store, count=3):

@@ -6,9 +6,7 @@ import sys
 import time
 import uuid
 
-import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
 
 from autostore import (
     AmbiguousKeyError,
@@ -20,8 +18,11 @@ from autostore import (
     TooLargeError,
     UnsupportedFormatError,
 )
+from tests.optional import optional, pl
 from tests.scans.place import RangedMemory
 from tests.scans.test_equal import lay
+
+assert_frame_equal = optional("polars.testing").assert_frame_equal
 
 FRAME = pl.DataFrame({"a": range(3000), "b": [f"row {row}" for row in range(3000)], "c": [0.5] * 3000})
 

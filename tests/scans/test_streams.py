@@ -4,10 +4,6 @@ import dataclasses
 import io
 import warnings
 
-import pandas as pd
-import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from autostore import (
@@ -18,6 +14,7 @@ from autostore import (
     SchemaMismatchError,
     UnsupportedFormatError,
 )
+from tests.optional import pa, pd, pl, pq
 from tests.scans.streamed import PIECES, ROWS, SCHEMA, STREAMS, TABLE, Relation, rows_of
 
 

@@ -4,10 +4,10 @@ import subprocess
 import sys
 import time
 
-import polars as pl
 import pytest
 
 from autostore import AutoStore, StorageError
+from tests.optional import pl
 from tests.proxy import Fault, Proxy
 from tests.reliability.scale import scaled
 from tests.scans.streamed import STREAMS, noise, rows_of

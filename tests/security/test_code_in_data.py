@@ -5,12 +5,11 @@ import subprocess
 import sys
 import zipfile
 
-import numpy as np
 import pytest
 
 from autostore import AutoStore, CorruptDataError, StorageConfig, UnsupportedFormatError, UntrustedDataError
 from autostore.testing import same
-from tests.optional import torch
+from tests.optional import np, torch
 from tests.security.tools import Trap, booby_trapped, lay
 
 SECRET = "a long random secret of the tests"

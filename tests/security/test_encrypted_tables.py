@@ -4,11 +4,10 @@ import base64
 import subprocess
 import sys
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-from pyarrow.parquet import encryption
-
 from autostore import AutoStore
+from tests.optional import optional, pa, pq
+
+encryption = optional("pyarrow.parquet.encryption")
 
 READ = """
 import sys

@@ -3,7 +3,6 @@
 import contextlib
 import uuid
 
-import polars as pl
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -11,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from autostore import AutoStore, StorageConfig
 from autostore.errors import PreconditionFailedError, StorageFileNotFoundError, UnsupportedFormatError
 from autostore.testing import same
+from tests.optional import pl
 from tests.store.values import FAMILIES, any_value
 
 BARE = [

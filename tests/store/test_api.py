@@ -4,8 +4,6 @@ import dataclasses
 import pickle
 from typing import ClassVar
 
-import numpy as np
-import polars as pl
 import pytest
 from pydantic import BaseModel
 
@@ -28,6 +26,7 @@ from autostore import (
 from autostore.autostore import DataHandler
 from autostore.backends.memory import MemoryBackend
 from autostore.testing import same
+from tests.optional import np, pl
 
 
 def test_dict_methods(store):

@@ -7,9 +7,7 @@ import subprocess
 import sys
 import tempfile
 
-import numpy as np
 import pytest
-from PIL import Image
 
 import autostore
 from autostore import (
@@ -25,6 +23,7 @@ from autostore import (
     UntrustedDataError,
     errors,
 )
+from tests.optional import Image, np
 
 BAD_KEYS = [
     "", "/", "/etc/passwd", "..", "../x", "a/../b", "a/..", ".", "./a", "a//b", "a/", "a\0b", ".autostore",

@@ -5,18 +5,14 @@ import time
 import uuid
 from typing import ClassVar
 
-import numpy as np
-import polars as pl
 import pytest
-import scipy.sparse as sp
-from PIL import Image
 
 from autostore import AutoStore, StorageFileNotFoundError
 from autostore.autostore import DataHandler
 from autostore.backend import StorageBackend
 from autostore.backends.memory import MemoryBackend
 from autostore.testing import same
-from tests.optional import installed, torch
+from tests.optional import Image, installed, np, pl, sp, torch
 from tests.store.values import Run, Settings
 
 FRAME = pl.DataFrame({"id": [1, 2], "v": [1.5, 2.5]})

@@ -11,17 +11,11 @@ import zipfile
 from collections import OrderedDict, deque
 from typing import ClassVar
 
-import numpy as np
-import pandas as pd
-import polars as pl
-import pyarrow as pa
 import pytest
-import scipy.sparse as sp
-from PIL import Image
 
 from autostore import AutoStore, CorruptDataError, DataHandler, LocalFileConfig, StorageFileNotFoundError
 from autostore.plugins import Header
-from tests.optional import installed, torch
+from tests.optional import Image, installed, np, pa, pd, pl, sp, torch
 from tests.store.values import Run, Settings
 
 VALUES = {

@@ -1,9 +1,9 @@
 """`store.path(key)`: a file of this machine for a library that wants a name, which lives as long as is promised."""
 
-import numpy as np
 import pytest
 
 from autostore import AutoStore, StorageFileNotFoundError
+from tests.optional import np
 
 
 def test_a_file_holds_the_bytes_under_the_files_own_name(store):

@@ -9,13 +9,12 @@ import subprocess
 import sys
 import time
 
-import numpy as np
-import polars as pl
 import pytest
 
 from autostore import AutoStore
 from autostore.disk import sweeping
 from autostore.testing import same
+from tests.optional import np, pl
 from tests.reliability.nursery import Nursery
 from tests.reliability.scale import scaled
 

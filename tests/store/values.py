@@ -3,10 +3,10 @@
 import dataclasses
 from collections import OrderedDict
 
-import numpy as np
-import polars as pl
 from hypothesis import strategies as st
 from pydantic import BaseModel
+
+from tests.optional import np, pl
 
 
 class Settings(BaseModel):

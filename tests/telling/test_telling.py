@@ -9,11 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from autostore import AutoStore, PreconditionFailedError, StorageConfig, StorageFileNotFoundError
 from autostore.s3 import S3StorageConfig
+from tests.optional import np
 from tests.proxy import Proxy
 
 ROOT = Path(__file__).parents[2]

@@ -55,7 +55,7 @@ def read_table(stream: Any, mark: TableMark, ceiling: Ceiling | None = None, col
     ours = metadata.pop(MARK.encode(), None) is not None
     if not table.num_columns:
         return _without_columns(mark.get("rows", footer.num_rows), metadata)
-    if str(mark["type"]).startswith(("pyarrow.", "pandas.")):
+    if str(mark["type"]).startswith(("pyarrow.", "pandas.", "geopandas.")):
         table = _restored(table, (footer.metadata or {}).get(_SCHEMA))
     return table.replace_schema_metadata(metadata or None) if ours else table
 

@@ -42,16 +42,18 @@ KINDS = {
     "pyarrow.Array": ("pyarrow", "Array"),
     "pandas.Index": ("pandas", "Index"),
     "pandas.array": ("pandas.api.extensions", "ExtensionArray"),
+    "geopandas.GeoDataFrame": ("geopandas", "GeoDataFrame"),
+    "geopandas.GeoSeries": ("geopandas", "GeoSeries"),
 }
 """Recorded name -> module and class."""
 
 _FAMILIES = frozenset(("pyarrow.Array", "pandas.Index", "pandas.array"))
 """Those of which the library has a class for each kind of values."""
 
-_LIBRARIES = frozenset(("pandas", "polars", "pyarrow"))
+_LIBRARIES = frozenset(("geopandas", "pandas", "polars", "pyarrow"))
 
 FRAMES = frozenset({"polars.DataFrame", "polars.LazyFrame", "pandas.DataFrame", "pyarrow.Table"})
-"""Those that are whole tables."""
+"""Those that are whole tables of plain cells."""
 
 
 def kind_of(data: Any) -> str | None:
@@ -72,7 +74,7 @@ def asks_for_rows(as_type: Any) -> bool:
 
 
 def _is_of_a_library(as_type: Any) -> bool:
-    return package_of(as_type) in ("numpy", "pandas", "polars", "pyarrow", "torch")
+    return package_of(as_type) in (*_LIBRARIES, "numpy", "torch")
 
 
 def requested_kind(as_type: Any) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from autostore.equality import same
 from autostore.errors import UnsupportedFormatError
@@ -24,6 +25,7 @@ from autostore.handlers.tables.parts import laid_out, put_together
 from autostore.optional import require
 
 __all__ = [
+    "Given",
     "index_columns",
     "read_array",
     "read_frame",
@@ -39,6 +41,26 @@ _NAMES = frozenset(("string", "empty", "floating", "integer", "datetime64", "dat
 
 _UNNAMED = "values"
 """The column of a Series whose name is no text, as a column needs one."""
+
+
+class Given(NamedTuple):
+    """What is written, where it is more than the plain frame or Series that is laid out for it.
+
+    Attributes:
+        value: what must come back.
+        kind: the recorded name of its type.
+        details: what stands in the mark beside that.
+        footer: what other entries the footer gets, by the names of the file's columns.
+        read: reads an open file with this mark.
+        losses: what else may change, as a message says it.
+    """
+
+    value: Any
+    kind: str
+    details: Mapping[str, Any]
+    footer: Callable[[list[str]], Mapping[str, str]]
+    read: Callable[[Any, TableMark], Any]
+    losses: str = ""
 
 
 def read_frame(stream: Any, mark: TableMark, ceiling: Ceiling | None = None, columns: list[str] | None = None) -> Any:
@@ -105,29 +127,33 @@ def read_array(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) -> 
     return read_series(stream, mark, ceiling).array
 
 
-def write_frame(data: Any, file: Path, options: ParquetOptions = DEFAULT) -> None:
-    """Write the frame, if what is read back is the same."""
+def write_frame(data: Any, file: Path, options: ParquetOptions = DEFAULT, given: Given | None = None) -> None:
+    """Write the frame, if what is read back is the same; `given` is what it was laid out for."""
     pd = require("pandas")
-    labels = data.columns
+    labels, given = data.columns, given or _itself(data, "pandas.DataFrame")
     named = pd.api.types.infer_dtype(labels, skipna=False) in _NAMES and type(labels) in (pd.Index, pd.DatetimeIndex)
     if named and labels.is_unique and _has_text_names(data.index):
         with contextlib.suppress(UnsupportedFormatError):
-            _write(data, data, file, _mark("pandas.DataFrame", data), options)
+            _write(data, given, file, _freq(data), options)
             return
-    write_parts(data, file, "pandas.DataFrame", options)
+    _write_parts(data, given, file, options)
 
 
-def write_series(data: Any, file: Path, options: ParquetOptions = DEFAULT) -> None:
+def write_series(data: Any, file: Path, options: ParquetOptions = DEFAULT, given: Given | None = None) -> None:
     """Write one column beside the index, if what is read back is the same."""
-    name = data.name
+    name, given = data.name, given or _itself(data, "pandas.Series")
     with contextlib.suppress(UnsupportedFormatError):
         if type(name) is str and _has_text_names(data.index):
-            _write(data.to_frame(), data, file, _mark("pandas.Series", data), options)
+            _write(data.to_frame(), given, file, _freq(data), options)
             return
         if (name is None or type(name) is int) and _has_text_names(data.index):
-            _write(data.to_frame(_UNNAMED), data, file, _mark("pandas.Series", data, name=name), options)
+            _write(data.to_frame(_UNNAMED), given, file, {"name": name, **_freq(data)}, options)
             return
-    write_parts(data, file, "pandas.Series", options)
+    _write_parts(data, given, file, options)
+
+
+def _itself(data: Any, kind: str) -> Given:
+    return Given(data, kind, {}, lambda _: {}, read_series if kind == "pandas.Series" else _read)
 
 
 def _has_text_names(index: Any) -> bool:
@@ -135,52 +161,53 @@ def _has_text_names(index: Any) -> bool:
     return all(name is None or type(name) is str for name in index.names)
 
 
-def write_parts(data: Any, file: Path, kind: str, options: ParquetOptions = DEFAULT) -> None:
-    """Write plain columns and a recipe, if what is read back is the same."""
-    frame, recipe = laid_out(data)
-    _write(frame, data, file, {"kind": kind, "parts": recipe}, options)
-
-
 def write_index(data: Any, file: Path, options: ParquetOptions = DEFAULT) -> None:
     """Write each level as a column."""
-    write_parts(data, file, "pandas.Index", options)
+    _write_parts(data, _itself(data, "pandas.Index"), file, options)
 
 
 def write_array(data: Any, file: Path, options: ParquetOptions = DEFAULT) -> None:
     """Write one column."""
-    write_parts(data, file, "pandas.array", options)
+    _write_parts(data, _itself(data, "pandas.array"), file, options)
 
 
-def _mark(kind: str, data: Any, **details: Any) -> dict[str, Any]:
+def _write_parts(data: Any, given: Given, file: Path, options: ParquetOptions) -> None:
+    """Write plain columns and a recipe, if what is read back is the same."""
+    frame, recipe = laid_out(data)
+    _write(frame, given, file, {"parts": recipe}, options)
+
+
+def _freq(data: Any) -> dict[str, Any]:
     freq = getattr(data.index, "freqstr", None) if hasattr(data.index, "freq") else None
     periods = type(data.index) is require("pandas").PeriodIndex  # where it is a part of the dtype
-    return {"kind": kind, **details} | ({"freq": freq} if freq and not periods else {})
+    return {"freq": freq} if freq and not periods else {}
 
 
-def _write(frame: Any, data: Any, file: Path, mark: dict[str, Any], options: ParquetOptions) -> None:
-    kind = type(data).__qualname__
+def _write(frame: Any, given: Given, file: Path, details: dict[str, Any], options: ParquetOptions) -> None:
+    kind, mark = type(given.value).__qualname__, {**given.details, **details}
     check_json(dict(frame.attrs))
     try:
         table = require("pyarrow").Table.from_pandas(frame)
         if not table.num_columns:
-            mark = {**mark, "rows": table.num_rows}
+            mark["rows"] = table.num_rows
+        table = table.replace_schema_metadata({**table.schema.metadata, **given.footer(table.column_names)})
         with refused_by_arrow(kind):
-            write_marked(table, file, mark_text(**mark), options)
-            kept = ("parts" not in mark and _is_plain(frame)) or same(_read_back(file, mark), data)
+            write_marked(table, file, mark_text(given.kind, **mark), options)
+            safe = "parts" not in mark and given.kind.startswith("pandas.") and _is_plain(frame)
+            kept = safe or same(_read_back(file, given, mark), given.value)
     except (TypeError, ValueError, ArithmeticError, NotImplementedError) as error:
         let_pass(error)
         raise UnsupportedFormatError(f"Parquet cannot hold this {kind}: {error}. Convert the column.") from error
     if not kept:
         raise UnsupportedFormatError(
-            f"Parquet would change this {kind}: cells, labels or attributes of Python objects. "
-            "Convert them, or use a bare key."
+            f"Parquet would change this {kind}: cells, labels or attributes of Python objects"
+            f"{given.losses}. Convert them, or use a bare key."
         )
 
 
-def _read_back(file: Path, mark: dict[str, Any]) -> Any:
+def _read_back(file: Path, given: Given, mark: dict[str, Any]) -> Any:
     with open(file, "rb") as stream:
-        read = read_series if mark["kind"] == "pandas.Series" else _read
-        return read(stream, {**mark, "type": mark["kind"]})
+        return given.read(stream, {**mark, "type": given.kind})
 
 
 def _is_plain(frame: Any) -> bool:

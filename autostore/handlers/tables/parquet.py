@@ -16,7 +16,7 @@ from autostore.guard.ceiling import Ceiling
 from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.fitting import fitted
-from autostore.handlers.tables import arrow, pandas, polars
+from autostore.handlers.tables import arrow, geo, pandas, polars
 from autostore.handlers.tables.footer import unfolded
 from autostore.handlers.tables.kinds import asks_for_rows, kind_of, panics_are_errors, requested_kind, table_preview
 from autostore.handlers.tables.mark import TableMark, read_mark
@@ -34,7 +34,10 @@ __all__ = ["ParquetHandler"]
 class ParquetHandler(DataHandler):
     """Tables, parts of tables and streams of them as .parquet; a LazyFrame stays lazy when read."""
 
-    types = "tables, Series, indexes, arrays and schemas of Polars, pandas and Arrow; streams of tables"
+    types = (
+        "tables, Series, indexes, arrays and schemas of Polars, pandas and Arrow; streams of tables; "
+        "frames and Series of GeoPandas, as GeoParquet (extra geo)"
+    )
     read_by = "every engine for data"
     install = f"{DISTRIBUTION}[polars,pandas,arrow]"
     equality = TABLES
@@ -124,7 +127,7 @@ def _read(file: Path, kind: str | None, ceiling: Ceiling) -> Any:
         except Exception as error:
             let_pass(error)
             raise_exhaustion(error)
-            other = _other_reader(kind, stream, ceiling)
+            other = None if kind.startswith("geopandas.") else _other_reader(kind, stream, ceiling)
             if other is None:
                 raise
             library = kind.partition(".")[0].replace("pandas", "pyarrow")
@@ -165,6 +168,8 @@ _READERS: dict[str, Callable[[Any, TableMark, Ceiling], Any]] = {
     "pyarrow.Schema": arrow.read_schema,
     "pandas.Index": pandas.read_index,
     "pandas.array": pandas.read_array,
+    "geopandas.GeoDataFrame": geo.read_frame,
+    "geopandas.GeoSeries": geo.read_series,
 }
 _WRITERS: dict[str, Callable[[Any, Path, ParquetOptions], None]] = {
     "polars.DataFrame": polars.write_frame,
@@ -176,6 +181,8 @@ _WRITERS: dict[str, Callable[[Any, Path, ParquetOptions], None]] = {
     "polars.Schema": polars.write_schema,
     "pandas.Index": pandas.write_index,
     "pandas.array": pandas.write_array,
+    "geopandas.GeoDataFrame": geo.write_frame,
+    "geopandas.GeoSeries": geo.write_series,
     **{
         kind: functools.partial(arrow.write_part, kind=kind)
         for kind in ("pyarrow.RecordBatch", "pyarrow.ChunkedArray", "pyarrow.Array", "pyarrow.Schema")
