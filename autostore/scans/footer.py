@@ -5,6 +5,7 @@ https://parquet.apache.org/docs/file-format/
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Callable, Sequence
 
@@ -46,6 +47,7 @@ def row_count(footer: bytes) -> int:
     raise CorruptDataError("The footer does not say how many rows there are")
 
 
+@functools.lru_cache(maxsize=4)
 def description(footer: bytes) -> tuple[bytes, ...]:
     """What says which columns there are: alike in tables of one schema, whatever their rows."""
     compact, found = Compact(footer), []
