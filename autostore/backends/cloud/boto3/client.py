@@ -64,7 +64,9 @@ def make_client(config: S3StorageConfig) -> tuple[Any, bool]:
     if named:
         for operation in ("CopyObject", "UploadPartCopy"):
             client.meta.events.register(f"before-call.s3.{operation}", _in_rados_words)
-    client.meta.events.register_first("before-parse.s3.ListObjectsV2", _read_entries)
+    # Of two names that fit, botocore begins with the one that has its `*` further left: its own, `before-parse.s3.*`,
+    # would read the whole page to see whether it is an error.
+    client.meta.events.register_first("before-parse.*.ListObjectsV2", _read_entries)
     client.meta.events.register("before-parse.s3", _check_body)
     client.meta.events.register("request-created.s3", _prepare(config.timeout))
     client.meta.events.register_first("needs-retry.s3", _give_up_in_time)
