@@ -240,7 +240,7 @@ def _repeated(kind: Any) -> Iterator[bool]:
     pa = require("pyarrow")
     if isinstance(kind, pa.BaseExtensionType):
         yield from _repeated(kind.storage_type)
-    elif pa.types.is_dictionary(kind) or not kind.num_fields:
+    elif not kind.num_fields:
         yield not pa.types.is_dictionary(kind)
     else:
         for part in range(kind.num_fields):
