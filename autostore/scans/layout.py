@@ -16,6 +16,9 @@ from autostore.pieces.ranges import Span
 __all__ = ["Chunk", "Group", "Layout", "Leaf", "Statistics", "layout"]
 
 _STRUCT = 12
+_FIXED, _VIEW = 7, 16
+"""The physical type of values of a fixed length, and the bytes that one counts for where that length is not known."""
+
 _UNITS = {9: "ms", 10: "us"}
 """Of the older `converted_type`."""
 
@@ -96,7 +99,7 @@ def layout(footer: bytes) -> Layout:
                 compact.skip(kind)
         units = [element.unit for element in elements[1:] if not element.children]
         leaves = [leaf._replace(unit=unit) for leaf, unit in zip(leaves, units, strict=bool(leaves))]
-        return Layout(_columns(elements), leaves, groups)
+        return Layout(_columns(elements), leaves, _widened(groups, leaves, elements))
     except (IndexError, ValueError) as error:
         raise CorruptDataError(f"The footer cannot be read: {error}") from error
 
@@ -107,13 +110,27 @@ class _Element(NamedTuple):
     name: str
     children: int
     unit: str
+    length: int
+
+
+def _widened(groups: list[Group], leaves: list[Leaf], elements: list[_Element]) -> list[Group]:
+    """The groups, with what columns of a fixed length take that only the schema says."""
+    lengths = [element.length for element in elements[1:] if not element.children]
+    fixed = {at: length for at, (leaf, length) in enumerate(zip(leaves, lengths, strict=False)) if leaf.type == _FIXED}
+    for group in groups if fixed else ():
+        for at, length in fixed.items():
+            chunk = group.chunks[at]
+            group.chunks[at] = chunk._replace(memory=chunk.memory * max(length, _VIEW) // _VIEW)
+    return groups
 
 
 def _element(compact: Compact) -> _Element:
-    name, unit, children = "", "", 0
+    name, unit, children, length = "", "", 0, 0
     for field, kind in compact.fields():
         if field == 4:
             name = compact.binary().decode()
+        elif field == 2:
+            length = compact.number()
         elif field == 5:
             children = compact.number()
         elif field == 6:
@@ -122,7 +139,7 @@ def _element(compact: Compact) -> _Element:
             unit = _logical_unit(compact) or unit
         else:
             compact.skip(kind)
-    return _Element(name, children, unit)
+    return _Element(name, children, unit, length)
 
 
 def _columns(elements: list[_Element]) -> list[str]:

@@ -7,11 +7,12 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from autostore.errors import SchemaMismatchError, UnsupportedFormatError, compose
+from autostore.errors import SchemaMismatchError, TooLargeError, UnsupportedFormatError, compose
 from autostore.guard.ceiling import Ceiling
 from autostore.handlers.tables import arrow, pandas
 from autostore.handlers.tables.kinds import FRAMES, kind_of, panics_are_errors, requested_kind
 from autostore.handlers.tables.mark import read_mark
+from autostore.handlers.tables.repeated import check_views
 from autostore.keys import Key, check_key, where
 from autostore.optional import loaded_type, require
 from autostore.scans.decoding import decoded, lazy, sparse
@@ -43,6 +44,15 @@ def _check(columns: Sequence[str], there: Sequence[str], key: str, uri: str) -> 
     if missing is not None:
         known = f"Its columns are {', '.join(map(repr, there))!s:.400}"
         raise SchemaMismatchError(compose(f"There is no column {missing!r:.80}", key=key, uri=uri, remedy=f"{known}."))
+
+
+@contextlib.contextmanager
+def _named(table: str) -> Iterator[None]:
+    """What is too large is told with the name of its table."""
+    try:
+        yield
+    except TooLargeError as error:
+        raise TooLargeError(f"{table}: {error}") from error
 
 
 class Tables:
@@ -84,7 +94,7 @@ class Tables:
     def _part(self, key: Key, path: str, extension: str, as_type: Any, columns: list[str]) -> Any:
         if not self._scanner.is_ranged(extension):
             return self._of_another_format(key, as_type, columns)
-        with self._partial(path, extension, columns) as (stream, name, there):
+        with self._partial(path, extension, columns) as (stream, name, there, leaves):
             mark = read_mark(stream)
             kind = str(mark["type"]) if as_type is None else requested_kind(as_type)
             if "parts" in mark or kind.startswith("geopandas."):  # its columns are laid out in a way of their own
@@ -93,14 +103,17 @@ class Tables:
                 return selected(self._scanner.one(key), columns, key.text, self._uri)
             _check(columns, there, key.text, self._uri)
             if kind.startswith("polars."):
+                check_views(stream, self._ceiling, leaves)
                 return decoded(lazy(stream), lambda frame: frame.select(columns), name)
             with panics_are_errors():
                 if kind == "pyarrow.Table":
-                    return arrow.read_table(stream, mark, columns=columns).select(columns)
-                return pandas.read_frame(stream, mark, columns=columns)[columns]
+                    return arrow.read_table(stream, mark, self._ceiling, columns).select(columns)
+                return pandas.read_frame(stream, mark, self._ceiling, columns)[columns]
 
     @contextlib.contextmanager
-    def _partial(self, path: str, extension: str, columns: list[str]) -> Iterator[tuple[Any, str, list[str]]]:
+    def _partial(
+        self, path: str, extension: str, columns: list[str]
+    ) -> Iterator[tuple[Any, str, list[str], list[int]]]:
         """A file that holds these columns of the table and, where it is a frame of pandas, its index."""
         with contextlib.closing(self._scanner.opener.open(path, extension)) as pinned, contextlib.ExitStack() as stack:
             tail = pinned.tail
@@ -111,6 +124,7 @@ class Tables:
                 index = {leaf.column for leaf in found.leaves if leaf.column.startswith("__index_level_")}
                 index |= set(pandas.index_columns(footer))
                 leaves = found.leaves_of({*columns, *index})
+            stack.enter_context(_named(part.name))
             spans = [span for group in found.groups for span in group.spans(leaves)]
             self._ceiling.check(sum(group.memory(leaves) for group in found.groups), "These columns")
             if pinned.ranges.file is not None:
@@ -121,7 +135,7 @@ class Tables:
                 pieces = [*zip(spans, pinned.read(spans), strict=True), ((tail.size - len(footer), tail.size), footer)]
                 stream = stack.enter_context(sparse(tail.size, pieces, pinned.folder))
             stream.seek(0)
-            yield stream, part.name, found.columns
+            yield stream, part.name, found.columns, leaves
 
     def _of_another_format(self, key: Key, as_type: Any, columns: list[str]) -> Any:
         return self.cut(self._loader.load(key, as_type).value, columns, key.text)

@@ -50,6 +50,13 @@ def tables():
     yield pl.DataFrame({"a": range(30), "b": [True, False, None] * 10}).to_pandas()
 
 
+def repeated():
+    """A table whose texts are many times its file, which mutations make more."""
+    import pyarrow as pa
+
+    return pa.table({"t": ["x" * 20_000] * 100, "l": [[b"y" * 5_000] * 3] * 100})
+
+
 def maps():
     """Frames of GeoPandas, where that is installed."""
     import pandas as pd
@@ -275,7 +282,7 @@ EXAMPLES = {
     ".npz": Example(lambda: [{"a": np.arange(9), "b": np.zeros((2, 2))}], "arrays"),
     ".sparse": Example(matrices, "matrices"),
     ".pkl": Example(lambda: [{1, 2, 3}, (1, "x", dataclasses.Field)]),
-    ".parquet": Example(lambda: [*tables(), *maps()], "tables", lambda: [*frame_types(), *map_types()]),
+    ".parquet": Example(lambda: [*tables(), repeated(), *maps()], "tables", lambda: [*frame_types(), *map_types()]),
     ".geojson": Example(lambda: [POINT, *maps()], "texts", lambda: [dict, *map_types()], 200),
     ".csv": Example(lambda: list(tables())[1:2], "tables"),
     ".tsv": Example(lambda: list(tables())[1:2], "tables", cases=200),

@@ -9,7 +9,8 @@ import pytest
 
 from autostore import AutoStore, CorruptDataError, StorageConfig, StorageError, TooLargeError, UnsupportedFormatError
 from autostore.testing import same
-from tests.optional import pa, pd, pl
+from tests.optional import pd, pl
+from tests.optional import pyarrow as pa
 
 ZONE = zoneinfo.ZoneInfo("Europe/Paris")
 FRAME = pl.DataFrame(

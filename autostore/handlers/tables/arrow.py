@@ -18,10 +18,10 @@ from autostore.equality import same
 from autostore.errors import MissingDependencyError, UnknownTypeError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
 from autostore.guard.foreign import let_pass
-from autostore.handlers.tables.footer import unfolded
 from autostore.handlers.tables.kinds import not_one_column
 from autostore.handlers.tables.mark import MARK, TableMark, mark_text
 from autostore.handlers.tables.options import DEFAULT, ParquetOptions
+from autostore.handlers.tables.repeated import read_within, spelt_out
 from autostore.optional import require
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "read_schema",
     "read_table",
     "refused_by_arrow",
+    "rows_of",
     "write_marked",
     "write_part",
     "write_table",
@@ -46,11 +47,9 @@ def read_table(stream: Any, mark: TableMark, ceiling: Ceiling | None = None, col
 
     With `columns` only those, and what a frame of pandas needs for its index; nothing of the others is touched.
     """
-    if ceiling is not None:
-        ceiling.check(unfolded(stream), "The table")
     with _opened(stream) as parquet:
         footer = parquet.metadata
-        table = parquet.read() if columns is None else parquet.read(columns, use_pandas_metadata=True)
+        table = read_within(parquet, stream, ceiling, columns)
     metadata = dict(table.schema.metadata or {})
     ours = metadata.pop(MARK.encode(), None) is not None
     if not table.num_columns:
@@ -102,11 +101,17 @@ def _restored(table: Any, stored: bytes | None) -> Any:
     if stored is None:
         return table
     schema = require("pyarrow").ipc.read_schema(require("pyarrow").py_buffer(base64.b64decode(stored)))
-    if len(schema) != table.num_columns:
+    if schema.names != table.column_names:  # some of them, or in another order
         schema = require("pyarrow").schema([schema.field(name) for name in table.column_names], schema.metadata)
     _check_registered(schema)
     # The metadata tells the names of a map's parts, too.
     return table if schema.equals(table.schema, check_metadata=True) else table.cast(schema)
+
+
+def rows_of(table: Any, ceiling: Ceiling) -> list[dict[str, Any]]:
+    """Every row as a dict, in which each text takes a place of its own."""
+    ceiling.check(spelt_out(table), "The rows")
+    return list(table.to_pylist())
 
 
 def read_batch(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) -> Any:

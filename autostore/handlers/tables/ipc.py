@@ -18,9 +18,11 @@ from autostore.guard.ceiling import Ceiling
 from autostore.guard.foreign import let_pass
 from autostore.handlers.fitting import fitted
 from autostore.handlers.named import NamedHandler
+from autostore.handlers.tables.arrow import rows_of
 from autostore.handlers.tables.ipc_size import unfolded_ipc
 from autostore.handlers.tables.kinds import asks_for_rows, kind_of, panics_are_errors, requested_kind, table_preview
 from autostore.handlers.tables.mark import MARK, mark_text
+from autostore.handlers.tables.repeated import spelt_out
 from autostore.optional import DISTRIBUTION, require
 from autostore.preview import Preview
 
@@ -51,7 +53,7 @@ class ArrowHandler(NamedHandler):
     def read_as(self, file_path: Path, file_extension: str, as_type: Any) -> Any:
         """Any of the four kinds of tables; or rows, as `list[Row]`, validated one by one."""
         if asks_for_rows(as_type):
-            return fitted(as_type, _read(file_path, "pyarrow.Table", self.ceiling).to_pylist(), row="row")
+            return fitted(as_type, rows_of(_read(file_path, "pyarrow.Table", self.ceiling), self.ceiling), row="row")
         kind = None if as_type in (Any, object) else requested_kind(as_type)
         if kind is not None and kind not in _READABLE:
             raise UnsupportedFormatError("An Arrow file holds a table. Read it as a DataFrame, and take its column.")
@@ -121,7 +123,10 @@ def _read(file: Path, kind: str | None, ceiling: Ceiling) -> Any:
     if marked is not None:
         metadata = {name: text for name, text in table.schema.metadata.items() if name != MARK.encode()}
         table = table.replace_schema_metadata(metadata or None)
-    return table.to_pandas() if kind == "pandas.DataFrame" else table
+    if kind != "pandas.DataFrame":
+        return table
+    ceiling.check(spelt_out(table, categories=False), "The frame")
+    return table.to_pandas()
 
 
 def _opened(stream: BinaryIO, kind: str | None) -> Any:

@@ -17,10 +17,10 @@ from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.fitting import fitted
 from autostore.handlers.tables import arrow, geo, pandas, polars
-from autostore.handlers.tables.footer import unfolded
 from autostore.handlers.tables.kinds import asks_for_rows, kind_of, panics_are_errors, requested_kind, table_preview
 from autostore.handlers.tables.mark import TableMark, read_mark
 from autostore.handlers.tables.options import DEFAULT, ParquetOptions
+from autostore.handlers.tables.repeated import check_views
 from autostore.handlers.tables.streaming import write_query, write_stream
 from autostore.handlers.tables.streams import TableStream
 from autostore.headers import tables as tables_header
@@ -109,8 +109,8 @@ class ParquetHandler(DataHandler):
 def _rows(file: Path, ceiling: Ceiling) -> list[dict[str, Any]]:
     """Every row as a dict, by whichever library is there."""
     if importlib.util.find_spec("polars") is not None:
-        return list(_read(file, "polars.DataFrame", ceiling).to_dicts())
-    return list(_read(file, "pyarrow.Table", ceiling).to_pylist())
+        return polars.rows_of(_read(file, "polars.DataFrame", ceiling), ceiling)
+    return arrow.rows_of(_read(file, "pyarrow.Table", ceiling), ceiling)
 
 
 def _read(file: Path, kind: str | None, ceiling: Ceiling) -> Any:
@@ -143,11 +143,10 @@ def _other_reader(kind: str, stream: Any, ceiling: Ceiling) -> str | None:
         stream.seek(0)
         if by_polars:
             with panics_are_errors():
-                ceiling.check(unfolded(stream), "The table")
+                check_views(stream, ceiling)
                 require("polars").read_parquet(stream)
         else:
-            for _ in require("pyarrow.parquet").ParquetFile(stream).iter_batches():
-                pass
+            arrow.read_table(stream, {"type": "polars.DataFrame"}, ceiling)
     except Exception as error:  # whatever either library raises for a damaged file
         let_pass(error)
         return None

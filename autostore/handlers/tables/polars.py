@@ -10,10 +10,10 @@ from typing import Any
 from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
-from autostore.handlers.tables.footer import unfolded
 from autostore.handlers.tables.kinds import failed_query, not_one_column, panics_are_errors
 from autostore.handlers.tables.mark import MARK, TableMark, mark_text
 from autostore.handlers.tables.options import DEFAULT, ParquetOptions
+from autostore.handlers.tables.repeated import check_views
 from autostore.holding.descriptors import are_scarce
 from autostore.optional import require
 
@@ -22,6 +22,7 @@ __all__ = [
     "read_lazy",
     "read_schema",
     "read_series",
+    "rows_of",
     "write_frame",
     "write_lazy",
     "write_schema",
@@ -34,7 +35,7 @@ LOADED_UP_TO = 16 << 20
 
 def read_frame(stream: Any, mark: TableMark, ceiling: Ceiling) -> Any:
     """The whole table."""
-    ceiling.check(unfolded(stream), "The table")
+    check_views(stream, ceiling)
     return _scan(stream, mark).collect()
 
 
@@ -69,6 +70,25 @@ def read_series(stream: Any, mark: TableMark, ceiling: Ceiling) -> Any:
         raise not_one_column(frame.width, "polars.DataFrame")
     name = mark.get("name", frame.columns[0])
     return frame.to_series(0).rename("" if name is None else str(name))
+
+
+def rows_of(frame: Any, ceiling: Ceiling) -> list[dict[str, Any]]:
+    """Every row as a dict, in which each text takes a place of its own."""
+    ceiling.check(sum(map(_spelt_out, frame)), "The rows")
+    return list(frame.to_dicts())
+
+
+def _spelt_out(series: Any) -> int:
+    """Bytes of a column in which each text, and each category, takes a place of its own."""
+    pl, dtype = require("polars"), series.dtype
+    if dtype in (pl.Categorical, pl.Enum):
+        counts = series.rename("text").value_counts(name="times")
+        length = pl.col("text").cast(pl.String).str.len_bytes().cast(pl.Int64)
+        return int(counts.select((length * pl.col("times")).sum()).item())
+    if dtype.is_nested() and any(part in str(dtype) for part in ("Categorical", "Enum")):
+        parts = series.struct.unnest() if dtype == pl.Struct else [series.explode()]
+        return sum(map(_spelt_out, parts))
+    return int(series.estimated_size())
 
 
 def read_schema(stream: Any, mark: TableMark, ceiling: Ceiling) -> Any:  # noqa: ARG001 - a footer takes little

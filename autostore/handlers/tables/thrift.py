@@ -26,8 +26,12 @@ class Compact:
 
     @property
     def position(self) -> int:
-        """How many bytes were read."""
+        """How many bytes were read; to be set to where a struct stands that was passed over."""
         return self._at
+
+    @position.setter
+    def position(self, at: int) -> None:
+        self._at = at
 
     def fields(self) -> Iterator[tuple[int, int]]:
         """`(number, kind)` of each field of a struct; the caller reads or skips its value."""
@@ -49,12 +53,33 @@ class Compact:
 
     def number(self) -> int:
         """A signed integer."""
-        raw = self._varint()
+        raw = self.size()
         return (raw >> 1) ^ -(raw & 1)
+
+    def size(self) -> int:
+        """An integer that is not below 0."""
+        data = self._data
+        byte = data[self._at]
+        self._at += 1
+        if byte < 128:
+            return byte
+        found, shift = byte & 0x7F, 7
+        while True:
+            byte = data[self._at]
+            self._at += 1
+            found |= (byte & 0x7F) << shift
+            if byte < 128:
+                return found
+            shift += 7
+            if shift > 63:
+                raise ValueError("a number is too long")
 
     def binary(self) -> bytes:
         """A text or bytes."""
-        length = self._varint()
+        return self.raw(self.size())
+
+    def raw(self, length: int) -> bytes:
+        """So many bytes as they are."""
         start, self._at = self._at, self._at + length
         if self._at > len(self._data):
             raise IndexError("it ends too early")
@@ -65,7 +90,7 @@ class Compact:
         head = self._data[self._at]
         self._at += 1
         count = head >> 4
-        return (self._varint() if count == 15 else count), head & 0x0F
+        return (self.size() if count == 15 else count), head & 0x0F
 
     def skip(self, kind: int, depth: int = 0) -> None:
         """Pass over a value."""
@@ -74,9 +99,9 @@ class Compact:
         elif kind in _LISTS:
             self._skip_list(depth)
         elif kind in _NUMBERS:
-            self._varint()
+            self.size()
         elif kind == _TEXT:
-            length = self._varint()
+            length = self.size()
             self._at += length
         elif kind in _FIXED:
             self._at += _FIXED[kind]
@@ -86,7 +111,8 @@ class Compact:
     def take(self, told: dict[int, int], depth: int = 0, *, within: int = 0) -> bool:
         """Pass over a struct, taking the numbers of the fields that are `told`, here or `within` a struct in it.
 
-        Whether that was there. No call for each plain value, of which a footer has dozens a column.
+        Of a field that is no number, where it stands. Whether that struct was there. No call for each plain value, of
+        which a footer has dozens a column.
         """
         data, at, field, found = self._data, self._at, 0, False
         while head := data[at]:
@@ -105,13 +131,18 @@ class Compact:
                     field = self.number()
                 if field == within and kind == _STRUCT:
                     found = self.take(told, _deeper(depth)) or True
-                elif field in told and kind in _NUMBERS and not within:
-                    told[field] = self.number()
+                elif field in told and not within:
+                    told[field] = self.number() if kind in _NUMBERS else self._passed(kind, depth)
                 elif kind > 2:
                     self.skip(kind, _deeper(depth))
                 at = self._at
         self._at = at + 1
         return found
+
+    def _passed(self, kind: int, depth: int) -> int:
+        start = self._at
+        self.skip(kind, _deeper(depth))
+        return start
 
     def _skip_list(self, depth: int) -> None:
         data = self._data
@@ -128,23 +159,6 @@ class Compact:
         else:
             for _ in range(count):
                 self.skip(kind, _deeper(depth))
-
-    def _varint(self) -> int:
-        data = self._data
-        byte = data[self._at]
-        self._at += 1
-        if byte < 128:
-            return byte
-        found, shift = byte & 0x7F, 7
-        while True:
-            byte = data[self._at]
-            self._at += 1
-            found |= (byte & 0x7F) << shift
-            if byte < 128:
-                return found
-            shift += 7
-            if shift > 63:
-                raise ValueError("a number is too long")
 
 
 def _deeper(depth: int) -> int:
