@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 from autostore.errors import CorruptDataError, SchemaMismatchError, StorageError
 from autostore.guard.foreign import let_pass
 from autostore.handlers.tables.kinds import panics_are_errors
+from autostore.handlers.tables.sealed import raise_encrypted
 from autostore.optional import require
 from autostore.pieces.ranges import Span
 from autostore.scans.footer import MAGIC
@@ -114,6 +115,7 @@ def _damage(name: str) -> Iterator[None]:
             yield
     except Exception as error:
         let_pass(error)
+        raise_encrypted(error)
         raise CorruptDataError(
             f"{name}: this is not a valid Parquet file: {type(error).__name__}: {error!s:.300}. "
             "Ask what wrote it, and keep it as it is."

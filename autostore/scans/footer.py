@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable, Sequence
 
 from autostore.errors import CorruptDataError
+from autostore.handlers.tables.sealed import SEALED, encrypted
 from autostore.handlers.tables.thrift import Compact
 from autostore.pieces.ranges import Span, Tail
 
@@ -26,6 +27,8 @@ def footer_of(tail: Tail, read: Callable[[Sequence[Span]], list[bytes]] | None =
     if read is not None and size >= SMALLEST and len(data) < 8:
         (data,) = read([(size - 8, size)])
     length = struct.unpack("<I", data[-8:-4])[0] + 8 if len(data) >= 8 else 0
+    if data[-4:] == SEALED:
+        raise encrypted()
     if size < SMALLEST or data[-4:] != MAGIC or length + 4 > size or length > LARGEST_FOOTER:
         raise CorruptDataError("It does not end as Parquet does")
     if length > len(data) and read is not None:

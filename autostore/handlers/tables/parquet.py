@@ -21,6 +21,7 @@ from autostore.handlers.tables.kinds import asks_for_rows, kind_of, panics_are_e
 from autostore.handlers.tables.mark import TableMark, read_mark
 from autostore.handlers.tables.options import DEFAULT, ParquetOptions
 from autostore.handlers.tables.repeated import check_views
+from autostore.handlers.tables.sealed import raise_encrypted
 from autostore.handlers.tables.streaming import write_query, write_stream
 from autostore.handlers.tables.streams import TableStream
 from autostore.headers import tables as tables_header
@@ -116,9 +117,8 @@ def _rows(file: Path, ceiling: Ceiling) -> list[dict[str, Any]]:
 def _read(file: Path, kind: str | None, ceiling: Ceiling) -> Any:
     # Opened once, because the path may name another version a moment later.
     with open(file, "rb") as stream:
-        with panics_are_errors():
-            mark = read_mark(stream)
-            kind = kind or str(mark["type"])
+        mark = _mark(stream)
+        kind = kind or str(mark["type"])
         try:
             with panics_are_errors():
                 return _READERS[kind](stream, mark, ceiling)
@@ -127,6 +127,7 @@ def _read(file: Path, kind: str | None, ceiling: Ceiling) -> Any:
         except Exception as error:
             let_pass(error)
             raise_exhaustion(error)
+            raise_encrypted(error)
             other = None if kind.startswith("geopandas.") else _other_reader(kind, stream, ceiling)
             if other is None:
                 raise
@@ -134,6 +135,16 @@ def _read(file: Path, kind: str | None, ceiling: Ceiling) -> Any:
             raise UnsupportedFormatError(
                 f"The file is whole, but {library} cannot read it ({error!s:.300}). Read it with as_type={other}."
             ) from error
+
+
+def _mark(stream: BinaryIO) -> TableMark:
+    try:
+        with panics_are_errors():
+            return read_mark(stream)
+    except Exception as error:
+        let_pass(error)
+        raise_encrypted(error)
+        raise
 
 
 def _other_reader(kind: str, stream: Any, ceiling: Ceiling) -> str | None:
