@@ -58,7 +58,7 @@ def _attempt(step: Step) -> dict[str, Any]:
 
 def _failure(error: Exception) -> dict[str, Any]:
     """What went wrong, without the names of temporary files."""
-    return {"failed": re.sub(r"(?<!\S)/\S+", "...", f"{type(error).__name__}: {error}")[:300]}
+    return {"failed": re.sub(r"(?<![^\s\"'(])/[^\s\"')]+", "...", f"{type(error).__name__}: {error}")[:300]}
 
 
 def measured(step: Step) -> Sample:
