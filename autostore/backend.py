@@ -30,7 +30,7 @@ from autostore.pieces.incoming import Incoming
 from autostore.pieces.ranges import REACH, Ranges, Tail
 from autostore.versioning import Versioning
 
-__all__ = ["FileMetadata", "StorageBackend", "changed", "exists_already", "look", "not_found"]
+__all__ = ["FileMetadata", "StorageBackend", "changed", "exists_already", "is_still", "look", "not_found"]
 
 
 @dataclass(frozen=True)
@@ -305,6 +305,12 @@ def look(place: StorageBackend, path: str) -> FileMetadata | None:
         return place.get_metadata(path)
     except StorageFileNotFoundError:
         return None
+
+
+def is_still(place: StorageBackend, path: str, etag: str) -> bool:
+    """Whether a file is the version with this ETag."""
+    found = look(place, path)
+    return found is not None and found.etag == etag
 
 
 def not_found(path: str, uri: str) -> StorageFileNotFoundError:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from autostore.errors import CorruptDataError
 from autostore.guard.ceiling import Ceiling
+from autostore.handlers.encoding import without_mark
+from autostore.handlers.parsing import parse_json
 
-__all__ = ["check_unfolded", "nesting"]
+__all__ = ["MOST_LEVELS", "check_unfolded", "json_object", "nesting"]
 
 MOST = 80
 """How often its size a file takes in memory at most: `{1:1}` in a few bytes is a dict of 232."""
+
+MOST_LEVELS = 100
+_OBJECT, _SAID = 600, 100
+"""Bytes in memory of an object of a document, which may be a class of its own, and of anything else."""
 
 OPENED, PART = 240, 60
 """Bytes of a dict or list, and of a text or number with its place in them."""
@@ -24,6 +31,16 @@ def check_unfolded(
         return
     opened, parts = (len(content) - len(content.translate(None, signs)) for signs in (opening, parting))
     ceiling.check(len(content) + opened * OPENED + parts * PART, what)
+
+
+def json_object(content: bytes, ceiling: Ceiling, called: str) -> dict[str, Any]:
+    """The object of a document in JSON, of at most `MOST_LEVELS` levels; messages say what it is `called`."""
+    said = sum(content.count(sign) for sign in (b"[", b",", b'"')) * _SAID
+    ceiling.check(2 * len(content) + content.count(b"{") * _OBJECT + said, f"The {called}")
+    value = parse_json(without_mark(content))
+    if type(value) is not dict or nesting(value, MOST_LEVELS) > MOST_LEVELS:
+        raise CorruptDataError(f"This is no {called} of at most {MOST_LEVELS} levels. Look at it with as_type=str.")
+    return value
 
 
 def nesting(value: Any, most: int) -> int:

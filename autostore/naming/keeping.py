@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from autostore.backend import FileMetadata, StorageBackend, changed, exists_already, look
+from autostore.backend import FileMetadata, StorageBackend, changed, exists_already, is_still, look
 from autostore.disk import small
 from autostore.errors import PreconditionFailedError, StorageFileNotFoundError
 from autostore.mark import Mark
@@ -83,7 +83,7 @@ class KeepingBackend(ClaimingBackend):
             def replace(over: str | None) -> FileMetadata:
                 return self.inner.copy_over(source, target, mark=mark, if_etag=found.etag, over=over)
 
-            return self._replaced(target, replace, is_still=lambda: _is_still(self.inner, source, found.etag))
+            return self._replaced(target, replace, as_it_was=lambda: is_still(self.inner, source, found.etag))
 
     def copies_from(self, other: StorageBackend, *, conditional: bool = False) -> bool:
         """What is there is replaced under a condition, unless the claim keeps others away."""
@@ -106,7 +106,7 @@ class KeepingBackend(ClaimingBackend):
                     raise exists_already(target, self.uri)
                 self.confirm(target)
                 return replace(None)
-            return self._replaced(target, replace, over or None, lambda: _is_still(other, source, if_etag))
+            return self._replaced(target, replace, over or None, lambda: is_still(other, source, if_etag))
 
     def move(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
         """Keep the source, copy it, then remove exactly what was copied."""
@@ -132,11 +132,11 @@ class KeepingBackend(ClaimingBackend):
         return self.inner.begin_history() or (self._alone and not self.inner.locks_exclude)
 
     def _replaced(
-        self, path: str, replace: Replace, if_etag: str | None = None, is_still: Callable[[], bool] = lambda: True
+        self, path: str, replace: Replace, if_etag: str | None = None, as_it_was: Callable[[], bool] = lambda: True
     ) -> FileMetadata:
         """Replace what is there after it was kept, again and again until nobody else came in between.
 
-        `is_still`: whether what is put there is what it was, so that it is the target which another one changed.
+        `as_it_was`: whether what is put there is what it was, so that it is the target which another one changed.
         """
         rivals = Rivals(path, self.uri)
         while True:
@@ -147,7 +147,7 @@ class KeepingBackend(ClaimingBackend):
                 self.confirm(path)
                 return replace(None if seen is None else seen.etag)
             except PreconditionFailedError as error:
-                if if_etag is not None or not is_still():
+                if if_etag is not None or not as_it_was():
                     raise  # the caller's to decide
                 rivals.met(seen, error)
 
@@ -212,11 +212,6 @@ class _Mine(threading.local):
     def __init__(self) -> None:
         self.seen: FileMetadata | None = None
         self.absent: str | None = None
-
-
-def _is_still(place: StorageBackend, path: str, etag: str) -> bool:
-    now = look(place, path)
-    return now is not None and now.etag == etag
 
 
 def put_text(backend: StorageBackend, path: str, text: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from autostore.backend import FileMetadata, StorageBackend, look
+from autostore.backend import FileMetadata, StorageBackend, is_still, look
 from autostore.disk.small import bytes_of
 from autostore.errors import (
     PreconditionFailedError,
@@ -149,9 +149,10 @@ class Promoter:
         try:
             return self._copied(path, others) or self._sent(path, others)
         except PreconditionFailedError:
+            own = look(self._backend.top, path)  # before its bytes are compared: what comes later is not forgotten
             if not self._is_done(path):
                 raise
-        return look(self._backend.top, path)
+            return own
 
     def _copied(self, path: str, others: tuple[str, ...]) -> FileMetadata | None:
         """The file, which the base's place has copied itself; None where it did not: refused, or the file changed."""
@@ -166,8 +167,7 @@ class Promoter:
         except (StoragePermissionError, StorageIOError, StorageFileNotFoundError):
             return None
         except PreconditionFailedError:
-            now = look(top, path)
-            if now is not None and now.etag == own.etag:
+            if is_still(top, path, own.etag):
                 raise  # it is the base that has changed
             return None
         return own

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-from autostore.backend import FileMetadata, StorageBackend, not_found
+from autostore.backend import FileMetadata, StorageBackend, is_still, not_found
 from autostore.cache.copies import Copies
 from autostore.errors import (
     PreconditionFailedError,
@@ -91,14 +91,17 @@ class _Way(NamedTuple):
             return None
 
         def put(mark: Mark | None) -> FileMetadata:
-            over = None if if_absent else ""
-            return place.copy_from(
-                origin, self.found.path, self.path, mark=mark, if_etag=self.found.etag, over=over
-            )  # fmt: skip
+            over, etag = None if if_absent else "", self.found.etag
+            return place.copy_from(origin, self.found.path, self.path, mark=mark, if_etag=etag, over=over)
 
-        with contextlib.suppress(PreconditionFailedError, StoragePermissionError, StorageIOError):
+        try:
             return Transferred(self.found, self._published(put, if_absent=if_absent))
-        return None
+        except (StoragePermissionError, StorageIOError):
+            return None
+        except PreconditionFailedError:
+            if if_absent and is_still(origin, self.found.path, self.found.etag):
+                raise  # it is the target that another one wrote
+            return None
 
     def through_here(self, *, if_absent: bool) -> Transferred:
         """Read and written by this machine."""

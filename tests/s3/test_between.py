@@ -114,8 +114,11 @@ def test_conditions_hold(server, open_store):
     target["a"] = "another"
     for key in ("a", "named.txt"):
         target[key] = VALUE
+        begun = len(proxy.requests)
         with pytest.raises(PreconditionFailedError):
             source.copy_to(target, "a", key, if_absent=True)
+        # Mutation that this was seen to catch: a refused condition is tried again with the bytes.
+        assert name not in CHECKS_TARGET or "GET" not in [one.kind for one in proxy.requests[begun:]]
 
 
 def test_a_source_that_changes_meanwhile(server, open_store):

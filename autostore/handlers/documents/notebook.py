@@ -13,11 +13,9 @@ from typing import Any, BinaryIO
 from autostore.equality import same
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.foreign import let_pass
-from autostore.handlers.encoding import without_mark
 from autostore.handlers.fitting import fitted
 from autostore.handlers.named import NotedHandler
-from autostore.handlers.parsing import parse_json
-from autostore.handlers.unfolding import nesting
+from autostore.handlers.unfolding import MOST_LEVELS, json_object, nesting
 from autostore.headers import texts as texts_header
 from autostore.headers.header import Header
 from autostore.optional import DISTRIBUTION, loaded_type, require
@@ -27,12 +25,10 @@ from autostore.previews.bounds import clip
 
 __all__ = ["NotebookHandler"]
 
-_MAJOR, MOST_LEVELS = 4, 100
+_MAJOR = 4
 _OURS = "autostore"
 # No text of JSON has a newline in it, so that this is a key of the second level, and only metadata have such.
 _NOTE = re.compile(rb'\n  "autostore": \{\n   "type": "([\w.]+)",\n   "v": (\d+)\n  \}')
-_DICT, _PART = 600, 100
-"""Bytes in memory of a node, and of anything else."""
 
 
 class NotebookHandler(NotedHandler):
@@ -59,11 +55,7 @@ class NotebookHandler(NotedHandler):
 
     def loads(self, content: bytes, file_extension: str, as_type: Any = None) -> Any:
         """A node or a dict: as it is asked for, as our note says, or else a dict."""
-        said = sum(content.count(sign) for sign in (b"[", b",", b'"')) * _PART
-        self.ceiling.check(2 * len(content) + content.count(b"{") * _DICT + said, "The notebook")
-        value = parse_json(without_mark(content))
-        if type(value) is not dict or nesting(value, MOST_LEVELS) > MOST_LEVELS:
-            raise CorruptDataError(f"This is no notebook of at most {MOST_LEVELS} levels. Look at it with as_type=str.")
+        value = json_object(content, self.ceiling, "notebook")
         noted = _NOTE.search(content)
         if noted is not None:
             if int(noted[2]) > 1:

@@ -13,13 +13,12 @@ from typing import Any, BinaryIO
 from autostore.equality import same
 from autostore.errors import CorruptDataError, MissingDependencyError, UnsupportedFormatError
 from autostore.guard.foreign import let_pass
-from autostore.handlers.encoding import without_mark
 from autostore.handlers.fitting import fitted
 from autostore.handlers.named import NotedTextHandler
 from autostore.handlers.parsing import parse_json
 from autostore.handlers.tables.kinds import kind_of, kind_of_class, table_preview
 from autostore.handlers.tables.recorded import as_arrow, as_kind, mark_of, read_mark
-from autostore.handlers.unfolding import nesting
+from autostore.handlers.unfolding import json_object
 from autostore.headers.header import Header, beginning, text_of
 from autostore.optional import DISTRIBUTION, require
 from autostore.preview import Preview
@@ -27,11 +26,7 @@ from autostore.previews import text
 
 __all__ = ["GeoJSONHandler"]
 
-MOST_LEVELS = 100
 _FRAME = "geopandas.GeoDataFrame"
-_OBJECT, _PART = 600, 100
-"""Bytes in memory of an object, and of anything else."""
-
 _SYSTEMS = ("EPSG:4326", "OGC:CRS84")
 _NAMES = frozenset(
     ("urn:ogc:def:crs:OGC:1.3:CRS84", "urn:ogc:def:crs:OGC::CRS84", "urn:ogc:def:crs:EPSG::4326", *_SYSTEMS)
@@ -61,11 +56,7 @@ class GeoJSONHandler(NotedTextHandler):
 
     def loads(self, content: bytes, file_extension: str, as_type: Any = None) -> Any:
         """A frame, or what the JSON says where something else is asked for."""
-        said = sum(content.count(sign) for sign in (b"[", b",", b'"')) * _PART
-        self.ceiling.check(2 * len(content) + content.count(b"{") * _OBJECT + said, "The GeoJSON")
-        value = parse_json(without_mark(content))
-        if type(value) is not dict or nesting(value, MOST_LEVELS) > MOST_LEVELS:
-            raise CorruptDataError(f"This is no GeoJSON of at most {MOST_LEVELS} levels. Look at it with as_type=str.")
+        value = json_object(content, self.ceiling, "GeoJSON")
         if as_type is not None and not _is_geographic(as_type):
             return value
         try:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autostore.errors import CorruptDataError
+from autostore.handlers.unfolding import nesting
 from autostore.optional import require
 
 __all__ = ["system_of"]
@@ -17,7 +18,7 @@ __all__ = ["system_of"]
 LONGEST = 1 << 20
 """Characters of a definition; PROJ's own take some thousand."""
 
-MOST_LEVELS = 50
+LEVELS = 50
 _DEFAULT = "OGC:CRS84"
 
 
@@ -29,19 +30,9 @@ def system_of(told: Mapping[str, Any]) -> Any:
     definition = told["crs"]
     if definition is None:
         return None
-    if type(definition) is not dict or _levels(definition) > MOST_LEVELS or len(json.dumps(definition)) > LONGEST:
+    if type(definition) is not dict or nesting(definition, LEVELS) >= LEVELS or len(json.dumps(definition)) > LONGEST:
         raise CorruptDataError("The reference system is no PROJJSON. Read the file as pandas.DataFrame.")
     try:
         return pyproj.CRS.from_json_dict(definition)
     except pyproj.exceptions.CRSError as error:
         raise CorruptDataError(f"PROJ does not know this reference system: {error!s:.300}. Look at it.") from error
-
-
-def _levels(value: Any) -> int:
-    depth, level = 0, [value]
-    while level and depth <= MOST_LEVELS:
-        depth += 1
-        level = [
-            part for one in level if type(one) in (dict, list) for part in (one.values() if type(one) is dict else one)
-        ]
-    return depth
