@@ -65,8 +65,10 @@ class Scratch:
     def close(self) -> None:
         """Remove the folder and everything in it once nobody works there; another process's is left alone."""
         room = self._rooms.pop(os.getpid(), None)
-        if room is not None and not room.is_used():
-            _remove(room.name)
+        if room is not None:
+            room.closed = True
+            if not room.is_used():
+                _remove(room.name)
         _remove_dropped()
 
     def _current(self) -> _Room:
@@ -92,6 +94,7 @@ class _Room:
     """A folder on disk, there for as long as somebody refers to it."""
 
     name = ""
+    closed = False
 
     def __init__(self, parent: str | Path | None) -> None:
         parent = Path(parent if parent is not None else _system())
@@ -122,6 +125,21 @@ class _Room:
     def is_used(self) -> bool:
         """Whether some call has files here."""
         return any(user() is not None for user in list(self.users.values()))
+
+    def leave(self, files: ScratchFiles) -> None:
+        """A call ends: the last one after `close()`, or after our hook at the end of the process, removes the folder.
+
+        Not only `__del__` does: a traceback, or a daemon thread, which is never ended, may refer to this for long.
+        """
+        self.users.pop(id(files), None)
+        if self.is_used():
+            return
+        if self.closed:
+            _remove(self.name)
+        elif _Exit.begun and self.name in _rooms:
+            with contextlib.suppress(OSError):  # files that were lent live on
+                os.rmdir(self.name)
+                _rooms.pop(self.name, None)
 
     def let_go(self) -> None:
         """Close the lock that a fork inherited."""
@@ -160,6 +178,7 @@ class ScratchFiles:
 
     def __exit__(self, *exc_info: object) -> None:
         self.remove()
+        self._room.leave(self)
 
     def __del__(self) -> None:
         room = getattr(self, "_room", None)  # None where an interrupt came first
@@ -179,7 +198,7 @@ class ScratchFile:
         return self._files / f"{next(_numbers)}.tmp{self._suffix}"
 
     def __exit__(self, *exc_info: object) -> None:
-        self._files.remove()
+        self._files.__exit__()
 
 
 # Every folder that this process made and has not removed yet, by name.
@@ -208,7 +227,14 @@ def _remove_dropped() -> None:
             _remove(name)
 
 
+class _Exit:
+    """Whether our hook at the end of the process was called: others, registered before it, may come after."""
+
+    begun = False
+
+
 def _remove_all() -> None:
+    _Exit.begun = True
     for name in list(_rooms):
         _remove(name)
 

@@ -184,20 +184,26 @@ from {module} import {config}
 store = AutoStore({uri!r}, {shown})
 store["k"] = {{"v": 0}}
 if sys.argv[2] == "after": atexit.register(late)
+if sys.argv[3] == "held":
+    waiting = threading.Thread(target=lambda kept: threading.Event().wait(), args=(store,), daemon=True)
+    waiting.start()
 """
 
 
 @pytest.mark.parametrize("order", ["before", "after"])
-@pytest.mark.parametrize("closing", ["close", "leave"])
-def test_at_exit(store, tmp_path, order, closing):
-    """A hook at the process's end uses the store as ever, whether it was registered before ours or after."""
-    # Mutation that this was seen to catch: in_order lets the RuntimeError of `submit` through.
+@pytest.mark.parametrize(("closing", "held"), [("close", "free"), ("leave", "free"), ("leave", "held")])
+def test_at_exit(store, tmp_path, order, closing, held):
+    """A hook at the process's end uses the store as ever, whether it was registered before ours or after.
+
+    No folder is left, even where a daemon thread, which is never ended, holds the store.
+    """
+    # Mutations that this was seen to catch: in_order lets the RuntimeError of `submit` through; a room is not left.
     config = store.config
     names = [name for name in config.__dataclass_fields__ if name != "upload_args"]
     shown = f"{type(config).__name__}(**{ {name: plain(getattr(config, name)) for name in names}!r})"
     store.pop("k")
     code = EXIT.format(module="autostore", config=type(config).__name__, uri=store.uri, shown=shown)
-    command = [sys.executable, "-c", code, closing, order]
+    command = [sys.executable, "-c", code, closing, order, held]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == "right\n", done.stderr
     assert not done.stderr

@@ -6,6 +6,7 @@ A signal that interrupts the caller cancels the request; a write that was given 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -32,7 +33,8 @@ class Loop:
         async def awaited() -> Any:
             return await make()
 
-        future = asyncio.run_coroutine_threadsafe(awaited(), self._loop)
+        # In a context of its own: the caller's would stay with the thread for a moment after the answer.
+        future = contextvars.Context().run(asyncio.run_coroutine_threadsafe, awaited(), self._loop)
         try:
             return future.result()
         finally:
