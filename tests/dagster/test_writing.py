@@ -14,6 +14,7 @@ from autostore import AutoStore, LocalFileBackend, StorageConnectionError
 days = dg.DailyPartitionsDefinition("2013-01-01", end_date="2013-01-04")
 DAYS = days.get_partition_keys()
 WHOLE = (DAYS[0], DAYS[-1])
+not_in_the_oldest = pytest.mark.skipif(dg.__version__ == "1.13.0", reason="Dagster 1.13.0 takes no such annotation")
 
 
 def by_day(values, policy=True, name="daily", annotation=Any):
@@ -39,7 +40,10 @@ def test_a_range_of_one(rig):
     assert rig.load(daily, partition=DAYS[1]) == 5
 
 
-@pytest.mark.parametrize("annotation", [dict[str, int], Mapping[str, int] | None])
+MAY_BE_MAPPING = pytest.param(Mapping[str, int] | None, marks=not_in_the_oldest)
+
+
+@pytest.mark.parametrize("annotation", [dict[str, int], dict[str, int] | None, MAY_BE_MAPPING])
 @pytest.mark.parametrize("values", [{}, {DAYS[2]: 1}, {DAYS[1]: 1, DAYS[2]: 1}])
 def test_a_range_of_one_that_is_wrong(rig, annotation, values):
     """A dict of other days, from an asset that says it returns a dict by day, does not become the day's value."""
