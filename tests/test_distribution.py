@@ -11,6 +11,7 @@ import pytest
 import autostore
 import autostore_dagster
 
+ROOT = Path(__file__).parents[1]
 SHADOWS = {
     "overwritten": {
         "__init__.py": '__version__ = "0.1.18"\n\nfrom autostore.autostore import AutoStore\n',
@@ -51,3 +52,11 @@ def test_another_library_of_this_name_is_told(mixed, code):
     assert done.returncode != 0
     assert "the distribution `autostore` is another library" in done.stderr
     assert "pip install --force-reinstall --no-deps dagster-autostore" in done.stderr
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists() or not shutil.which("git"), reason="not a checkout of git")
+def test_everything_that_is_kept_is_a_file():
+    """No link is, which would lead to a place of one machine alone."""
+    command = ["git", "-c", "safe.directory=*", "ls-files", "--stage", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert [line for line in listed.split("\0") if line and not line.startswith("100")] == []
