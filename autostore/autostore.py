@@ -65,12 +65,14 @@ class AutoStore(
 ):
     """A store of objects under one URI: a dict that gives back what was put in, of the same type.
 
-        store["a/b"] = frame            store["a/b"]            del store["a/b"]         "a/b" in store
-        write read modify               get pop setdefault      update items values      keys len
-        info entries tree show formats  preview get_metadata    get_size exists          list_files
-        scan path url storage_options   copy move               copy_to move_to          checksum
-        versions restore prune          over base diff          promote discard          store / "prefix"
-        cache (memoizes functions)      aread awrite ...        register_handler         close cleanup_cache
+        store["a/b"] = frame            store["a/b"]          del store["a/b"]
+        "a/b" in store, keys, len       get pop setdefault    update items values
+        write read modify               preview get_metadata  get_size exists
+        info entries tree show formats  copy move checksum    copy_to move_to
+        scan path url storage_options   over base diff        promote discard
+        versions restore prune          list_files            store / "prefix"
+        cache (memoizes functions)      register_handler      aread awrite ...
+        close cleanup_cache
 
     Args:
         uri: a folder (`"./data"`, a `Path`), `"s3://bucket/prefix/"`, or `"memory://"`; left out, the environment's
