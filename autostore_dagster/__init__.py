@@ -7,7 +7,13 @@ check_installation()
 
 from autostore_dagster.addresses import Address, asset_key, asset_uri, parse_key
 from autostore_dagster.checks import build_stored_checks
-from autostore_dagster.config import AzureStorageConfig, LocalStorageConfig, S3StorageConfig, StorageBase
+from autostore_dagster.config import (
+    AzureStorageConfig,
+    FsspecStorageConfig,
+    LocalStorageConfig,
+    S3StorageConfig,
+    StorageBase,
+)
 from autostore_dagster.definitions import stamp
 from autostore_dagster.io_manager import AutoStoreIOManager
 from autostore_dagster.moving import Moved, build_move_in_job, move_in
@@ -21,6 +27,7 @@ __all__ = [
     "AutoStoreIOManager",
     "AutoStoreResource",
     "AzureStorageConfig",
+    "FsspecStorageConfig",
     "LocalStorageConfig",
     "Moved",
     "Partitions",

@@ -14,10 +14,10 @@ import dagster as dg
 from pydantic import Field, field_validator
 
 import autostore
-from autostore import StorageConfig
+from autostore import InvalidConfigError, StorageConfig
 from autostore_dagster.settings import Strict
 
-__all__ = ["AzureStorageConfig", "LocalStorageConfig", "S3StorageConfig", "StorageBase"]
+__all__ = ["AzureStorageConfig", "FsspecStorageConfig", "LocalStorageConfig", "S3StorageConfig", "StorageBase"]
 
 MIB = 1024 * 1024
 
@@ -55,9 +55,24 @@ def _attributes(core: type[StorageConfig]) -> dict[str, str]:
     return described
 
 
+def _in_place(value: Any) -> Any:
+    """The value, with the variables of the environment that are inside of it, which Dagster leaves names."""
+    if isinstance(value, dict):
+        name = value.get("env") if len(value) == 1 else None
+        return _variable(name) if isinstance(name, str) else {key: _in_place(each) for key, each in value.items()}
+    return value.get_value() if isinstance(value, dg.EnvVar) else value
+
+
+def _variable(name: str) -> str:
+    found = dg.EnvVar(name).get_value()
+    if found is None:
+        raise InvalidConfigError(f"The environment has no variable {name!r:.80}, which a setting names. Set it.")
+    return found
+
+
 @_described
 class StorageBase(Strict, dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster's own base is untyped
-    """Settings that every store understands; use `LocalStorageConfig`, `S3StorageConfig` or `AzureStorageConfig`."""
+    """Settings that every store understands; use the class of the place's kind."""
 
     core_class: ClassVar[type[StorageConfig]] = StorageConfig
 
@@ -92,7 +107,7 @@ class StorageBase(Strict, dg.ConfigurableResource):  # type: ignore[type-arg]  #
 
     def _settings(self) -> dict[str, Any]:
         names = [field.name for field in dataclasses.fields(self.core_class)]
-        settings = {name: getattr(self, name) for name in names if hasattr(self, name)}
+        settings = {name: _in_place(getattr(self, name)) for name in names if hasattr(self, name)}
         for name in SWITCHES & settings.keys():
             text = str(settings[name]).lower()
             settings[name] = {"true": True, "false": False}.get(text, settings[name])
@@ -166,3 +181,21 @@ class AzureStorageConfig(StorageBase):
     def to_core(self) -> autostore.AzureStorageConfig:
         """The same settings as the core's dataclass, which checks them."""
         return autostore.AzureStorageConfig(**self._settings())
+
+
+@_described
+class FsspecStorageConfig(StorageBase):
+    """Settings of a store on a file system of fsspec, `gs://` too: `autostore.FsspecConfig` for Dagster.
+
+    An option may be an `EnvVar`; a file system that was made already is no configuration.
+    """
+
+    core_class: ClassVar[type[StorageConfig]] = autostore.FsspecConfig
+
+    options: dict[str, Any] = Field(default={}, repr=False)
+    single_writer: bool = False
+    replaces: str | None = None
+
+    def to_core(self) -> autostore.FsspecConfig:
+        """The same settings as the core's dataclass, which checks them."""
+        return autostore.FsspecConfig(**self._settings())

@@ -33,7 +33,7 @@ class AutoStoreIOManager(Strict, dg.ConfigurableIOManager):
 
     uri: str = Field(description="Where the store begins: a folder, `s3://bucket/prefix/`, ...")
     storage: Optional[StorageBase] = Field(  # noqa: UP045  # Dagster does not read `X | None` of resources
-        default=None, description="A LocalStorageConfig, S3StorageConfig or AzureStorageConfig; None: the defaults."
+        default=None, description="A LocalStorageConfig, S3-, Azure- or FsspecStorageConfig; None: the defaults."
     )
     base: Base = Field(
         default=None,

@@ -41,7 +41,7 @@ class AutoStoreResource(Strict, dg.ConfigurableResource):  # type: ignore[type-a
 
     uri: str = Field(description="Where the store begins: a folder, `s3://bucket/prefix/`, ...")
     storage: Optional[StorageBase] = Field(  # noqa: UP045  # Dagster does not read `X | None` of resources
-        default=None, description="A LocalStorageConfig, S3StorageConfig or AzureStorageConfig; None: the defaults."
+        default=None, description="A LocalStorageConfig, S3-, Azure- or FsspecStorageConfig; None: the defaults."
     )
     base: Base = Field(
         default=None,

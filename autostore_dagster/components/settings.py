@@ -12,12 +12,24 @@ import dagster as dg
 from pydantic import Field, create_model
 
 from autostore.plugins import parse_uri
-from autostore_dagster.config import SWITCHES, LocalStorageConfig, S3StorageConfig, StorageBase
+from autostore_dagster.config import (
+    SWITCHES,
+    AzureStorageConfig,
+    FsspecStorageConfig,
+    LocalStorageConfig,
+    S3StorageConfig,
+    StorageBase,
+)
 from autostore_dagster.resource import AutoStoreResource
 
 __all__ = ["ResolvedPlace", "ResolvedStorage", "ResolvedUri", "below", "resource_at", "storage_for"]
 
-_KINDS: Mapping[str, type[StorageBase]] = {"file": LocalStorageConfig, "s3": S3StorageConfig}
+_KINDS: Mapping[str, type[StorageBase]] = {
+    "file": LocalStorageConfig,
+    "s3": S3StorageConfig,
+    "az": AzureStorageConfig,
+    "gs": FsspecStorageConfig,
+}
 
 
 class FromEnvironment(dg.Model):
@@ -36,7 +48,9 @@ def _field(name: str, kind: type[StorageBase]) -> Any:
 
 
 def _settings() -> type[dg.Model]:
-    fields: dict[str, Any] = {name: _field(name, kind) for kind in _KINDS.values() for name in kind.model_fields}
+    fields: dict[str, Any] = {}
+    for kind in _KINDS.values():
+        fields = {name: _field(name, kind) for name in kind.model_fields} | fields
     return create_model("StorageSettings", __base__=dg.Model, **fields)
 
 
@@ -91,7 +105,8 @@ def _same_kind(uri: str, settings: Mapping[str, Any]) -> bool:
 def _kind_of(uri: str, settings: Mapping[str, Any]) -> type[StorageBase]:
     known = uri.get_value() if isinstance(uri, dg.EnvVar) else uri
     if known:
-        return _KINDS.get(parse_uri(known).scheme, StorageBase)
+        scheme = parse_uri(known).scheme
+        return FsspecStorageConfig if scheme.startswith("fsspec+") else _KINDS.get(scheme, StorageBase)
     # A variable that is set in the deployment only.
     fitting = (kind for kind in _KINDS.values() if settings.keys() <= kind.model_fields.keys())
     return next(fitting, S3StorageConfig)
@@ -118,7 +133,8 @@ ResolvedStorage: TypeAlias = Annotated[
     dg.Resolver(
         _resolve_settings,
         model_field_type=Optional[StorageSettings],  # noqa: UP045
-        description="Settings of the place: those of LocalStorageConfig, or on S3 of S3StorageConfig.",
+        description="Settings of the place: those of LocalStorageConfig, on S3 of S3StorageConfig, on Azure of "
+        "AzureStorageConfig, and on any other file system of FsspecStorageConfig.",
         examples=[{"endpoint_url": "https://minio.lab:9000", "aws_secret_access_key": {"env": "S3_SECRET"}}],
     ),
 ]

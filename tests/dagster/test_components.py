@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 from dagster.components.testing.utils import component_defs
 
-from autostore import AutoStore, InvalidConfigError, StorageFileNotFoundError
-from autostore_dagster import AutoStoreIOManager, S3StorageConfig
+from autostore import AutoStore, FsspecConfig, InvalidConfigError, StorageFileNotFoundError
+from autostore_dagster import AutoStoreIOManager, AzureStorageConfig, FsspecStorageConfig, S3StorageConfig
 from autostore_dagster.components import AutoStoreComponent, StoredFilesComponent
 from tests.servers import free_port
 
@@ -219,6 +219,38 @@ def test_settings_of_another_place():
         built(AutoStoreComponent, "uri: data\nstorage: {endpoint_url: 'http://x'}")
 
 
+@pytest.mark.parametrize(
+    ("uri", "storage", "said"),
+    [
+        (
+            "az://box/p/",
+            "{account_name: a, account_key: {env: KEY}}",
+            AzureStorageConfig(account_name="a", account_key="k"),
+        ),
+        (
+            "gs://box/p/",
+            "{options: {project: x, token: {env: KEY}}}",
+            FsspecStorageConfig(options={"project": "x", "token": "k"}),
+        ),
+        ("fsspec+sftp://host/p", "{single_writer: true}", FsspecStorageConfig(single_writer=True)),
+    ],
+)
+def test_settings_of_each_place(uri, storage, said, monkeypatch):
+    """Every kind of place takes the settings of its own class, variables inside of its options too."""
+    monkeypatch.setenv("KEY", "k")
+    manager = built(AutoStoreComponent, f"uri: {uri}\nstorage: {storage}").resources["io_manager"]
+    assert manager.storage.process_config_and_initialize().to_core() == said.to_core()
+
+
+def test_a_store_on_a_file_system_of_fsspec(tmp_path, instance):
+    """A pipeline runs over it by its settings from YAML, and a store of the core reads what it wrote."""
+    uri = f"fsspec+file://{tmp_path}/kept"
+    defs = built(AutoStoreComponent, f"uri: {uri}\nstorage: {{single_writer: true, options: {{auto_mkdir: true}}}}")
+    one = dg.asset(lambda: {"a": (1, 2)}, name="one")
+    assert dg.materialize([one], resources=dict(defs.resources), instance=instance).success
+    assert AutoStore(uri, FsspecConfig(single_writer=True))["one"] == {"a": (1, 2)}
+
+
 @pytest.mark.parametrize("block", ["store", "landing"])
 def test_the_page(block, monkeypatch, tmp_path):
     """What docs/components.md shows loads as it stands there."""
@@ -238,7 +270,8 @@ def test_settings_are_those_of_the_manager():
         assert own.default == field.default or field.is_required(), name
     schema = AutoStoreComponent.get_model_cls().model_json_schema()
     settings = schema["$defs"]["StorageSettings"]["properties"]
-    assert set(settings) >= set(S3StorageConfig.model_fields)
+    for kind in (S3StorageConfig, AzureStorageConfig, FsspecStorageConfig):
+        assert set(settings) >= set(kind.model_fields)
     assert all(setting["description"] for setting in settings.values())
 
 

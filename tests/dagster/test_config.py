@@ -18,6 +18,7 @@ from autostore_dagster import (
     AutoStoreIOManager,
     AutoStoreResource,
     AzureStorageConfig,
+    FsspecStorageConfig,
     LocalStorageConfig,
     S3StorageConfig,
     StorageBase,
@@ -30,7 +31,10 @@ PAIRS = [
     (LocalStorageConfig, autostore.LocalFileConfig),
     (S3StorageConfig, autostore.S3StorageConfig),
     (AzureStorageConfig, autostore.AzureStorageConfig),
+    (FsspecStorageConfig, autostore.FsspecConfig),
 ]
+NO_CONFIGURATION = {"fs"}
+"""An object that was made already."""
 # What Dagster's configuration can say, where it cannot say what the core takes.
 EXPRESSED = {
     str | Path | None: str | None,
@@ -42,10 +46,15 @@ EXPRESSED = {
 SECRET = "wJalr-the-secret"
 
 
+def twins(core):
+    """The core's fields that configuration can say."""
+    return [field for field in dataclasses.fields(core) if field.name not in NO_CONFIGURATION]
+
+
 @pytest.mark.parametrize(("config", "core"), PAIRS)
 def test_parity(config, core):
     """Every field of the core has its twin, with its default, and no other exists."""
-    assert list(config.model_fields) == [field.name for field in dataclasses.fields(core)]
+    assert list(config.model_fields) == [field.name for field in twins(core)]
     assert config().to_core() == core()
     assert all(field.description for field in config.model_fields.values())
 
@@ -54,7 +63,7 @@ def test_parity(config, core):
 def test_types_and_secrets_are_the_core_s(config, core):
     """A field takes what its twin takes, as far as Dagster can say it, and hides what its twin hides."""
     hints = get_type_hints(core)
-    for twin in dataclasses.fields(core):
+    for twin in twins(core):
         field = config.model_fields[twin.name]
         assert field.annotation == EXPRESSED.get(hints[twin.name], hints[twin.name]), twin.name
         assert field.repr == twin.repr, twin.name
@@ -83,7 +92,36 @@ def test_every_field_arrives(config, core, tmp_path):
         given |= {"aws_access_key_id": "AKIA", "aws_secret_access_key": SECRET, "checksums": True}
     if core is autostore.AzureStorageConfig:
         given |= {"account_name": "a", "account_key": SECRET, "use_azure_cli": True, "max_concurrency": 3}
+    if core is autostore.FsspecConfig:
+        given |= {"options": {"username": "u", "password": SECRET}, "single_writer": True, "replaces": "rename"}
     assert config(**given).to_core() == core(**given)
+
+
+@pytest.mark.parametrize(
+    ("storage", "core"),
+    [
+        (S3StorageConfig(upload_args={"SSECustomerKey": dg.EnvVar("THE_SECRET")}), {"SSECustomerKey": SECRET}),
+        (
+            FsspecStorageConfig(options={"password": dg.EnvVar("THE_SECRET"), "a": {"b": 1}}),
+            {"password": SECRET, "a": {"b": 1}},
+        ),
+    ],
+)
+def test_a_variable_inside_of_a_setting(storage, core, monkeypatch, instance):
+    """An `EnvVar` among several values is read in the run; where it is not set, that is said."""
+    seen = []
+
+    @dg.asset
+    def one(storage: dg.ResourceParam[object]) -> None:
+        said = storage.to_core()
+        seen.append(dict(said.upload_args if isinstance(storage, S3StorageConfig) else said.options))
+
+    monkeypatch.setenv("THE_SECRET", SECRET)
+    dg.materialize([one], resources={"storage": storage}, instance=instance)
+    assert seen == [core]
+    monkeypatch.delenv("THE_SECRET")
+    failed = dg.materialize([one], resources={"storage": storage}, instance=instance, raise_on_error=False)
+    assert "no variable 'THE_SECRET'" in str(failed.all_events)
 
 
 @pytest.mark.parametrize(
