@@ -39,6 +39,10 @@ def revenue(orders: pl.DataFrame, days: dict[str, pl.DataFrame]) -> dict:
 GIVEN = """
 type: autostore_dagster.components.StoredFilesComponent
 attributes: {uri: nowhere, files: [{match: sales/orders}, {match: sales/days}]}
+---
+type: autostore_dagster.components.AutoStoreComponent
+attributes:
+  {uri: branch, base: data, io_manager_key: b, resource_key: bs, jobs: [promote, move_in], prune_schedule: "0 3 * * *"}
 """
 LANDING = """
 type: autostore_dagster.components.StoredFilesComponent
