@@ -170,8 +170,9 @@ def _move(manager: AutoStoreIOManager, values: Iterator[_Value], *, dry_run: boo
 def _both(manager: AutoStoreIOManager) -> Iterator[tuple[AutoStore, Previous]]:
     if manager.previous is None:
         raise InvalidConfigError(
-            "The manager knows no previous place, so there is nothing to move. Give it previous=AutoStoreResource(...)."
+            "The manager knows no previous place, so there is nothing to move. Give it previous='./storage'."
         )
+    assert not isinstance(manager.previous, str)  # a text was made a resource
     with manager.open() as store, manager.previous.open() as before:
         yield store, Previous(before, before.config)
 
