@@ -151,6 +151,19 @@ def loaded(project, tmp_path, monkeypatch):
     return dg.load_from_defs_folder(path_within_project=folder / "flights_project"), drop
 
 
+def test_a_variable_that_is_not_set(project, monkeypatch):
+    """A template of a variable that nobody set is a sentence, not a type error of ours."""
+    folder, _ = project
+    monkeypatch.syspath_prepend(str(folder))
+    given = folder / "flights_project" / "defs" / "given" / "defs.yaml"
+    given.write_text(GIVEN.replace("uri: branch", "uri: '{{ env.SET_BY_NOBODY }}'"))
+    with pytest.raises(Exception, match="AutoStoreComponent") as error:  # Dagster's own, which quotes its cause
+        dg.load_from_defs_folder(path_within_project=folder / "flights_project")
+    cause = error.value.__cause__
+    assert isinstance(cause, InvalidConfigError), cause
+    assert "Set the variable" in str(cause)
+
+
 def observed(defs, instance, *keys):
     """One run over these external assets, and its observations."""
     job = defs.resolve_implicit_global_asset_job_def()
