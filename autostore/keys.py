@@ -37,7 +37,7 @@ RESERVED = ".autostore"
 LONGEST_SEGMENT = 255
 LONGEST_KEY = 1024
 
-_ONE_SLASH = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
+_ONE_SLASH = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+:/(?!/)|(s3|gs|az)//)")  # or the colon was forgotten
 _RELATIVE_FILE = re.compile(r"^file://(?!/)", re.IGNORECASE)
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 

@@ -17,7 +17,7 @@ from autostore_dagster.config import StorageBase
 from autostore_dagster.opening import close_all, open_store
 from autostore_dagster.previous import Previous
 from autostore_dagster.replaying import parse_moment
-from autostore_dagster.resource import AutoStoreResource, Base, over
+from autostore_dagster.resource import AutoStoreResource, Base, over  # noqa: F401  # Pydantic looks `Base` up here
 from autostore_dagster.settings import Strict
 
 __all__ = ["AutoStoreIOManager", "manager_of"]
@@ -44,9 +44,10 @@ class AutoStoreIOManager(Strict, dg.ConfigurableIOManager):
         description="A moment in ISO 8601 with its offset: what a run does not compute itself is read as it was then, "
         "as far as the store keeps history.",
     )
-    previous: Optional[AutoStoreResource] = Field(  # noqa: UP045
+    previous: Base = Field(
         default=None,
-        description="Where the manager that was used before has its files; read until an asset is written anew.",
+        description="A URI or resource: where the manager that was used before has its files; read until an asset is "
+        "written anew.",
     )
     retries: int = Field(
         default=3, ge=0, description="How often a transfer is repeated while the place is unreachable."
@@ -69,7 +70,7 @@ class AutoStoreIOManager(Strict, dg.ConfigurableIOManager):
         as_of = settings.get("as_of")
         if isinstance(as_of, str) and not isinstance(as_of, dg.EnvVar):
             parse_moment(as_of)
-        return over(settings)
+        return over(over(settings), name="previous")
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Open the store that the steps of this process share."""
@@ -132,6 +133,7 @@ class AutoStoreIOManager(Strict, dg.ConfigurableIOManager):
     def _open_previous(self) -> Previous | None:
         if self.previous is None:
             return None
+        assert not isinstance(self.previous, str)  # a text was made a resource
         config = self.previous.storage.to_core() if self.previous.storage else None
         return Previous(AutoStore(self.previous.uri, config), config)
 

@@ -107,7 +107,7 @@ def build_move_in_job(
     gives what is defined where the job is executed in a test's own process.
     """
 
-    @dg.op(name=name, required_resource_keys={io_manager_key}, out=dg.Out(dg.Nothing))
+    @dg.op(name=f"{name}_op", required_resource_keys={io_manager_key}, out=dg.Out(dg.Nothing))
     def move_in_op(context: dg.OpExecutionContext, config: MoveInConfig) -> None:
         assets = None if config.assets is None else [dg.AssetKey.from_user_string(asset) for asset in config.assets]
         graph = defs().resolve_asset_graph() if defs else context.repository_def.asset_graph
@@ -119,7 +119,7 @@ def build_move_in_job(
 
     @dg.job(name=name, executor_def=dg.in_process_executor)
     def move_in_job() -> None:
-        move_in_op()
+        move_in_op.alias(name)()  # a job and an op of one name cannot be loaded
 
     return move_in_job
 
@@ -170,8 +170,9 @@ def _move(manager: AutoStoreIOManager, values: Iterator[_Value], *, dry_run: boo
 def _both(manager: AutoStoreIOManager) -> Iterator[tuple[AutoStore, Previous]]:
     if manager.previous is None:
         raise InvalidConfigError(
-            "The manager knows no previous place, so there is nothing to move. Give it previous=AutoStoreResource(...)."
+            "The manager knows no previous place, so there is nothing to move. Give it previous='./storage'."
         )
+    assert not isinstance(manager.previous, str)  # a text was made a resource
     with manager.open() as store, manager.previous.open() as before:
         yield store, Previous(before, before.config)
 

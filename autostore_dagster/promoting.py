@@ -62,7 +62,7 @@ def build_promote_job(*, name: str = "promote_branch", io_manager_key: str = "io
     Its run configuration chooses: `{"ops": {name: {"config": {"assets": ["raw/flights"], "dry_run": True}}}}`.
     """
 
-    @dg.op(name=name, required_resource_keys={io_manager_key}, out=dg.Out(dg.Nothing))
+    @dg.op(name=f"{name}_op", required_resource_keys={io_manager_key}, out=dg.Out(dg.Nothing))
     def promote_op(context: dg.OpExecutionContext, config: PromoteConfig) -> None:
         assets = None if config.assets is None else [dg.AssetKey.from_user_string(asset) for asset in config.assets]
         with getattr(context.resources, io_manager_key).open() as store:
@@ -74,7 +74,7 @@ def build_promote_job(*, name: str = "promote_branch", io_manager_key: str = "io
 
     @dg.job(name=name, executor_def=dg.in_process_executor)
     def promote_job() -> None:
-        promote_op()
+        promote_op.alias(name)()  # a job and an op of one name cannot be loaded
 
     return promote_job
 

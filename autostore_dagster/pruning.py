@@ -108,13 +108,13 @@ def build_prune_job(
 
     @dg.job(name=name, executor_def=dg.in_process_executor)
     def prune_job() -> None:
-        prune_op()
+        prune_op.alias(name)()  # a job and an op of one name cannot be loaded
 
     return dg.ScheduleDefinition(job=prune_job, cron_schedule=cron_schedule)
 
 
 def _op(name: str, io_manager_key: str, wanted: _Wanted, defs: Callable[[], dg.Definitions] | None) -> dg.OpDefinition:
-    @dg.op(name=name, required_resource_keys={io_manager_key}, out=dg.Out(dg.Nothing))
+    @dg.op(name=f"{name}_op", required_resource_keys={io_manager_key}, out=dg.Out(dg.Nothing))
     def prune_op(context: dg.OpExecutionContext) -> None:
         graph = defs().resolve_asset_graph() if defs else context.repository_def.asset_graph
         with getattr(context.resources, io_manager_key).open() as store:

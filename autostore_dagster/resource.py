@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Optional, TypeAlias
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
-from autostore import AutoStore
+from autostore import AutoStore, InvalidConfigError
 from autostore_dagster.config import StorageBase
 from autostore_dagster.opening import close_all, open_store
 from autostore_dagster.settings import Strict
@@ -26,14 +26,19 @@ else:
     Base = Optional["AutoStoreResource"]  # a URI or a manager is made one: Dagster's configuration has no such union
 
 
-def over(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings whose `base` is a resource: a URI has the settings of what lies over it, a manager its own."""
-    base = settings.get("base")
-    if isinstance(base, str):  # an `EnvVar` too
-        return {**settings, "base": AutoStoreResource(uri=base, storage=settings.get("storage"))}
-    if base is None or isinstance(base, AutoStoreResource) or not hasattr(base, "storage"):
+def over(settings: dict[str, Any], *, name: str = "base") -> dict[str, Any]:
+    """Settings whose place of this name is a resource: a URI has the settings of what names it, a manager its own."""
+    place = settings.get(name)
+    if isinstance(place, str):  # an `EnvVar` too
+        return {**settings, name: AutoStoreResource(uri=place, storage=settings.get("storage"))}
+    if place is None or isinstance(place, AutoStoreResource | dict):
         return settings
-    return {**settings, "base": AutoStoreResource(uri=base.uri, storage=base.storage, base=base.base)}
+    if not hasattr(place, "storage"):
+        raise InvalidConfigError(
+            f"{name}= takes a place, not {type(place).__name__}. Pass its URI, {name}='./folder' or "
+            f"'s3://bucket/prefix/', or {name}=AutoStoreResource(uri=..., storage=...)."
+        )
+    return {**settings, name: AutoStoreResource(uri=place.uri, storage=place.storage, base=place.base)}
 
 
 class AutoStoreResource(Strict, dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster's own base is untyped

@@ -10,10 +10,18 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import ConfigDict
 
-from autostore import InvalidConfigError, S3StorageConfig
+from autostore import InvalidConfigError, S3StorageConfig, StorageConfig
 from autostore.plugins import parse_uri
 
 __all__ = ["Strict"]
+
+_OF_OTHERS = {
+    "base_dir": "the folder, or 's3://bucket/prefix/'",
+    "base_path": "the folder, or 's3://bucket/prefix/'",
+    "s3_bucket": "'s3://bucket/prefix/'",
+    "s3_prefix": "'s3://bucket/prefix/'",
+}
+"""How other managers name the place."""
 
 
 class Strict:
@@ -26,6 +34,7 @@ class Strict:
         def __init__(self, **settings: Any) -> None:
             # Not a validator: Pydantic would wrap the error, and forget which it was.
             _refuse_unknown(type(self), settings)
+            _refuse_missing(type(self), settings)
             _refuse_credentials(settings)
             super().__init__(**self._prepared(settings))
 
@@ -39,11 +48,38 @@ def _refuse_unknown(kind: Any, settings: dict[str, Any]) -> None:
     known = list(kind.model_fields)
     for name in settings:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            meant = f"Did you mean {near[0]!r}? " if near else ""
             raise InvalidConfigError(
-                f"{kind.__name__} has no setting {name!r}. {meant}Its settings are {', '.join(known)}."
+                f"{kind.__name__} has no setting {name!r}. {_meant(kind, name)}Its settings are {', '.join(known)}."
             )
+
+
+def _meant(kind: Any, name: str) -> str:
+    if name in _OF_OTHERS and "uri" in kind.model_fields:
+        return f"Did you mean 'uri'? It takes {_OF_OTHERS[name]}; what the manager before wrote is read by previous=. "
+    if homes := [home.__name__ for home in _storage_classes() if name in home.model_fields]:
+        return f"It is one of {', '.join(homes)}: storage={homes[0]}({name}=...). "
+    near = difflib.get_close_matches(name, list(kind.model_fields), n=1)
+    return f"Did you mean {near[0]!r}? " if near else ""
+
+
+def _storage_classes() -> list[Any]:
+    """The classes of settings that are meant to be used, each for a kind of place."""
+    return [leaf for base in Strict.__subclasses__() if hasattr(base, "to_core") for leaf in base.__subclasses__()]
+
+
+def _refuse_missing(kind: Any, settings: dict[str, Any]) -> None:
+    if "uri" in kind.model_fields and settings.get("uri") is None:
+        raise InvalidConfigError(
+            f"{kind.__name__} has no uri. Pass a folder such as './data', or 's3://bucket/prefix/'; if it comes from a "
+            "variable of the environment, that is not set."
+        )
+    if isinstance(settings.get("storage"), StorageConfig):
+        name = type(settings["storage"]).__name__.replace("LocalFile", "LocalStorage")
+        name = "LocalStorageConfig" if name == "StorageConfig" else name
+        raise InvalidConfigError(
+            f"{kind.__name__} takes settings of Dagster's kind, with the same names. Write storage={name}(...) with "
+            f"`from autostore_dagster import {name}`."
+        )
 
 
 def _refuse_credentials(settings: dict[str, Any]) -> None:

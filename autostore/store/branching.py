@@ -8,9 +8,12 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 
+from autostore.backend import StorageBackend
 from autostore.errors import InvalidConfigError, StoragePermissionError, compose
 from autostore.keys import Key
+from autostore.naming.keeping import KeepingBackend
 from autostore.naming.layering import LayeredBackend
+from autostore.naming.versions import VERSIONS
 from autostore.parallel import in_order
 from autostore.store.assembly import Parts
 from autostore.store.changes import Change, changes
@@ -52,10 +55,11 @@ class BranchInterface(ABC):
         All is checked first: where the base changed since, `PreconditionFailedError` names every such key
         (`.conflicts`) and nothing is changed. A rival that comes between check and change, which only S3 allows, stops
         its key alone: the error tells what was promoted and what is `.left`, and promoting again goes on, as it does
-        after a crash. What it replaces in a base with history is kept there. After it the keys read through again.
+        after a crash. What it replaces in a base that keeps versions is kept there, whether or not the base was opened
+        with history. After it the keys read through again.
 
         On S3 several keys at once, and by the server itself where both are on one. `progress(done, total)` is called
-        after each, in this thread, and what it raises stops the rest, as a crash would. Costs 2 listings, and per
+        after each, in this thread, and what it raises stops the rest, as a crash would. Costs 3 listings, and per
         key 2 looks at the base, a read, a write there and a few requests in the branch.
         """
         backend, base = self._layered(), self._base_parts()
@@ -68,7 +72,7 @@ class BranchInterface(ABC):
         mine = self._parts
         renew = renewing(mine.registry, base.registry, mine.config, base.config, backend)
         try:
-            Promoter(backend, base.backend, renew).promote(found, progress or unheard)
+            Promoter(backend, _keeping(base), renew).promote(found, progress or unheard)
         finally:
             base.resolver.forget_all()
             mine.resolver.forget_all()
@@ -97,3 +101,11 @@ class BranchInterface(ABC):
             problem, remedy = "This store has no base", "Open it with base=, or take store.over(base)."
             raise InvalidConfigError(compose(problem, uri=backend.uri, remedy=remedy))
         return backend
+
+
+def _keeping(base: Parts) -> StorageBackend:
+    """The base's place, which keeps what is replaced where others keep it: whoever promotes may not know of that."""
+    place = base.backend
+    if base.config.history or isinstance(place, LayeredBackend) or next(iter(place.list_own(VERSIONS)), None) is None:
+        return place
+    return KeepingBackend(place, base.registry.split)

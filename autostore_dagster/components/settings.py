@@ -11,6 +11,7 @@ from typing import Annotated, Any, Optional, TypeAlias, Union, get_args
 import dagster as dg
 from pydantic import Field, create_model
 
+from autostore import InvalidConfigError
 from autostore.plugins import parse_uri
 from autostore_dagster.config import (
     SWITCHES,
@@ -91,8 +92,10 @@ def resource_at(place: Any, settings: Mapping[str, Any] | None, root: Path) -> A
     return AutoStoreResource(uri=below(root, place.uri), storage=storage_for(place.uri, place.storage))
 
 
-def below(root: Path, uri: str) -> str:
+def below(root: Path, uri: str | None) -> str:
     """A relative folder is one of the project, wherever the process was started."""
+    if uri is None:
+        raise InvalidConfigError("The uri of a store is empty. Set the variable that its template names, or name it.")
     if isinstance(uri, dg.EnvVar) or "://" in uri:
         return uri
     return str(root / uri)

@@ -1,5 +1,6 @@
 """versions, restore, prune, url; diff, promote, discard: the past of keys, and branches, from a shell."""
 
+import dataclasses
 import json
 
 import pytest
@@ -95,6 +96,17 @@ def test_a_branch_is_compared_promoted_and_discarded(filled, place, shell):
     assert "'notes'" in shell("promote", "branch", "--base", place, code=6).err
     assert filled["notes"] == "theirs"
     assert shell("diff", "branch", code=2).err  # without a base there is nothing to compare
+
+
+def test_what_a_promotion_replaces_is_kept(filled, place, shell):
+    """Production keeps versions, which the shell is not told: what a promotion replaces there is one all the same."""
+    with AutoStore(place, dataclasses.replace(filled.config, history=True)) as production:
+        production["notes"] = "computed last night"
+        AutoStore(shell.folder / "branch").over(place)["notes"] = "mine"
+        assert shell("promote", "branch", "--base", place).lines == ["changed\tnotes"]
+        now, before, *_ = production.versions("notes")
+        assert (production["notes"], production.read("notes", version=before.id)) == ("mine", "computed last night")
+        assert now.current
 
 
 def test_a_person_is_asked(filled, place, shell):

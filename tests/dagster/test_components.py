@@ -39,6 +39,10 @@ def revenue(orders: pl.DataFrame, days: dict[str, pl.DataFrame]) -> dict:
 GIVEN = """
 type: autostore_dagster.components.StoredFilesComponent
 attributes: {uri: nowhere, files: [{match: sales/orders}, {match: sales/days}]}
+---
+type: autostore_dagster.components.AutoStoreComponent
+attributes:
+  {uri: branch, base: data, io_manager_key: b, resource_key: bs, jobs: [promote, move_in], prune_schedule: "0 3 * * *"}
 """
 LANDING = """
 type: autostore_dagster.components.StoredFilesComponent
@@ -145,6 +149,19 @@ def loaded(project, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(folder))
     (folder / "flights_project" / "defs" / "given" / "defs.yaml").write_text(LANDING)
     return dg.load_from_defs_folder(path_within_project=folder / "flights_project"), drop
+
+
+def test_a_variable_that_is_not_set(project, monkeypatch):
+    """A template of a variable that nobody set is a sentence, not a type error of ours."""
+    folder, _ = project
+    monkeypatch.syspath_prepend(str(folder))
+    given = folder / "flights_project" / "defs" / "given" / "defs.yaml"
+    given.write_text(GIVEN.replace("uri: branch", "uri: '{{ env.SET_BY_NOBODY }}'"))
+    with pytest.raises(Exception, match="AutoStoreComponent") as error:  # Dagster's own, which quotes its cause
+        dg.load_from_defs_folder(path_within_project=folder / "flights_project")
+    cause = error.value.__cause__
+    assert isinstance(cause, InvalidConfigError), cause
+    assert "Set the variable" in str(cause)
 
 
 def observed(defs, instance, *keys):

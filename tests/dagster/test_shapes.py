@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 from pydantic import BaseModel
 
-from autostore import AutoStore, InvalidConfigError, StorageFileNotFoundError, UnsupportedFormatError
+import autostore
+from autostore import AutoStore, InvalidConfigError, StorageError, StorageFileNotFoundError, UnsupportedFormatError
 from autostore_dagster import AutoStoreIOManager, AutoStoreResource, LocalStorageConfig, S3StorageConfig
 
 days = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-01-04")
@@ -444,3 +445,24 @@ def test_runs_of_one_partition_at_the_same_time(tmp_path):
     assert results == [True, True]
     assert len(list(AutoStore(tmp_path).list_files())) == 1
     assert AutoStore(tmp_path)["part/partition=red/data"] is not None
+
+
+@pytest.mark.parametrize(
+    ("settings", "remedy"),
+    [
+        ({"base_dir": "x"}, "Did you mean 'uri'"),
+        ({"s3_bucket": "x"}, "'s3://bucket/prefix/'"),
+        ({"uri": "x", "history": True}, r"storage=LocalStorageConfig\(history=...\)"),
+        ({"uri": "x", "endpoint_url": "http://x"}, r"storage=S3StorageConfig\(endpoint_url=...\)"),
+        ({}, "has no uri"),
+        ({"uri": None}, "is not set"),
+        ({"uri": "x", "storage": autostore.StorageConfig(history=True)}, "from autostore_dagster import LocalStorage"),
+        ({"uri": "x", "storage": autostore.S3StorageConfig()}, "from autostore_dagster import S3StorageConfig"),
+        ({"uri": "x", "previous": dg.FilesystemIOManager(base_dir="y")}, "previous='./folder'"),
+        ({"uri": "s3//bucket/prefix"}, "Write two slashes"),
+    ],
+)
+def test_slips_of_somebody_who_moves_in(settings, remedy):
+    """What a manager elsewhere, or the core, calls otherwise is told with what it is called here."""
+    with pytest.raises(StorageError, match=remedy):
+        AutoStoreIOManager(**settings)
