@@ -523,8 +523,7 @@ class AutoStore(
 
     def _key(self, key: object) -> Key:
         if self._root and isinstance(key, str):
-            check_key(key, self.uri)
-            key = self._root + key
+            key = self._root + check_key(key, self.uri)
         return self._registry.parse(key, self._backend.uri)
 
     def _memory(self, name: str, expires: float | None) -> Memory:
