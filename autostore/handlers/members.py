@@ -133,6 +133,10 @@ class MemberReader:
             place = self._archive.seek(name)
             if place is not None:
                 return read_array(*place)
+        return self._unpacked(name, handler, extension)
+
+    def _unpacked(self, name: str, handler: DataHandler, extension: str) -> Any:
+        """The object in a file of its own, which is gone again."""
         with disk_errors_are_typed("unpacking it"):
             file = self._folder() / f"{len(self._read)}{extension}"
         try:
