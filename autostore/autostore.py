@@ -288,7 +288,7 @@ class AutoStore(
         """Replace the object by `fn(object)`, again and again until nobody else wrote meanwhile.
 
         The format stays, so it must hold what `fn` returns. `as_type`: see `read`. A round costs a read
-        and a write; nothing is locked while `fn` runs.
+        and a write; nothing is locked while `fn` runs, which must not write the key itself.
         """
         return self._own(self._changer.modify(self._writable(key), fn, as_type))
 
