@@ -290,7 +290,7 @@ class AutoStore(
         """Replace the object by `fn(object)`, again and again until nobody else wrote meanwhile.
 
         The format stays, so it must hold what `fn` returns. `as_type`: see `read`. A round costs a read
-        and a write; nothing is locked while `fn` runs.
+        and a write; nothing is locked while `fn` runs, which must not write the key itself.
         """
         return self._own(self._changer.modify(self._writable(key), fn, as_type))
 
@@ -525,8 +525,7 @@ class AutoStore(
 
     def _key(self, key: object) -> Key:
         if self._root and isinstance(key, str):
-            check_key(key, self.uri)
-            key = self._root + key
+            key = self._root + check_key(key, self.uri)
         return self._registry.parse(key, self._backend.uri)
 
     def _memory(self, name: str, expires: float | None) -> Memory:

@@ -93,7 +93,8 @@ def parse_uri(uri: str | os.PathLike[str]) -> ParsedUri:
         text = os.fspath(uri)
     except TypeError:
         text = None
-    if not isinstance(text, str) or not text:
+    text = str.__str__(text) if isinstance(text, str) else ""  # as in `check_key`
+    if not text:
         raise InvalidKeyError(
             f"{type(uri).__name__} {uri!r} is not a URI. Pass a folder such as './data', or 's3://bucket/prefix/'."
         )
@@ -114,9 +115,11 @@ def parse_uri(uri: str | os.PathLike[str]) -> ParsedUri:
 
 
 def check_key(key: object, uri: str) -> str:
-    """The key itself, if it can name an object here; `InvalidKeyError` says what is wrong with it."""
+    """The text of the key, if it can name an object here; `InvalidKeyError` says what is wrong with it."""
     if not isinstance(key, str):
         raise InvalidKeyError(compose(f"A key is a str, not {type(key).__name__}", uri=uri, remedy="Pass a string."))
+    # What a subclass says of itself is not what it holds: a member of a `(str, Enum)` is its name in an f-string.
+    key = str.__str__(key)
     problem = _problem(key)
     if problem:
         raise InvalidKeyError(

@@ -151,6 +151,7 @@ class NpzHandler(DataHandler):
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write the members one by one: `numpy.savez(**data)` loses names like "file"."""
+        data = dict(data)  # another thread may change it meanwhile
         for name, array in data.items():
             _check_name(name)
             check_dtype(array)

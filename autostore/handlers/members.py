@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from autostore.disk.failures import disk_errors_are_typed
 from autostore.errors import CorruptDataError, StorageError, UnsupportedFormatError, UntrustedDataError, from_os_error
 from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
@@ -131,12 +133,20 @@ class MemberReader:
             place = self._archive.seek(name)
             if place is not None:
                 return read_array(*place)
-        file = self._folder() / f"{len(self._read)}{extension}"
+        return self._unpacked(name, handler, extension)
+
+    def _unpacked(self, name: str, handler: DataHandler, extension: str) -> Any:
+        """The object in a file of its own, which is gone again."""
+        with disk_errors_are_typed("unpacking it"):
+            file = self._folder() / f"{len(self._read)}{extension}"
         try:
             self._archive.extract(name, file)
             return handler.read_from_file(file, extension)
-        except FileNotFoundError as error:
+        except OSError as error:
             let_pass(error)
+            # Of this machine, not of the file: only a damaged one sends its reader to places that are none.
+            if isinstance(error, StorageError) or error.errno in (None, errno.EINVAL):
+                raise
             raise from_os_error(error, "unpacking it") from error
         finally:
             file.unlink(missing_ok=True)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from autostore.backend import FileMetadata, StorageBackend
-from autostore.errors import InvalidConfigError, PreconditionFailedError, StorageError
+from autostore.errors import InvalidConfigError, PreconditionFailedError, StorageError, compose
 from autostore.handler import DataHandler
 from autostore.handlers.registry import HandlerRegistry
 from autostore.handlers.sending import send
@@ -29,6 +30,32 @@ __all__ = ["Changer"]
 STANDSTILL = 3
 """How often a change is refused though nobody seems to have written, before it is the place that refuses: on S3 the
 same bytes have the same ETag, so that a rival who came and went does not show."""
+
+
+class _Functions(threading.local):
+    """The functions of `modify` that run in this thread, by key, and what each wrote under its own.
+
+    One that writes its key makes its own change fail, as often as it is called.
+    """
+
+    def __init__(self) -> None:
+        self._running: list[tuple[str, list[str]]] = []
+
+    @contextlib.contextmanager
+    def running(self, key: str) -> Iterator[list[str]]:
+        """While a function runs; what it wrote under the key, filled meanwhile."""
+        wrote: list[str] = []
+        self._running.append((key, wrote))
+        try:
+            yield wrote
+        finally:
+            self._running.pop()
+
+    def wrote(self, key: str) -> None:
+        """Note a write."""
+        for running, written in self._running:
+            if running == key:
+                written.append(key)
 
 
 class Changer:
@@ -47,6 +74,7 @@ class Changer:
         self._resolver = resolver
         self._publisher = publisher
         self._loader = loader
+        self._functions = _Functions()
 
     def write(
         self,
@@ -60,7 +88,15 @@ class Changer:
     ) -> FileMetadata:
         """Keep an object, under at most one condition."""
         if if_etag is not None:
-            return self._write_over(key, data, format, if_etag, if_absent=if_absent, options=options)
+            written = self._write_over(key, data, format, if_etag, if_absent=if_absent, options=options)
+        else:
+            written = self._write(key, data, format, if_absent=if_absent, options=options)
+        self._functions.wrote(key.text)
+        return written
+
+    def _write(
+        self, key: Key, data: Any, format: str | None, *, if_absent: bool, options: Mapping[str, Any] | None
+    ) -> FileMetadata:
         wanted = self._registry.agreed(key.text, format, key.extension, self._backend.uri)
         data = self._registry.streamed(data, wanted, key.text, self._backend.uri)
         if self._backend.receives and not if_absent:
@@ -81,12 +117,19 @@ class Changer:
         while True:
             self._resolver.forget(key)  # the remembered file may be one that a writer replaced, and died
             value, seen = self._current(key, as_type)
+            with self._functions.running(key.text) as wrote:
+                made = fn(value)  # what it raises is the user's own, also where it is one of our errors
             try:
-                return self._swap(key, seen, fn(value))
-            except PreconditionFailedError:
-                refusals = 0 if self._has_changed(key, seen) else refusals + 1
+                written = self._swap(key, seen, made)
+            except PreconditionFailedError as error:
+                refusals = 0 if self._has_changed(key, seen) and not wrote else refusals + 1
+                if refusals == STANDSTILL and wrote:
+                    raise _writes_itself(key.text, self._backend.uri) from error
                 if refusals == STANDSTILL:
                     raise
+            else:
+                self._functions.wrote(key.text)
+                return written
             time.sleep(random.uniform(0, 0.001 * 2 ** min(attempt, 7)))  # noqa: S311 - spreads rivals, keeps no secret
             attempt += 1
 
@@ -159,3 +202,8 @@ class Changer:
             raise type(error)(f"{place}: {error}") from error
         with files:
             yield self._registry.encode(data, files, extension, place, options)
+
+
+def _writes_itself(key: str, uri: str) -> PreconditionFailedError:
+    problem = "The function of this modify writes the key itself, and so it is never done"
+    return PreconditionFailedError(compose(problem, key=key, uri=uri, remedy="Let it return the value."))

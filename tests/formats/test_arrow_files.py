@@ -41,6 +41,18 @@ VALUES = {
 }
 
 
+EMPTY = pl.Array(pl.Int8, 0)
+
+
+@pytest.mark.parametrize("dtype", [EMPTY, pl.List(EMPTY), pl.Struct({"x": EMPTY})], ids=str)
+def test_what_polars_writes_and_does_not_read_is_refused(local_store, dtype):
+    """Arrays of no elements, at any depth, before anything is written."""
+    frame = pl.DataFrame({"a": pl.Series([None, None], dtype=dtype)})
+    with pytest.raises(UnsupportedFormatError, match="cannot hold"):
+        local_store["t.arrow"] = frame
+    assert "t.arrow" not in local_store
+
+
 @pytest.mark.parametrize("extension", [".arrow", ".feather"])
 @pytest.mark.parametrize("name", VALUES)
 def test_tables_come_back(local_store, folder, name, extension):

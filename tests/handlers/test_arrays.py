@@ -2,6 +2,7 @@
 
 import io
 import struct
+import sys
 import threading
 import zipfile
 from pathlib import Path
@@ -277,3 +278,27 @@ def test_threads_read_one_file(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert results == [True] * 4
+
+
+def test_a_dict_that_changes_while_it_is_written(tmp_path: Path) -> None:
+    """Another thread takes an array out and puts it in again: what is written has each name once, or is refused."""
+    value = {str(number): np.zeros(2000) for number in range(20)}
+    done, before = threading.Event(), sys.getswitchinterval()
+
+    def change() -> None:
+        while not done.is_set():
+            name = next(iter(value))
+            value[name] = value.pop(name)  # the last one now, so that whoever is under way meets it again
+
+    thread = threading.Thread(target=change)
+    sys.setswitchinterval(1e-6)
+    try:
+        thread.start()
+        for number in range(30):
+            file = tmp_path / f"{number}.npz"
+            NPZ.write_to_file(value, file, ".npz")
+            assert len(NPZ.read_from_file(file, ".npz")) in (19, 20)
+    finally:
+        done.set()
+        thread.join()
+        sys.setswitchinterval(before)

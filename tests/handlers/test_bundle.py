@@ -14,13 +14,20 @@ from typing import Any
 import pytest
 
 from autostore import AutoStore, StorageConfig
-from autostore.errors import CorruptDataError, UnsupportedFormatError, UntrustedDataError
+from autostore.errors import (
+    CorruptDataError,
+    StorageError,
+    StorageIOError,
+    UnsupportedFormatError,
+    UntrustedDataError,
+)
 from autostore.handler import DataHandler
 from autostore.handlers import builtin_handlers
 from autostore.handlers.bundle import BundleHandler
 from autostore.testing import HandlerContract, same
 from tests.handlers import shapes
 from tests.optional import Image, installed, np, pa, pd, pl, pyarrow, sp, torch
+from tests.reliability.diet import descriptors
 
 FRAME = pl.DataFrame({"a": [1, 2]})
 PANDAS = pd.DataFrame({"a": [1, 2]})
@@ -281,3 +288,20 @@ def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path) -> None:
         store["k"]
     store.close()
     assert not temp.exists() or list(temp.rglob("*")) == []
+
+
+@pytest.mark.parametrize("left", range(5))
+def test_a_machine_without_descriptors_is_no_damage(tmp_path: Path, left: int) -> None:
+    """What the system refuses while a member is unpacked is an error of the machine, not of the file."""
+    store = AutoStore(tmp_path)
+    value = {"t": (1, 2), "a": np.arange(9)}
+    store["k"] = value
+    assert same(store["k"], value)
+    with descriptors(left):
+        try:
+            back = store["k"]
+        except StorageError as error:
+            assert type(error) is StorageIOError, error
+        else:
+            assert same(back, value)
+    assert same(store["k"], value)

@@ -143,6 +143,7 @@ TREES: list[tuple[Any, Any]] = [
     (collections.Counter(a=1), {"$counter": [["a", 1]]}),
     (collections.defaultdict(list, a=[1]), {"$defaultdict": ["list", [["a", [1]]]]}),
     (np.float32(0.5), {"$numpy": ["float32", 0.5]}),
+    (np.str_("a\0\0"), {"$numpy": ["str", "a\0\0"]}),
     (np.datetime64("NaT", "25s"), {"$numpy": ["datetime64", "25s", None]}),
     (shapes.Colour.RED, {"$enum": ["tests.handlers.shapes:Colour", "RED"]}),
     (shapes.Access.BOTH, {"$enum": ["tests.handlers.shapes:Access", ["READ", "WRITE"]]}),

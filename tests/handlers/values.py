@@ -56,7 +56,8 @@ NUMPY = [
     np.longdouble("0.1"), np.longdouble("-inf"), np.clongdouble(1 + 2j), np.datetime64("2024-01-01T00", "h"),
     np.datetime64("NaT"), np.datetime64("NaT", "ns"), np.datetime64("2024", "25s"), np.datetime64(-(2**62), "as"),
     np.timedelta64(5), np.timedelta64(5, "D"), np.timedelta64("NaT", "ms"), np.str_("a\0\ud800"), np.bytes_(b"a\0"),
-    np.void(b"abc"), np.array([(1, 2.5)], dtype=[("é", ">i4"), ("b", "f8")])[0], np.array([(1, 2)], PADDED)[0],
+    np.str_("a\0\0"), np.void(b"abc"), np.array([(1, 2.5)], dtype=[("é", ">i4"), ("b", "f8")])[0],
+    np.array([(1, 2)], PADDED)[0],
 ]  # fmt: skip
 PANDAS = [
     pd.NaT, pd.NA, pd.Timestamp("2024-01-01 12:00:00.123456789"), pd.Timestamp("2024-07-01", tz="Europe/Paris"),

@@ -1,8 +1,10 @@
 """Which names are files: registered extensions in any case, well-known ones, and everything else."""
 
+import enum
+
 import pytest
 
-from autostore import AutoStore, StorageFileNotFoundError, UnsupportedFormatError
+from autostore import AutoStore, InvalidKeyError, StorageFileNotFoundError, UnsupportedFormatError
 from autostore.handlers.well_known import BINARY, TEXT
 from autostore.mark import Mark
 from tests.optional import Image, np
@@ -123,3 +125,46 @@ def test_a_plugin_takes_a_well_known_extension(tmp_path):
         assert store["old.log"] == store["run"] == entries
         with pytest.raises(UnsupportedFormatError, match=r"new\.log"):
             store["new.log"] = "text"
+
+
+class _Split(str, enum.Enum):  # noqa: UP042 - a StrEnum prints its value
+    TRAIN = "splits/train"
+
+
+class _Elsewhere(str):
+    """A text that says other than it holds, in every way that a subclass may."""
+
+    __slots__ = ()
+
+    def __str__(self):
+        return "elsewhere"
+
+    def __format__(self, spec):
+        return "elsewhere"
+
+    def split(self, *_):
+        return ["elsewhere"]
+
+
+@pytest.mark.parametrize("key", [_Split.TRAIN, _Elsewhere("splits/train")])
+def test_a_key_of_a_subclass_is_the_text_that_it_holds(store, key):
+    """A member of a `(str, Enum)` reads, changes its format and goes under its value, which is not what it prints."""
+    store[key] = {"a": 1}
+    assert key in store
+    assert store[key] == store["splits/train"] == {"a": 1}
+    store[key] = "text"
+    assert [path for path in store.list_files() if path.startswith("splits")] == ["splits/train.txt"]
+    assert list(store) == ["splits/train"]
+    assert (store / "splits")["train"] == "text"
+    store.move(key, "moved")
+    store.move("moved", key)
+    del store[key]
+    assert not list(store)
+
+
+def test_a_key_of_a_subclass_leaves_no_root(tmp_path):
+    """The checks look at what a key holds, not at what it says of itself."""
+    store = AutoStore(tmp_path / "root" / "store")
+    with pytest.raises(InvalidKeyError):
+        store[_Elsewhere("../../stray")] = 1
+    assert not list(tmp_path.rglob("stray*"))

@@ -417,3 +417,54 @@ def test_a_palette_with_transparency_is_held_exactly(store):
     assert store.get_metadata("p").path == "p.png"
     assert same(store["p"], image)
     assert store["p"].convert("RGBA").getpixel((0, 0)) == image.convert("RGBA").getpixel((0, 0))
+
+
+def _bounded(act):
+    """A function for `modify` that ends an endless change."""
+    calls = []
+
+    def function(value):
+        calls.append(value)
+        assert len(calls) < 20
+        act(len(calls))
+        return "by modify"
+
+    return function
+
+
+@pytest.mark.parametrize("inner", ["write", "modify", "if_etag", "del"])
+def test_a_function_that_writes_its_own_key_is_told(store, inner):
+    """`modify` by a function that writes the same key each time ends in an error that says so; it went on for ever."""
+    acts = {
+        "write": lambda call: store.write("k", f"inner {call}"),
+        "modify": lambda call: store.modify("k", lambda _: f"inner {call}"),
+        "if_etag": lambda call: store.write("k", f"inner {call}", if_etag=store.get_metadata("k").etag),
+        "del": lambda call: store.write("k", store.pop("k") + f" {call}"),
+    }
+    store["k"] = "first"
+    with pytest.raises(PreconditionFailedError, match="writes the key itself"):
+        store.modify("k", _bounded(acts[inner]))
+    assert store["k"] != "by modify"
+    store.modify("k", lambda _: "after")
+    assert store["k"] == "after"
+
+
+def test_a_function_that_writes_its_own_key_once_is_let_be(store):
+    """The change is made anew over what the function wrote before."""
+    store["k"] = "first"
+    store.modify("k", _bounded(lambda call: store.write("k", "inner") if call == 1 else None))
+    assert store["k"] == "by modify"
+
+
+def test_an_error_of_ours_that_the_function_raises_is_its_own(store):
+    """A condition that fails within the function is no rival of the key: nothing is tried again."""
+    calls = []
+
+    def function(value):
+        calls.append(value)
+        store.write("lock", 1, if_absent=True)
+
+    store.update({"k": 1, "lock": 0})
+    with pytest.raises(PreconditionFailedError, match="'lock'"):
+        store.modify("k", function)
+    assert calls == [1]

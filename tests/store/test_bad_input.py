@@ -352,3 +352,19 @@ def test_a_relative_folder_in_a_folder_that_is_gone(tmp_path):
     )  # fmt: skip
     assert done.stdout.startswith("InvalidKeyError")
     assert "'data'" in done.stdout
+
+
+def test_a_key_that_only_some_extensions_fit(store):
+    """It is written, deleted and asked for as any other, beside others too; a format that does not fit is refused."""
+    key = "k" * 251
+    store["other"] = 1
+    assert key not in store
+    assert store.get(key, "default") == "default"
+    assert store.setdefault(key, "text") == "text"
+    with pytest.raises(InvalidKeyError, match="too long"):
+        store[key] = {"a": 1}
+    assert store[key] == "text"
+    del store[key]
+    assert key not in store
+    store.write(key, "new", if_absent=True)
+    assert sorted(store) == [key, "other"]

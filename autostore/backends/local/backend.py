@@ -103,7 +103,7 @@ class LocalFileBackend(StorageBackend):
                 before = files.status(folder)
                 found = files.present(stem, name, extensions, self._inside)
                 if not found:
-                    files.status(f"{name}.json")  # raises where the folder may not be entered, which is no absence
+                    files.status(f"{folder}/.")  # raises where the folder may not be entered, which is no absence
                 if not marked or any(file.path.removeprefix(stem) in marked for file in found):
                     return found
                 # Marked, and not there: somebody removed the file; or a writer that changes the format published

@@ -90,6 +90,7 @@ def _write_polars(data: Any, file: Path) -> None:
             data.write_ipc(file)
             back = pl.scan_ipc(file).select(pl.len()).collect().item() if data.width else 0
             kept = list(pl.read_ipc_schema(file).items()) == list(data.schema.items()) and back == data.height
+            pl.read_ipc(file, n_rows=1)  # some types it writes, and does not read
     except (pl.exceptions.PolarsError, CorruptDataError) as error:
         raise UnsupportedFormatError(f"Arrow cannot hold this table: {error!s:.300}. Cast the column.") from error
     if not kept:

@@ -63,7 +63,7 @@ def _encode_numpy(value: Any) -> list[Any]:
 
 def _encode_text(name: str, value: Any) -> list[Any]:
     if name == "str":
-        return [name, text_tree(str(value))]
+        return [name, text_tree(str.__str__(value))]  # NumPy's own leaves out the NULs at the end
     if name == "bytes":
         return [name, base64.b64encode(bytes(value)).decode("ascii")]
     if name != "void":
