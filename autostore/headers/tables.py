@@ -54,7 +54,10 @@ def _arrow(footer: bytes) -> Any:
         require_installed("pyarrow")
     except ImportError:
         return None
-    return require("pyarrow.parquet").read_metadata(io.BytesIO(footer))
+    try:
+        return require("pyarrow.parquet").read_metadata(io.BytesIO(footer))
+    except NotImplementedError:  # Arrow's, of a type that it does not know
+        return None
 
 
 def _by_polars(footer: bytes) -> tuple[int, Columns]:

@@ -458,6 +458,32 @@ def blocked(tmp_path: Path, missing: tuple[str, ...], code: str) -> str:
     return run.stdout.strip()
 
 
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        ("store['k']", "shape: (2, 21)"),
+        ("store.info('k')", "type      polars.DataFrame"),
+        ("store.read('k', as_type=pyarrow.Table)", "The file is whole, but pyarrow cannot read it"),
+    ],
+)
+def test_whose_type_only_the_other_library_knows(tmp_path: Path, act: str, said: str) -> None:
+    """A process that has met pyarrow alone reads every column of Polars, and calls no whole file damaged."""
+    AutoStore(tmp_path)["k"] = pl.DataFrame(COLUMNS)
+    code = f"""
+        import sys, pyarrow
+        from autostore import AutoStore, StorageError
+        store = AutoStore({str(tmp_path)!r})
+        assert "polars" not in sys.modules
+        try:
+            print({act})
+        except StorageError as error:
+            print(error)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert said in done.stdout
+
+
 def test_one_library_is_enough(tmp_path: Path) -> None:
     """Polars reads and writes without the others, and they without Polars; what is missing is named."""
     values = {"p": frame(a=[1]), "l": frame(a=[1]).lazy(), "d": pd.DataFrame({"a": [1]}), "t": pa.table({"a": [1]})}

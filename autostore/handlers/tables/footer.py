@@ -1,4 +1,4 @@
-"""How large a Parquet file unfolds, from its footer alone: before a page is read, and without a library.
+"""What the footer of a Parquet file says, and how large the file unfolds: before a page is read, and without a library.
 
 https://parquet.apache.org/docs/file-format/metadata/
 """
@@ -22,7 +22,7 @@ MAGIC = b"PAR1"
 _WIDTHS = {0: 1, 1: 4, 2: 8, 3: 12, 4: 4, 5: 8, 6: 16, 7: 16}
 BYTE_ARRAY, _FIXED = 6, 7
 # Numbers of the fields of FileMetaData, RowGroup, ColumnChunk and ColumnMetaData.
-_SCHEMA, _ROW_GROUPS, _COLUMNS, _META = 2, 4, 1, 3
+_SCHEMA, _ROW_GROUPS, _SAID, _COLUMNS, _META = 2, 4, 5, 1, 3
 _CLAIMED, _PLACED = (1, 5, 6, 2), (4, 7, 9, 11)
 # And of SchemaElement, with two of its repetitions.
 _LENGTH, _REPETITION, _CHILDREN = 2, 3, 5
@@ -96,6 +96,16 @@ class Footer:
         with _damage():
             compact = Compact(self._data)
             return list(_leaves([_element(compact) for _ in _items_of(compact, _SCHEMA)]))
+
+    def said(self, name: str) -> str | None:
+        """What whoever wrote the file says of it under this name; None where that is nothing."""
+        with _damage():
+            compact = Compact(self._data)
+            for _ in _items_of(compact, _SAID):
+                texts = {field: compact.binary() for field, _ in compact.fields()}
+                if texts.get(1) == name.encode():
+                    return texts[2].decode() if 2 in texts else None
+        return None
 
     def is_delta(self, chunk: Chunk) -> bool:
         """Whether some of its texts are said to be stored as how they differ from the one before."""

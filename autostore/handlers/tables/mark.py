@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autostore.errors import CorruptDataError
+from autostore.handlers.tables.footer import read_footer
 from autostore.handlers.tables.kinds import KINDS
 from autostore.optional import require
 
@@ -35,12 +36,7 @@ def mark_text(kind: str, **details: Any) -> str:
 
 def read_mark(stream: Any) -> TableMark:
     """The mark of an open file, which is then at its beginning; a file without one is a Polars DataFrame."""
-    # Either library reads a footer; the one that is loaded, or installed, does.
-    if sys.modules.get("polars") is not None or importlib.util.find_spec("pyarrow") is None:
-        text = require("polars").read_parquet_metadata(stream).get(MARK)
-    else:
-        metadata = require("pyarrow.parquet").read_metadata(stream).metadata or {}
-        text = metadata.get(MARK.encode(), b"").decode() or None
+    text = _text(stream)
     stream.seek(0)
     if text is None:
         return {"type": "polars.DataFrame"}
@@ -50,3 +46,17 @@ def read_mark(stream: Any) -> TableMark:
     if mark["type"] not in KINDS:
         raise CorruptDataError(f"The file names an unknown kind of table {mark['type']!r:.80}. Upgrade autostore.")
     return mark
+
+
+def _text(stream: Any) -> str | None:
+    # Either library reads a footer; the one that is loaded, or installed, does, many times as fast as we.
+    try:
+        if sys.modules.get("polars") is not None or importlib.util.find_spec("pyarrow") is None:
+            found: str | None = require("polars").read_parquet_metadata(stream).get(MARK)
+        else:
+            metadata = require("pyarrow.parquet").read_metadata(stream).metadata or {}
+            found = metadata.get(MARK.encode(), b"").decode() or None
+    except NotImplementedError:  # Arrow's; it reads no footer of a type that it does not know
+        stream.seek(0)
+        return read_footer(stream).said(MARK)
+    return found
