@@ -30,6 +30,7 @@ from autostore.handlers.registry import HandlerRegistry
 from autostore.keys import Key, check_key, parse_uri, uri_below
 from autostore.memo.interface import MemoInterface
 from autostore.naming.resolution import OURS, Listed
+from autostore.naming.versions import has_versions
 from autostore.preview import Preview
 from autostore.scans.source import frame_over
 from autostore.store.assembly import Parts, assembled, layered
@@ -471,6 +472,10 @@ class AutoStore(
     def begins_here(self) -> bool:
         """Whether a store was begun at this URI: marks, versions or claims lie below its `.autostore/`; 1 LIST."""
         return not self._root and self._backend.begins_here()
+
+    def keeps_versions(self) -> bool:
+        """Whether versions lie here, whoever kept them, with `history` in its own settings; 1 LIST."""
+        return has_versions(self._backend)
 
     register_backend = staticmethod(schemes.register)
     unregister_backend = staticmethod(schemes.unregister)

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from autostore import AutoStore, PickledWarning
-from autostore.cli.places import Place, matching
+from autostore.cli.matching import matching
+from autostore.cli.places import Place
 from autostore.cli.session import Session, command
 from autostore.cli.settings import TEMPLATE, settings_file
 from autostore.cli.verdicts import BAD, careful, verdict

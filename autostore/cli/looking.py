@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from autostore.cli.places import Place, matching
+from autostore.cli.matching import matching
+from autostore.cli.places import Place
 from autostore.cli.session import Session, command
 from autostore.cli.words import Keys, Long, OneKey, Over, Recursive, Version, Where, switch
 from autostore.errors import InvalidConfigError, StorageError, StorageFileNotFoundError

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from autostore.cli.places import Place, matching
+from autostore.cli.matching import matching
+from autostore.cli.places import Place
 from autostore.cli.session import Session, command
 from autostore.cli.transfers import Step, check_apart, copies, difference, done, surplus
 from autostore.cli.words import DryRun, Keys, Over, Recursive, Source, Target, Yes, completed, switch
@@ -54,9 +55,8 @@ def mv(
     yes: Yes = False,
 ) -> None:
     """Move objects within a store or to another: copied first, then removed."""
-    steps = copies(
-        map(session.find, sources), _target(session, target, recursive=recursive), "move", recursive=recursive
-    )
+    found = map(session.find_to_change, sources)
+    steps = copies(found, _target(session, target, recursive=recursive), "move", recursive=recursive)
     _go(session, steps, verify=verify, dry_run=dry_run, yes=yes)
 
 
@@ -66,7 +66,7 @@ def rm(
     """Remove objects; -r all below a folder."""
     steps = [
         Step("remove", place.store, entry.key, entry.size)
-        for place in map(session.find, keys)
+        for place in map(session.find_to_change, keys)
         for entry in matching(place, recursive=recursive)
     ]
     _go(session, steps, dry_run=dry_run, yes=yes)
@@ -85,7 +85,7 @@ def sync(
     yes: Yes = False,
 ) -> None:
     """Copy what changed from one folder, or branch, to another folder; run it again to go on where it was stopped."""
-    here, there = _target(session, source, recursive=True, base=base), _target(session, target, recursive=True)
+    here, there = session.find(_folder(source), base), session.find_to_change(_folder(target))
     check_apart(here, there, both=delete)
     steps = list(difference(here, there, checksum=checksum))
     if delete:
@@ -95,8 +95,12 @@ def sync(
         session.out.note("Nothing changed.")
 
 
-def _target(session: Session, word: str, *, recursive: bool, base: str | None = None) -> Place:
-    return session.find(word + "/" if recursive and word and not word.endswith("/") else word, base)
+def _target(session: Session, word: str, *, recursive: bool) -> Place:
+    return session.find_to_change(_folder(word) if recursive else word)
+
+
+def _folder(word: str) -> str:
+    return word + "/" if word and not word.endswith("/") else word
 
 
 def _go(session: Session, steps: list[Step], *, verify: bool = False, dry_run: bool, yes: bool) -> None:

@@ -1,4 +1,4 @@
-"""From what was typed to a store and a key: where a store begins, and which keys a pattern means.
+"""From what was typed to a store and a key: where a store begins, and whether what it loses is kept.
 
 A word is an address (`s3://bucket/data/flights`, `./data/flights`) or, with -s, -p, AUTOSTORE_URI or a `uri` in the
 settings, a key. Of an address the store is the longest configured one that is its beginning, else the nearest folder
@@ -7,34 +7,20 @@ above that holds `.autostore/`, else the folder of the key.
 
 from __future__ import annotations
 
-import contextlib
-import difflib
-import itertools
 import os
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from autostore import (
-    AutoStore,
-    InvalidConfigError,
-    InvalidKeyError,
-    StorageConfig,
-    StorageError,
-    StorageFileNotFoundError,
-)
+from autostore import AutoStore, InvalidConfigError, StorageConfig
 from autostore.backends.schemes import backend_class
 from autostore.cli.settings import Settings, config_from
-from autostore.info.values import Entry
 from autostore.keys import parse_uri
 
-__all__ = ["Place", "Places", "matching", "near"]
+__all__ = ["WILD", "Place", "Places"]
 
 _PATHS = ("./", "../", "/", "~")
 WILD = "*?["
-MOST_NEAR = 1000
-BELOW = {False: "-r", None: "'folder/**'"}
 
 
 @dataclass(frozen=True)
@@ -67,6 +53,7 @@ class Places:
     settings: Settings
     default: str | None
     _open: dict[str, AutoStore] = field(default_factory=dict)
+    _kept: dict[str, AutoStore] = field(default_factory=dict)
     _configs: list[StorageConfig] = field(default_factory=list)
 
     def find(self, word: str, *, may_be_store: bool = False) -> Place:
@@ -80,14 +67,33 @@ class Places:
     def store(self, uri: str) -> AutoStore:
         """The store that begins at `uri`."""
         if uri not in self._open:
-            kind = backend_class(parse_uri(uri).scheme).config_class
-            told = dict(self.settings.common)
-            for beginning, own in self.settings.stores.items():
-                if _below(uri, beginning) is not None:
-                    told |= own
-            told["progress"] = False  # the commands have bars of their own
-            self._open[uri] = AutoStore(uri, self._config(kind, told))
+            self._open[uri] = self._opened(uri, self._told(uri))
         return self._open[uri]
+
+    def keeping(self, place: Place) -> Place:
+        """The same, which keeps what it replaces and removes where versions lie already, unless it was told not to.
+
+        Who set `history` for those that write here may have set nothing for this shell.
+        """
+        store, uri = place.store, place.store.uri
+        told = self._told(uri)
+        if store.base is not None or "history" in told or not store.keeps_versions():
+            return place
+        self._kept.setdefault(uri, self._opened(uri, {**told, "history": True}))
+        return replace(place, store=self._kept[uri])
+
+    def _told(self, uri: str) -> dict[str, Any]:
+        """What the settings say of the store."""
+        told = dict(self.settings.common)
+        for beginning, own in self.settings.stores.items():
+            if _below(uri, beginning) is not None:
+                told |= own
+        return told
+
+    def _opened(self, uri: str, told: dict[str, Any]) -> AutoStore:
+        kind = backend_class(parse_uri(uri).scheme).config_class
+        # The commands have bars of their own.
+        return AutoStore(uri, self._config(kind, {**told, "progress": False}))
 
     def _config(self, kind: type[StorageConfig], told: dict[str, Any]) -> StorageConfig:
         """One object for equal settings: stores that share it share their connections."""
@@ -97,7 +103,7 @@ class Places:
 
     def close(self) -> None:
         """Close all of them."""
-        for store in self._open.values():
+        for store in (*self._open.values(), *self._kept.values()):
             store.close()
 
     def _address(self, word: str, *, may_be_store: bool) -> Place:
@@ -128,61 +134,6 @@ class Places:
                 folder = one
                 break
         return Place(self.store(scheme + separator + folder), rest[len(folder) :])
-
-
-def near(error: StorageFileNotFoundError, place: Place) -> StorageFileNotFoundError:
-    """The error, with the key that was perhaps meant: one like it among the first of its folder."""
-    if place.is_folder or place.is_pattern or f"key {place.key!r}" not in str(error):
-        return error
-    folder = place.key[: place.key.rfind("/") + 1]
-    with contextlib.suppress(StorageError):
-        known = [entry.key for entry in itertools.islice(place.store.entries(folder), MOST_NEAR)]
-        known = known or [entry.key for entry in itertools.islice(place.store.entries(), MOST_NEAR)]
-        if like := difflib.get_close_matches(place.key, known, 1):
-            return type(error)(f"{error} Did you mean {like[0]!r}?")
-    return error
-
-
-def matching(place: Place, *, recursive: bool | None = False) -> Iterator[Entry]:
-    """The keys that are meant: one, those that a pattern names, with `recursive` also all below a folder.
-
-    `*` and `?` stay within a segment, `**` crosses them. `StorageFileNotFoundError` where none is there; with
-    `recursive=None` of a command that has no -r.
-    """
-    store, key = place.store, place.key
-    found = False
-    if place.is_pattern:
-        pattern = _compiled(key)
-        for entry in store.entries(key[: min(key.find(sign) for sign in WILD if sign in key)]):
-            if key in (entry.key, entry.path) or pattern.fullmatch(entry.key) or pattern.fullmatch(entry.path):
-                found = True
-                yield entry
-    else:
-        if not place.is_folder:
-            exact = [entry for entry in _alike(store, key) if key in (entry.key, entry.path)]
-            found = bool(exact)
-            yield from exact[:1]
-        if recursive:
-            for entry in store.entries(place.folder):
-                found = True
-                yield entry
-    if not found:
-        remedy = "" if recursive or place.is_pattern else f" {BELOW[recursive]} means all below a folder;"
-        nothing = f"Nothing is stored here (key {key!r} in {store.uri}).{remedy} `autostore ls` lists what is."
-        raise near(StorageFileNotFoundError(nothing), place)
-
-
-def _alike(store: AutoStore, key: str) -> Iterator[Entry]:
-    """The entry of one key, as it is listed; a bare key that several files answer to comes by one look."""
-    try:
-        found = store.get_metadata(key)
-    except StorageFileNotFoundError:
-        return
-    known = {extension for one in store.formats() for extension in one.extensions}
-    extension = max((one for one in known if found.path.lower().endswith(one)), key=len, default="")
-    yield Entry(
-        key=key, path=found.path, format=extension, size=found.size, modified_time=found.modified_time, etag=found.etag
-    )
 
 
 def _upwards(folder: str, top: int) -> Iterator[str]:
@@ -219,17 +170,3 @@ def _normal(address: str, *, keep_end: bool = False) -> str:
         return address.rstrip("/") + end
     plain = os.path.expanduser(address.removeprefix("file://"))
     return (os.path.abspath(plain).rstrip("/") or "") + end
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    words = {"**": ".*", "**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
-
-    def said(part: str) -> str:
-        if part[:1] == "[" and part[-1:] == "]":
-            return part.replace("[!", "[^", 1)
-        return words.get(part) or re.escape(part)
-
-    try:
-        return re.compile("".join(map(said, re.split(r"(\*\*/?|\*|\?|\[[^]]*\])", pattern))), re.DOTALL)
-    except re.error as error:
-        raise InvalidKeyError(f"{pattern!r} is no pattern: {error}. Use *, ?, ** and [abc].") from error

@@ -14,8 +14,9 @@ from typing import Annotated, Any
 import typer
 
 from autostore.cli.boundary import boundary, exit_code, in_a_shell
+from autostore.cli.matching import near
 from autostore.cli.output import Output
-from autostore.cli.places import Place, Places, near
+from autostore.cli.places import Place, Places
 from autostore.cli.settings import Settings
 from autostore.cli.words import switch
 from autostore.errors import InvalidKeyError, StorageError, StorageFileNotFoundError
@@ -47,6 +48,10 @@ class Session:
         word = ("" if self.places.default is not None else ".") if word is None else word
         place = self.places.find(word, may_be_store=may_be_store)
         return place if base is None else replace(place, store=place.store.over(self.places.store(base)))
+
+    def find_to_change(self, word: str) -> Place:
+        """The store and key of what is replaced or removed, which is kept where versions are."""
+        return self.places.keeping(self.find(word))
 
     @contextlib.contextmanager
     def one(self, word: str, base: str | None = None) -> Iterator[Place]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from autostore import AutoStore
+from autostore.cli.matching import matching
 from autostore.cli.output import Output
-from autostore.cli.places import Place, matching
+from autostore.cli.places import Place
 from autostore.errors import (
     InvalidConfigError,
     PreconditionFailedError,

@@ -22,6 +22,7 @@ from autostore.keys import RESERVED
 __all__ = [
     "VERSIONS",
     "Kept",
+    "has_versions",
     "in_nanoseconds",
     "is_version_id",
     "kept_files",
@@ -70,6 +71,11 @@ class Kept(NamedTuple):
     def written(self) -> int:
         """When the value was written, nanoseconds."""
         return int(self.id.partition("-")[0])
+
+
+def has_versions(place: StorageBackend) -> bool:
+    """Whether any lie there, whoever kept them; one request."""
+    return next(iter(place.list_own(VERSIONS)), None) is not None
 
 
 def shelf(stem: str) -> str:

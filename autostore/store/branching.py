@@ -13,7 +13,7 @@ from autostore.errors import InvalidConfigError, StoragePermissionError, compose
 from autostore.keys import Key
 from autostore.naming.keeping import KeepingBackend
 from autostore.naming.layering import LayeredBackend
-from autostore.naming.versions import VERSIONS
+from autostore.naming.versions import has_versions
 from autostore.parallel import in_order
 from autostore.store.assembly import Parts
 from autostore.store.changes import Change, changes
@@ -106,6 +106,6 @@ class BranchInterface(ABC):
 def _keeping(base: Parts) -> StorageBackend:
     """The base's place, which keeps what is replaced where others keep it: whoever promotes may not know of that."""
     place = base.backend
-    if base.config.history or isinstance(place, LayeredBackend) or next(iter(place.list_own(VERSIONS)), None) is None:
+    if base.config.history or isinstance(place, LayeredBackend) or not has_versions(place):
         return place
     return KeepingBackend(place, base.registry.split)

@@ -125,3 +125,23 @@ def test_a_branch_beside_its_base(filled, place, shell):
     assert shell("diff", beside, "--base", place).lines == ["changed\tnotes"]
     assert shell("promote", beside, "--base", place.removesuffix("/")).lines == ["changed\tnotes"]
     assert filled["notes"] == "mine"
+
+
+def test_what_a_shell_replaces_and_removes_is_kept_where_versions_are(filled, place, shell):
+    """Without a word in the settings, too, as others of the store rely on it; `history = false` is heard."""
+    keeping = AutoStore(place, dataclasses.replace(filled.config, history=True))
+    keeping["notes"] = "yesterday"
+    shell("cp", "-y", place + "flights/deep/er", place + "notes")
+    shell("mv", "-y", place + "notes", place + "log")
+    shell("rm", "-y", place + "log")
+    assert [len(keeping.versions(key)) for key in ("notes", "log")] == [3, 1]
+    assert keeping.read("notes", version=keeping.versions("notes")[1].id) == "yesterday"
+    shell.environment["AUTOSTORE_HISTORY"] = "false"
+    shell("rm", "-y", place + "flights/tuesday")
+    assert keeping.versions("flights/tuesday") == []
+
+
+def test_nothing_is_kept_where_no_versions_are(filled, place, shell):
+    """A store that nobody asked to keep the past has none after a command."""
+    shell("rm", "-y", place + "notes")
+    assert not filled.keeps_versions()

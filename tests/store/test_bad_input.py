@@ -333,7 +333,8 @@ def test_every_door_of_the_store_is_named_here():
         "cache", "path",
         "base", "begins_here", "checksum", "cleanup", "cleanup_cache", "close", "copy", "copy_to", "diff", "discard",
         "entries", "exists", "formats", "get", "get_metadata", "get_size", "get_supported_backends", "info", "items",
-        "keys", "list_files", "modify", "move", "move_to", "over", "pop", "preview", "promote", "prune", "read",
+        "keeps_versions", "keys", "list_files", "modify", "move", "move_to", "over", "pop", "preview", "promote",
+        "prune", "read",
         "register_backend", "register_handler", "restore", "scan", "setdefault", "show", "storage_options", "tree",
         "unregister_backend", "unregister_handler", "update", "uri", "url", "values", "versions", "write",
     }  # fmt: skip

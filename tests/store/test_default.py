@@ -40,6 +40,7 @@ def test_help_begins_with_what_a_store_does():
         "uri",
         "cleanup",
         "begins_here",
+        "keeps_versions",
         "get_supported_backends",
         "register_backend",
         "unregister_backend",
