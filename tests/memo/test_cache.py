@@ -9,6 +9,7 @@ import pickle
 import signal
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -402,8 +403,9 @@ def test_a_cancelled_coroutine_leaves_no_claim(tmp_path):
 def test_a_memoized_function_travels(tmp_path):
     """It pickles as functions do, by name, so that pools take it."""
     assert pickle.loads(pickle.dumps(decorated)) is decorated
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert pool.apply(decorated, (1,)) == 2
+    # Not a `Pool`, which may wait for ever for a worker that it ends.
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        assert pool.submit(decorated, 1).result(timeout=120) == 2
 
 
 @dataclasses.dataclass
