@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import autostore
+from tests.parsing import parsed
 
 ROOT = Path(__file__).parents[1]
 SOURCE = Path(autostore.__file__).parents[1]
@@ -44,7 +45,7 @@ def module_of(file: Path) -> str:
 
 def imported(file: Path, package: str) -> set[str]:
     """Names of the package's modules that a file imports, except for type checking only."""
-    tree = ast.parse(file.read_text())
+    tree = parsed(file)
     skipped = {
         id(node)
         for branch in ast.walk(tree)
@@ -135,7 +136,7 @@ def test_dagster_imports_public_names_only():
 @pytest.mark.parametrize("file", MODULES.values(), ids=MODULES)
 def test_modules_are_short_and_say_what_they_own(file):
     """A module has a docstring, a sorted `__all__`, and at most 250 lines unless its docstring says why."""
-    tree = ast.parse(file.read_text())
+    tree = parsed(file)
     docstring = ast.get_docstring(tree)
     assert docstring
     lines = len(file.read_text().splitlines())
@@ -151,7 +152,7 @@ def test_modules_are_short_and_say_what_they_own(file):
 def test_functions_are_short(file):
     """A function has at most 25 lines beside its docstring."""
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(parsed(file)):
         if isinstance(node, functions):
             docstring = node.body[0] if ast.get_docstring(node) else None
             told = docstring.end_lineno - docstring.lineno + 1 if docstring is not None else 0

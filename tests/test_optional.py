@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.optional import MODULES, OTHERS, Missing, installed, missing_behind, said_to_be_missing
+from tests.parsing import parsed
 
 TESTS = Path(__file__).parent
 KNOWN = OTHERS | {names[0].partition(".")[0] for names in MODULES.values()}
@@ -28,7 +29,7 @@ def test_files_take_what_may_be_missing_from_here():
         if name.startswith((*ALL_ABOUT, *PROGRAMS)) or name == "optional.py":
             continue
         guarded = False
-        for node in ast.parse(file.read_text()).body:
+        for node in parsed(file).body:
             guarded = guarded or "pytest.importorskip(" in ast.unparse(node).partition("\n")[0]
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []

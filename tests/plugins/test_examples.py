@@ -14,6 +14,7 @@ import autostore.s3
 from autostore import AutoStore, StorageConfig, UnsupportedFormatError
 from autostore.keys import parse_uri
 from autostore.testing import BackendContract, EngineContract, HandlerContract, same
+from tests.parsing import parsed
 from tests.plugins.http_engine import PublicBackend
 from tests.plugins.mail_format import EmailHandler
 from tests.plugins.sqlite_place import SQLiteBackend
@@ -100,7 +101,7 @@ def test_the_page_is_the_code(tag):
 @pytest.mark.parametrize("file", [*EXAMPLES.values(), "autostore/backends/memory.py"])
 def test_public_names_are_enough(file):
     """An example, and the place in memory, import of the library nothing but public names."""
-    tree = ast.parse((ROOT / file).read_text())
+    tree = parsed(ROOT / file)
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     ours = [node for node in imports if node.module and node.module.split(".")[0] == "autostore"]
     assert {node.module for node in ours} <= {"autostore.plugins", "autostore.s3"}
