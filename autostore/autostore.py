@@ -189,8 +189,9 @@ class AutoStore(
     ) -> FileMetadata:
         """Keep `data` under `key`; all or nothing.
 
-        On S3 1 request where the key names its file, 2 where it is bare (a look for other formats), a
-        few more where its format changes; from `multipart_threshold` on one per part and two more.
+        On S3 1 request where the key names its file, 2 where it is bare (a look for other formats), up to
+        9 where its format changes; from `multipart_threshold` on one per part and two more. A condition,
+        history or a base costs more (docs/design.md has the table).
         The file is encoded to disk first, so memory holds the object and little else. A `pl.LazyFrame`, and what gives
         tables one by one (a generator of frames, a `pyarrow.RecordBatchReader`, anything with `__arrow_c_stream__`), is
         never whole anywhere: to S3 its parts leave while it is computed, some 100 MB of memory; with a condition,

@@ -1,7 +1,9 @@
 """The contract of a place: `StorageBackend`, bytes at paths under one URI, and `FileMetadata`, what it knows of them.
 
 It is long because each member says what it promises. A new place implements five duties and may better the
-defaults; `backends/memory.py` is the shortest example, and `autostore.testing.BackendContract` tests any of them.
+defaults; it is registered once, with `AutoStore.register_backend(scheme, cls)` or under the entry point group
+`autostore.backends`, and of ours by a line in `backends/schemes.py`. `backends/memory.py` is the shortest example,
+`docs/extending.md` goes step by step, and `autostore.testing.BackendContract` tests any of them.
 """
 
 from __future__ import annotations

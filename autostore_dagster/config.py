@@ -58,16 +58,15 @@ def _attributes(core: type[StorageConfig]) -> dict[str, str]:
 def _in_place(value: Any) -> Any:
     """The value, with the variables of the environment that are inside of it, which Dagster leaves names."""
     if isinstance(value, dict):
-        name = value.get("env") if len(value) == 1 else None
-        return _variable(name) if isinstance(name, str) else {key: _in_place(each) for key, each in value.items()}
-    return value.get_value() if isinstance(value, dg.EnvVar) else value
-
-
-def _variable(name: str) -> str:
-    found = dg.EnvVar(name).get_value()
-    if found is None:
+        if value.keys() == {"env"} and isinstance(value["env"], str):
+            return _in_place(dg.EnvVar(value["env"]))
+        return {key: _in_place(each) for key, each in value.items()}
+    if isinstance(value, dg.EnvVar) and (found := value.get_value()) is not None:
+        return found
+    if isinstance(value, dg.EnvVar):
+        name = value.env_var_name
         raise InvalidConfigError(f"The environment has no variable {name!r:.80}, which a setting names. Set it.")
-    return found
+    return value
 
 
 @_described

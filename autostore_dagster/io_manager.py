@@ -17,7 +17,7 @@ from autostore_dagster.config import StorageBase
 from autostore_dagster.opening import close_all, open_store
 from autostore_dagster.previous import Previous
 from autostore_dagster.replaying import parse_moment
-from autostore_dagster.resource import AutoStoreResource, Base, over  # noqa: F401  # Pydantic looks `Base` up here
+from autostore_dagster.resource import AutoStoreResource, Base, over  # noqa: F401  # Pydantic looks up here what `Base` names
 from autostore_dagster.settings import Strict
 
 __all__ = ["AutoStoreIOManager", "manager_of"]

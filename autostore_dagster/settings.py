@@ -35,6 +35,7 @@ class Strict:
             # Not a validator: Pydantic would wrap the error, and forget which it was.
             _refuse_unknown(type(self), settings)
             _refuse_missing(type(self), settings)
+            _refuse_the_core_s(type(self), settings)
             _refuse_credentials(settings)
             super().__init__(**self._prepared(settings))
 
@@ -73,6 +74,9 @@ def _refuse_missing(kind: Any, settings: dict[str, Any]) -> None:
             f"{kind.__name__} has no uri. Pass a folder such as './data', or 's3://bucket/prefix/'; if it comes from a "
             "variable of the environment, that is not set."
         )
+
+
+def _refuse_the_core_s(kind: Any, settings: dict[str, Any]) -> None:
     if isinstance(settings.get("storage"), StorageConfig):
         name = type(settings["storage"]).__name__.replace("LocalFile", "LocalStorage")
         name = "LocalStorageConfig" if name == "StorageConfig" else name

@@ -10,4 +10,7 @@ what a copy is on disk, and whether its bytes are undamaged. `folder.py` owns th
 after each download that makes the cache too large, in `cleanup_cache()` and where a store is left as a
 context manager. A copy is expired when nobody used it for `cache_expiry_hours`. No lock is needed to be
 right; one is held during the first download, so that others wait for it instead of downloading too.
+
+`blocks.py` keeps pieces of files, for scans, in the same folder and below the same limit. A piece is named by the
+ETag of its version, so that it is never stale and needs no request; only the last bytes of a file are confirmed.
 """

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from autostore import AutoStore
 from autostore.cli.places import Place
 from autostore.cli.session import Session, command
 from autostore.cli.words import DryRun, OneKey, Where, Yes
@@ -45,7 +43,7 @@ def restore(session: Session, key: OneKey, version: Id, *, dry_run: DryRun = Fal
 
 
 def _restored(session: Session, place: Place, version: str, *, dry_run: bool, yes: bool) -> None:
-    store = _keeping(place)
+    store = session.places.keeping(place, always=True).store
     there = store.exists(place.key)
     told = {"action": "restore", "key": place.key, "version": version}
     if dry_run:
@@ -88,12 +86,6 @@ def url(session: Session, key: OneKey, *, expires: Expires = None) -> None:
     with session.one(key) as place:
         found = place.store.url(place.key, expires=expires)
     session.out.fact({"key": place.key, "url": found}, piped=("url",))
-
-
-def _keeping(place: Place) -> AutoStore:
-    """The store, which keeps what it replaces."""
-    config = place.store.config
-    return place.store if config.history else AutoStore(place.store.uri, dataclasses.replace(config, history=True))
 
 
 def _moment(told: str) -> str:

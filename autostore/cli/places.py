@@ -70,16 +70,18 @@ class Places:
             self._open[uri] = self._opened(uri, self._told(uri))
         return self._open[uri]
 
-    def keeping(self, place: Place) -> Place:
-        """The same, which keeps what it replaces and removes where versions lie already, unless it was told not to.
+    def keeping(self, place: Place, *, always: bool = False) -> Place:
+        """The same, which keeps what it replaces and removes; unless `always`, where versions lie already.
 
-        Who set `history` for those that write here may have set nothing for this shell.
+        Who set `history` for those that write here may have set nothing for this shell; `history = false` is heard.
         """
         store, uri = place.store, place.store.uri
-        told = self._told(uri)
-        if store.base is not None or "history" in told or not store.keeps_versions():
+        if store.config.history:
             return place
-        self._kept.setdefault(uri, self._opened(uri, {**told, "history": True}))
+        if uri not in self._kept:
+            told = self._told(uri)
+            keeps = always or ("history" not in told and store.keeps_versions())
+            self._kept[uri] = self._opened(uri, {**told, "history": True}) if keeps else store
         return replace(place, store=self._kept[uri])
 
     def _told(self, uri: str) -> dict[str, Any]:

@@ -118,7 +118,7 @@ class DictInterface(ABC):
     @overload
     def get(self, key: str, default: Default, *, as_type: type[Object]) -> Object | Default: ...
     def get(self, key: str, default: Any = None, *, as_type: Any = None) -> Any:
-        """The object, or `default` where nothing is stored; every other failure raises. `as_type`: see `read`."""
+        """The object, or `default` where nothing is stored; every other failure raises. The rest as `read`."""
         try:
             return self.read(key, as_type=as_type)
         except StorageFileNotFoundError:

@@ -25,7 +25,7 @@ from autostore_dagster.resource import AutoStoreResource
 
 __all__ = ["ResolvedPlace", "ResolvedStorage", "ResolvedUri", "below", "resource_at", "storage_for"]
 
-_KINDS: Mapping[str, type[StorageBase]] = {
+_KINDS: dict[str, type[StorageBase]] = {
     "file": LocalStorageConfig,
     "s3": S3StorageConfig,
     "az": AzureStorageConfig,
@@ -49,9 +49,9 @@ def _field(name: str, kind: type[StorageBase]) -> Any:
 
 
 def _settings() -> type[dg.Model]:
-    fields: dict[str, Any] = {}
-    for kind in _KINDS.values():
-        fields = {name: _field(name, kind) for name in kind.model_fields} | fields
+    # Backwards: what several kinds have is described by the first of them.
+    kinds = reversed(_KINDS.values())
+    fields: dict[str, Any] = {name: _field(name, kind) for kind in kinds for name in kind.model_fields}
     return create_model("StorageSettings", __base__=dg.Model, **fields)
 
 
