@@ -2,9 +2,10 @@
 
 A new format implements four members, may bring its equality, media types, library and
 preview, and is registered once: with `store.register_handler(h)`, or under the entry point
-group `autostore.handlers`, which names the class. `handlers/binary.py` is the shortest example
-of ours; one of yours imports from `autostore.plugins` alone, `docs/extending.md` goes step by
-step, and `autostore.testing.HandlerContract` tests any of them.
+group `autostore.handlers`, which names the class, and one of ours by a line in
+`handlers/__init__.py`. `handlers/binary.py` is the shortest example of ours; one of yours
+imports from `autostore.plugins` alone, `docs/extending.md` goes step by step, and
+`autostore.testing.HandlerContract` tests any of them.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
@@ -36,17 +37,22 @@ def declared_fields(cls: type) -> tuple[Declared, ...]:
 def _declared_fields(cls: Hashable) -> tuple[Declared, ...]:
     assert isinstance(cls, type)
     if hasattr(cls, "__dataclass_fields__"):
-        return tuple(map(_of_dataclass, dataclasses.fields(cls)))
+        return tuple(_of_dataclass(cls, field) for field in dataclasses.fields(cls))
     return tuple(map(_of_attrs, getattr(cls, "__attrs_attrs__", ())))
 
 
-def _of_dataclass(field: dataclasses.Field[Any]) -> Declared:
+def _of_dataclass(cls: type, field: dataclasses.Field[Any]) -> Declared:
     default: Callable[[], Any] | None = None
     if field.default_factory is not dataclasses.MISSING:
         default = field.default_factory
-    elif field.default is not dataclasses.MISSING:
+    # What no `__init__` sets is the class's own attribute, until somebody sets it.
+    elif field.default is not dataclasses.MISSING and (field.init or not _is_of_class(cls, field)):
         default = lambda: field.default  # noqa: E731
     return Declared(field.name, default, field.init and default is None, field.repr)
+
+
+def _is_of_class(cls: type, field: dataclasses.Field[Any]) -> bool:
+    return inspect.getattr_static(cls, field.name, dataclasses.MISSING) is field.default
 
 
 def _of_attrs(field: Any) -> Declared:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal
 
 from autostore.disk.failures import failing_disk_is_an_os_error
-from autostore.equality.arrays import ARRAYS
+from autostore.equality.arrays import ARRAYS, same_dtype
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
 from autostore.handler import DataHandler
@@ -174,7 +174,7 @@ def check_dtype(array: Any) -> None:
         raise UnsupportedFormatError("A NumPy file cannot hold Python objects. Give the array a numeric or text dtype.")
     lib = require("numpy").lib.format
     try:
-        kept = lib.drop_metadata(dtype) is dtype and lib.descr_to_dtype(lib.dtype_to_descr(dtype)) == dtype
+        kept = lib.drop_metadata(dtype) is dtype and same_dtype(lib.descr_to_dtype(lib.dtype_to_descr(dtype)), dtype)
     except (TypeError, ValueError) as error:
         raise UnsupportedFormatError(f"A NumPy file cannot hold the dtype {dtype}: {error}. Convert it.") from error
     if not kept:

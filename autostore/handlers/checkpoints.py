@@ -10,9 +10,10 @@ import collections
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from autostore.errors import UnsupportedFormatError
 from autostore.optional import loaded_type, require
 
-__all__ = ["compact", "holds", "holds_tensors", "is_tensor"]
+__all__ = ["compact", "forgets_gradient", "holds", "holds_tensors", "is_tensor"]
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _CONTAINERS = frozenset({dict, collections.OrderedDict, list, tuple})
@@ -48,19 +49,44 @@ def holds(data: Any, is_array: Callable[[Any], bool]) -> bool:
 
 
 def _parts(data: Any, *, scalars: bool = False) -> Iterator[Any]:
-    """Every container once and what is in it that is no container; plain values only with `scalars`."""
+    """Every container once and what is in it that is no container; plain values only with `scalars`.
+
+    Attributes of tensors and of an OrderedDict are a dict of their own, as PyTorch saves and loads them.
+    """
     seen: set[int] = set()
     pending = [data]
     while pending:
         value = pending.pop()
         yield value
-        if type(value) not in _CONTAINERS or id(value) in seen:
+        if id(value) in seen:
+            continue
+        if _attributes(value):
+            pending.append(_attributes(value))
+        if type(value) not in _CONTAINERS:
             continue
         seen.add(id(value))
         children = value.values() if isinstance(value, dict) else value
         # Asked at the speed of C, since most containers hold nothing else.
         if scalars or not _SCALARS.issuperset(map(type, children)):
             pending.extend(child for child in children if scalars or type(child) not in _SCALARS)
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    return vars(value) if type(value) is collections.OrderedDict or is_tensor(value) else {}
+
+
+def forgets_gradient(value: Any) -> bool:
+    """Whether this is a tensor of which PyTorch saves, and pickles, all but that it asks for its gradient."""
+    return (
+        is_tensor(value)
+        and value.requires_grad
+        and value.layout != require("torch").strided
+        and not _is_parameter(value)
+    )
+
+
+def _is_parameter(value: Any) -> bool:
+    return type(value) is loaded_type("torch.nn", "Parameter")
 
 
 def _reads_back(value: Any) -> bool:
@@ -71,6 +97,10 @@ def _reads_back(value: Any) -> bool:
 
 def compact(data: Any) -> Any:
     """The same, with every storage cut to what its tensors use; `data` itself where nothing is to be gained."""
+    if any(map(forgets_gradient, _parts(data))):
+        raise UnsupportedFormatError(
+            "PyTorch would forget that a sparse tensor asks for its gradient. Store its detach(), or a Parameter."
+        )
     tensors = {id(part): part for part in _parts(data) if is_tensor(part)}
     smaller = _cut({key: tensor for key, tensor in tensors.items() if _has_storage(tensor)})
     return _rebuilt(data, lambda value: smaller.get(id(value), value), {}) if smaller else data
@@ -132,8 +162,11 @@ def _placed(tensor: Any, storage: Any, start: int) -> Any:
 
 def _like(tensor: Any, plain: Any) -> Any:
     if type(tensor) is require("torch").Tensor:
-        return plain.requires_grad_(tensor.requires_grad)
-    return type(tensor)(plain, requires_grad=tensor.requires_grad)
+        new = plain.requires_grad_(tensor.requires_grad)
+    else:
+        new = type(tensor)(plain, requires_grad=tensor.requires_grad)
+    vars(new).update(vars(tensor))
+    return new
 
 
 def _rebuilt(data: Any, replace: Callable[[Any], Any], done: dict[int, Any]) -> Any:

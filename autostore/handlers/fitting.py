@@ -9,7 +9,7 @@ from autostore.errors import UnsupportedFormatError
 from autostore.guard.foreign import let_pass
 from autostore.optional import require
 
-__all__ = ["fitted"]
+__all__ = ["adapter_of", "fitted", "no_type", "spelled"]
 
 MOST_PLACES = 5
 
@@ -22,26 +22,45 @@ def fitted(as_type: Any, data: Any, *, row: str, from_json: bool = False) -> Any
     """
     if as_type in (Any, object) or (isinstance(as_type, type) and type(data) is as_type):
         return data
-    pydantic = require("pydantic")
+    pydantic, adapter = require("pydantic"), adapter_of(as_type)
     try:
-        adapter = pydantic.TypeAdapter(as_type)
         if from_json:
             return adapter.validate_json(json.dumps(data), by_alias=True, by_name=True)
         return adapter.validate_python(data, by_alias=True, by_name=True)
     except pydantic.ValidationError as error:
         let_pass(error)
         raise UnsupportedFormatError(
-            f"The data does not fit {_spelled(as_type)}: {_places(error, row)}. "
+            f"The data does not fit {spelled(as_type)}: {_places(error, row)}. "
             "Correct the file or the type; without as_type it reads as it is."
         ) from error
-    except pydantic.errors.PydanticUserError as error:
-        raise UnsupportedFormatError(
-            f"{_spelled(as_type)} is no type that plain data can be read into: {error.message.splitlines()[0]} "
-            "Pass a model, a dataclass or a type made of such, or read it without as_type."
-        ) from error
+    except pydantic.errors.PydanticUserError as error:  # a forward reference that is found nowhere, say
+        raise no_type(as_type, error) from error
 
 
-def _spelled(as_type: Any) -> str:
+def adapter_of(as_type: Any) -> Any:
+    """What validates; of what is no type, whatever pydantic makes of it, an error that blames no file."""
+    try:
+        return require("pydantic").TypeAdapter(as_type)
+    except MemoryError:
+        raise
+    except Exception as error:
+        let_pass(error)
+        raise no_type(as_type, error) from error
+
+
+def no_type(as_type: Any, error: Exception) -> UnsupportedFormatError:
+    """The error for what Pydantic cannot validate."""
+    # Pydantic's words end with settings of a model, which the caller may not have.
+    words = str(getattr(error, "message", error)) or type(error).__name__
+    said = words.splitlines()[0].partition(" Set `arbitrary")[0].rstrip(".")
+    return UnsupportedFormatError(
+        f"{spelled(as_type)} is no type that plain data can be read into: {said}. "
+        "Pass a model, a dataclass or a type made of such, or read it without as_type."
+    )
+
+
+def spelled(as_type: Any) -> str:
+    """The name of a class, and any other type as it is written."""
     plain = isinstance(as_type, type) and not hasattr(as_type, "__args__")
     return as_type.__qualname__ if plain else f"{as_type!r:.200}"
 
@@ -56,6 +75,8 @@ def _places(error: Any, row: str) -> str:
 
 def _place(detail: Any, row: str) -> str:
     way = list(detail["loc"])
+    if not way and row == "row":  # the rows are ours: the file holds no list
+        return f"it is a table, whose rows are read as list[...]: {detail['msg']}"
     where = f"{row} {way.pop(0) + 1}" if way and isinstance(way[0], int) else ""
     if way:
         where += f"{', ' if where else ''}field {'.'.join(map(str, way))}"

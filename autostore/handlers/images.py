@@ -17,6 +17,7 @@ from autostore.guard.ceiling import Ceiling
 from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.pictures import remember_source, save_options, source
+from autostore.handlers.pixels import check_size, opened
 from autostore.headers import images as images_header
 from autostore.headers.header import Header
 from autostore.optional import loaded_type, require
@@ -163,6 +164,10 @@ def _check(image: Any, name: str) -> None:
         raise UnsupportedFormatError(
             f"{name} cannot hold the mode {image.mode}. Convert the image to RGB, or use .png."
         )
+    if not image.width * image.height:
+        raise UnsupportedFormatError(
+            f"No image format keeps an image without pixels; this is {image.width} x {image.height}."
+        )
     limit = require("PIL.Image").MAX_IMAGE_PIXELS
     if limit is not None and image.width * image.height > limit:
         raise UnsupportedFormatError(f"The image has more than {limit} pixels, and would be refused when it is read.")
@@ -197,8 +202,8 @@ def _read_back(file: Path, name: str, ceiling: Ceiling) -> Any:
 
 def _read(stream: IO[bytes], name: str, ceiling: Ceiling) -> Any:
     content = stream.read() if name in _LOSSY else b""
-    with require("PIL.Image").open(io.BytesIO(content) if content else stream, formats=[name]) as image:
-        _check_size(image, ceiling)
+    with opened(io.BytesIO(content) if content else stream, name) as image:
+        check_size(image, ceiling)
         if name == "GIF":
             _check_end(stream)
         # A photo may carry a preview as a second frame.
@@ -214,17 +219,6 @@ def _read(stream: IO[bytes], name: str, ceiling: Ceiling) -> Any:
         return plain
 
 
-def _check_size(image: Any, ceiling: Ceiling) -> None:
-    # Pillow only warns up to twice the limit: https://pillow.readthedocs.io/en/stable/reference/Image.html
-    limit = require("PIL.Image").MAX_IMAGE_PIXELS
-    if limit is not None and image.width * image.height > limit:
-        raise CorruptDataError(
-            f"The image claims {image.width} x {image.height} pixels. Raise PIL.Image.MAX_IMAGE_PIXELS if you trust it."
-        )
-    # Pillow keeps up to four bytes a pixel, and the copy is a second picture.
-    ceiling.check(image.width * image.height * 8, "The image")
-
-
 def _check_end(stream: IO[bytes]) -> None:
     # The one format whose decoder takes a file that was cut between two frames for a shorter animation.
     position = stream.tell()
@@ -236,7 +230,7 @@ def _check_end(stream: IO[bytes]) -> None:
 
 def _whole(content: bytes, name: str) -> Any:
     """All frames, each of which can be read; in memory as the file that they are."""
-    image = require("PIL.Image").open(io.BytesIO(content), formats=[name])
+    image = opened(io.BytesIO(content), name)
     for _ in frames(image):
         pass
     return image

@@ -1,42 +1,74 @@
 """What pickle itself would lose, wherever in a value it stands: refused, because a refusal must stop the fallback too.
 
 Pillow pickles the frame of an image that is open; pyarrow forgets the rows of a table without
-columns, and that the keys of a map are sorted; Polars does not read its own arrays of width 0.
+columns, and that the keys of a map are sorted; Polars does not read its own arrays of width 0;
+NumPy leaves out what was set on an array of a subclass; an exception is made again of its message alone.
 """
 
 from __future__ import annotations
 
+import copyreg
+import io
 import pickle
+from collections.abc import Callable, Mapping
 from typing import IO, Any
 
 from autostore.equality import same
+from autostore.equality.arrays import own_attributes
 from autostore.equality.images import frame_count
 from autostore.errors import UnsupportedFormatError
+from autostore.guard.foreign import let_pass
+from autostore.handlers.checkpoints import forgets_gradient
 from autostore.optional import loaded_type, package_of
 
 __all__ = ["dump"]
 
-_LIBRARIES = (("PIL.Image", "Image"), ("pyarrow", "Table"), ("polars", "Series"))
-
 
 def dump(data: Any, file: IO[bytes], protocol: int) -> None:
     """`pickle.dump`, or `UnsupportedFormatError` where reading would give less than `data` holds."""
-    # Looking costs a call an object, so it is done where a library is loaded whose objects may lose something.
-    careful = any(loaded_type(*kind) for kind in _LIBRARIES)
-    (_CarefulPickler if careful else pickle.Pickler)(file, protocol=protocol).dump(data)
+    _CarefulPickler(file, protocol).dump(data)
 
 
 class _CarefulPickler(pickle.Pickler):
+    def __init__(self, file: IO[bytes], protocol: int) -> None:
+        super().__init__(file, protocol=protocol)
+        self.dispatch_table = _registered()
+        self._checks: dict[type, Callable[[Any], None] | None] = {}  # asked for once a class, as there may be millions
+
     def reducer_override(self, value: Any) -> Any:
         """Only look: how the value pickles stays its own affair."""
-        image = loaded_type("PIL.Image", "Image")
-        if image is not None and isinstance(value, image):
-            _check_image(value)
-        elif package_of(type(value)) == "pyarrow":
-            _check_arrow(value)
-        elif package_of(type(value)) == "polars":
-            _check_polars(value)
+        kind = type(value)
+        try:
+            check = self._checks[kind]
+        except KeyError:
+            check = self._checks[kind] = _check_of(kind)
+        if check is not None:
+            check(value)
         return NotImplemented
+
+
+def _registered() -> Mapping[type, Callable[[Any], Any]]:
+    """The reducers that were registered with `copyreg`, without those that tblib puts on every exception.
+
+    Dask installs them for its own messages. A stored pickle would then hold the traceback, with the
+    paths of this machine, and be read only where tblib is at hand.
+    """
+    return {
+        kind: reduce
+        for kind, reduce in copyreg.dispatch_table.items()
+        if not (issubclass(kind, BaseException) and package_of(reduce) == "tblib")
+    }
+
+
+def _check_of(kind: Any) -> Callable[[Any], None] | None:
+    image, array = loaded_type("PIL.Image", "Image"), loaded_type("numpy", "ndarray")
+    if image is not None and issubclass(kind, image):
+        return _check_image
+    if issubclass(kind, BaseException):
+        return _check_exception
+    if array is not None and issubclass(kind, array):
+        return _check_array
+    return {"pyarrow": _check_arrow, "polars": _check_polars, "torch": _check_tensor}.get(package_of(kind))
 
 
 def _check_image(image: Any) -> None:
@@ -78,3 +110,42 @@ def _check_width(dtype: Any) -> None:
     for part in (*parts, getattr(dtype, "inner", None)):
         if part is not None:
             _check_width(part)
+
+
+def _check_tensor(value: Any) -> None:
+    if forgets_gradient(value):
+        raise UnsupportedFormatError(
+            "A pickle would forget that a sparse tensor asks for its gradient. Store its detach(), or a Parameter."
+        )
+
+
+def _check_array(value: Any) -> None:
+    array: Any = loaded_type("numpy", "ndarray")
+    masked: Any = loaded_type("numpy.ma", "MaskedArray") or array
+    # A class with a `__reduce__` of its own looks after what it holds.
+    if type(value).__reduce__ in (array.__reduce__, masked.__reduce__) and own_attributes(value):
+        names = ", ".join(own_attributes(value))
+        raise UnsupportedFormatError(
+            f"A pickle would lose what was set on this {type(value).__qualname__}: {names:.80}. "
+            "Store numpy.asarray(...) of it, and that beside it."
+        )
+
+
+def _check_exception(error: BaseException) -> None:
+    content = io.BytesIO()
+    pickler = pickle.Pickler(content, pickle.HIGHEST_PROTOCOL)
+    pickler.dispatch_table = _registered()
+    pickler.dump(error)
+    try:
+        kept = same(pickle.loads(content.getbuffer()), error)
+    except Exception as problem:
+        let_pass(problem)  # of the value's own code
+        raise UnsupportedFormatError(
+            f"A pickle of this {type(error).__qualname__} cannot be read: {problem}. "
+            "Give its class a __reduce__ that names its arguments, or store its text."
+        ) from problem
+    if not kept:
+        raise UnsupportedFormatError(
+            f"A pickle would change this {type(error).__qualname__}. "
+            "Give its class a __reduce__ that names its arguments, or store its text."
+        )

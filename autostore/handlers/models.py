@@ -16,8 +16,10 @@ from autostore.equality.models import MODELS
 from autostore.errors import CorruptDataError, UnsupportedFormatError, UntrustedDataError
 from autostore.handler import DataHandler
 from autostore.handlers.envelope import open_envelope, seal_envelope
+from autostore.handlers.fitting import no_type, spelled
 from autostore.handlers.json import read_json
 from autostore.handlers.names import find_class, name_class
+from autostore.handlers.tables.made import frame_asked_for, made
 from autostore.handlers.validated import data_of, reasons, validate, value_of
 from autostore.headers import texts as texts_header
 from autostore.headers.header import Header
@@ -75,13 +77,17 @@ class _ModelHandler(DataHandler):
         _, data, _ = open_envelope(read_json(file_path, self.ceiling))
         if as_type is dict and type(data) is dict:
             return data
+        if kind := frame_asked_for(as_type):
+            return made(data, kind)
         pydantic = require("pydantic")
         try:
             return validate(as_type, data)
-        except (pydantic.ValidationError, pydantic.errors.PydanticUserError) as error:
+        except pydantic.ValidationError as error:
             raise UnsupportedFormatError(
-                f"The data cannot be read as {as_type!r}: {reasons(error)}. Pass as_type=dict for its fields."
+                f"The data does not fit {spelled(as_type)}: {reasons(error)}. Pass as_type=dict for its fields."
             ) from error
+        except pydantic.errors.PydanticUserError as error:
+            raise no_type(as_type, error) from error
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write the envelope, if it reads back equal."""

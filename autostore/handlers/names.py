@@ -1,18 +1,18 @@
-"""Names of classes in files, and the only place that turns one into a class.
+"""Names of classes in files, and the only way from one to a class (each part of it by `imported.py`).
 
 `module:Qual.Name`; a generic class has its parameters behind it: `m:Page[builtins:int]`,
-`UnionType[...]` for `X | Y`, `Union[...]` for typing's own, `None`, and `...` in tuples. A named class
-is imported only where code in data is allowed; elsewhere it must have been imported already.
+`UnionType[...]` for `X | Y`, `Union[...]` for typing's own, `None`, `...` in tuples, and the values of
+`typing:Literal["a",1,true]` as JSON. A named class is imported only where code in data is allowed;
+elsewhere it must have been imported already.
 """
 
 from __future__ import annotations
 
 import collections
 import enum
-import importlib
+import json
 import operator
 import re
-import sys
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -23,11 +23,10 @@ from autostore.equality.declared import is_declared
 from autostore.errors import (
     CorruptDataError,
     StorageError,
-    UnknownTypeError,
     UnsupportedFormatError,
     UntrustedDataError,
 )
-from autostore.guard.foreign import let_pass
+from autostore.handlers.imported import import_class, lookup
 from autostore.optional import loaded_type, require
 
 __all__ = ["LONGEST_NAME", "find_class", "is_described", "is_model", "is_named_tuple", "name_class"]
@@ -41,18 +40,26 @@ _ARGUMENTS: dict[str, Any] = {
     f"{cls.__module__}:{cls.__qualname__}": cls
     for cls in (*_CONTAINERS, int, float, complex, bool, str, bytes, bytearray, range, slice, object)
 }
+_LITERAL = "typing:Literal"
+_ALIASES = {
+    "collections.abc": ("Collection", "Iterable", "Mapping", "MutableMapping", "MutableSequence", "MutableSet",
+                        "Sequence", "Set"),
+    "typing": ("AbstractSet", "Collection", "Counter", "DefaultDict", "Deque", "Dict", "FrozenSet", "Iterable", "List",
+               "Mapping", "MutableMapping", "MutableSequence", "MutableSet", "OrderedDict", "Sequence", "Set", "Tuple"),
+}  # fmt: skip
 # Of modules that need no import, as every program has them; they are told apart by name only.
 _STANDARD = {
+    "collections.abc": _ALIASES["collections.abc"],
     "datetime": ("date", "datetime", "time", "timedelta", "timezone"),
     "decimal": ("Decimal",),
     "fractions": ("Fraction",),
     "ipaddress": ("IPv4Address", "IPv4Interface", "IPv4Network", "IPv6Address", "IPv6Interface", "IPv6Network"),
     "pathlib": ("Path", "PosixPath", "PurePath", "PurePosixPath", "PureWindowsPath"),
-    "typing": ("Any",),
+    "typing": ("Any", *_ALIASES["typing"]),
     "uuid": ("UUID",),
     "zoneinfo": ("ZoneInfo",),
 }
-_TOKEN = re.compile(r"[^\[\],]+|[\[\],]")
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[^\[\],]+|[\[\],]')
 
 
 def name_class(cls: type) -> str:
@@ -86,19 +93,29 @@ def _spell(cls: Any) -> str:
         origin, arguments = typing.get_origin(cls), typing.get_args(cls)
         if origin is None:
             raise UnsupportedFormatError(f"{cls!r:.80} has no name that a file could hold. Use a class.")
-    head = {typing.Union: "Union", types.UnionType: "UnionType"}.get(origin) or _spell(origin)
-    return f"{head}[{','.join(map(_spell, arguments))}]"
+    if origin is typing.Literal:
+        return f"{_LITERAL}[{','.join(map(_spell_value, arguments))}]"
+    head = {typing.Union: "Union", types.UnionType: "UnionType"}.get(origin)
+    if head is None and getattr(cls, "_name", None) in _ALIASES["typing"] and type(cls).__module__ == "typing":
+        head = f"typing:{cls._name}"
+    return f"{head or _spell(origin)}[{','.join(map(_spell, arguments))}]" if arguments else head or _spell(origin)
+
+
+def _spell_value(value: Any) -> str:
+    if value is None or type(value) in (str, int, bool):
+        return "None" if value is None else json.dumps(value)
+    raise UnsupportedFormatError(f"{value!r:.80} in a Literal has no name that a file could hold. Use its text.")
 
 
 def find_class(type_name: str, *, may_import: bool, known: Mapping[str, type] | None = None) -> type:
     """The class of this name; `known` ones need no import."""
     if len(type_name) > LONGEST_NAME:
         raise CorruptDataError(f"A class has {len(type_name)} characters. Look at it with as_type=bytes.")
-    found = (known or {}).get(type_name) or _lookup(type_name)
+    found = (known or {}).get(type_name) or lookup(type_name)
     if found is not None:  # a generic class too, where it stands in its module as Pydantic puts it
         return found
     if "[" not in type_name:
-        return _import(type_name, may_import)
+        return import_class(type_name, may_import)
     tokens = _Tokens(type_name, may_import)
     found = tokens.parse()
     if not isinstance(found, type):
@@ -130,16 +147,27 @@ class _Tokens:
             return self._argument(head)
         arguments = []
         while self._next() in ("[", ","):
-            arguments.append(self._one())
+            # Texts nowhere else: Pydantic evaluates them, as references to classes.
+            arguments.append(self._value() if head == _LITERAL else self._one())
             if self._ahead == "]":
                 self._next()
                 return self._subscribed(head, arguments)
         raise self._odd()
 
+    def _value(self) -> Any:
+        spelt = self._next()
+        try:
+            value = None if spelt == "None" else json.loads(spelt)
+        except ValueError:
+            raise self._odd() from None
+        if value is None or type(value) in (str, int, bool):
+            return value
+        raise self._odd()
+
     def _argument(self, name: str) -> Any:
         if name in ("None", "..."):
             return None if name == "None" else Ellipsis
-        found = _standard(name) or _lookup(name) or _import(name, self._may_import)
+        found = _standard(name) or lookup(name) or import_class(name, self._may_import)
         if found not in _ARGUMENTS.values() and _standard(name) is None and not is_described(found):
             raise UntrustedDataError(f"The file names {name}, which is no class of values.")
         return found
@@ -149,8 +177,10 @@ class _Tokens:
             return reduce(operator.or_, arguments)
         if head == "Union":
             return typing.Union[tuple(arguments)]  # noqa: UP007 - which differs from X | Y
+        if head == _LITERAL:
+            return typing.Literal[tuple(arguments)]
         generic = self._argument(head)
-        if generic not in _CONTAINERS and not is_described(generic):
+        if generic not in _CONTAINERS and not _is_alias(head) and not is_described(generic):
             raise UntrustedDataError(f"The file names {head}, which takes no parameters.")
         try:
             return generic[tuple(arguments)]
@@ -159,6 +189,11 @@ class _Tokens:
 
     def _odd(self) -> CorruptDataError:
         return CorruptDataError(f"{self._name!r:.80} does not name a class. Look at it with as_type=bytes.")
+
+
+def _is_alias(name: str) -> bool:
+    module, _, word = name.partition(":")
+    return word in _ALIASES.get(module, ())
 
 
 def _standard(name: str) -> Any:
@@ -184,53 +219,3 @@ def is_described(cls: Any) -> bool:
     if not isinstance(cls, type):
         return False
     return is_declared(cls) or issubclass(cls, enum.Enum) or is_model(cls) or is_named_tuple(cls)
-
-
-def _import(type_name: str, may_import: bool) -> type:
-    module, _, qualname = type_name.partition(":")
-    remedy = f"Import {module} first, or pass as_type= to say which class to read (as_type=dict gives the fields)."
-    if not module or not qualname:
-        raise CorruptDataError(f"{type_name!r:.80} does not name a class. Pass as_type= to say which to read.")
-    if module not in sys.modules:
-        if not may_import:
-            raise UntrustedDataError(f"The file names {type_name}, which this store may not import. {remedy}")
-        try:
-            importlib.import_module(module)
-        except Exception as error:  # the module's own, but that it is not there
-            if not isinstance(error, ImportError):
-                let_pass(error)
-            raise UnknownTypeError(
-                f"The file names {type_name}, which cannot be imported: {error}. {remedy}"
-            ) from error
-    found = _lookup(type_name)
-    if found is not None:
-        return found
-    if _is_there(module, qualname):
-        raise UntrustedDataError(f"The file names {type_name}, which is no class of values.")
-    raise UnknownTypeError(f"{module} has no class {qualname} (renamed or moved?). {remedy}")
-
-
-def _is_there(module: str, qualname: str) -> bool:
-    """Whether the name leads to anything, so that nobody moved it; asked as `_lookup` does, without running code."""
-    found: Any = sys.modules.get(module)
-    for part in qualname.split("."):
-        names = getattr(found, "__dict__", {})
-        if part not in names:
-            return False
-        found = names[part]
-    return True
-
-
-def _lookup(type_name: str) -> type | None:
-    # Through __dict__, because getattr could run code: a lazy module imports what it is asked for.
-    module, _, qualname = type_name.partition(":")
-    found: Any = sys.modules.get(module)
-    # Pydantic keeps a generic class in its module under a name that holds dots of its parameters.
-    whole = getattr(found, "__dict__", {}).get(qualname)
-    if isinstance(whole, type) and "[" in qualname:
-        return whole
-    for part in qualname.split("."):
-        found = getattr(found, "__dict__", {}).get(part)
-        if not isinstance(found, type):
-            return None
-    return found if isinstance(found, type) else None

@@ -14,12 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from autostore.errors import CorruptDataError
+from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
 from autostore.handler import DataHandler
 from autostore.handlers.json import JSONHandler
 from autostore.handlers.named import NotedHandler
 from autostore.handlers.tables.csv import CSVHandler, read_csv
+from autostore.handlers.tables.kinds import FRAMES, kind_of
 from autostore.handlers.tables.lines import FrameLinesHandler
 from autostore.handlers.tables.made import frame_asked_for, made
 from autostore.headers.header import Header
@@ -112,6 +113,13 @@ class PackedJSONHandler(_PackedHandler):
         reader = JSONHandler()
         reader.ceiling = self.ceiling
         return reader.parsed(unpack(content, file_extension, self.ceiling), _inner(file_extension))
+
+    def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
+        """As its text; a table is lines, and no one value."""
+        inner = _inner(file_extension)
+        if inner == ".json" and kind_of(data) in FRAMES:
+            raise UnsupportedFormatError(f"A {inner} file holds no table. Use .jsonl{file_extension[len(inner) :]}.")
+        super().write_to_file(data, file_path, file_extension)
 
     def as_type(self, value: Any, as_type: Any) -> Any:
         """A table, or whatever Pydantic makes of it."""

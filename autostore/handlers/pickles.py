@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -83,10 +84,8 @@ class PickleHandler(DataHandler):
             raise
         except Exception as error:
             let_pass(error)  # of the value's own code
-            raise UnsupportedFormatError(
-                f"This {type(data).__qualname__} does not pickle: {error}. "
-                "Store the data it is made of, or define its class at the top level of a module."
-            ) from error
+            kind = type(data).__qualname__
+            raise UnsupportedFormatError(f"This {kind} does not pickle: {error}. {_remedy(data, error)}.") from error
         if self._key is not None:
             sign_file(file_path, file_extension, self._key)
 
@@ -96,3 +95,11 @@ class PickleHandler(DataHandler):
                 f"A pickle cannot be {verb}, because this store has allow_pickle=False. "
                 "Store a value that another format holds, or allow pickles where you trust the place."
             )
+
+
+def _remedy(data: Any, error: Exception) -> str:
+    if isinstance(data, Generator):
+        return "Store list(...) of it"
+    # A TypeError says that no such object pickles, the others that a name is not found.
+    named = "" if isinstance(error, TypeError) else ", or define it, or its class, at the top level of a module"
+    return f"Store the data it is made of{named}"

@@ -26,8 +26,6 @@ def save_options(image: Any, name: str) -> dict[str, Any]:
     options = _animation(image) if frame_count(image) > 1 else {}
     image.load()
     said = facts(image)
-    if not said:
-        return options
     if "EXIF" in said:
         options["exif"] = _exif_bytes(image)
     if "colour profile" in said:
@@ -77,6 +75,8 @@ def _png(image: Any, said: Mapping[str, Any]) -> dict[str, Any]:
     # What the colours mean where there is no profile.
     if "gamma" in image.info:
         info.add(b"gAMA", struct.pack(">I", round(image.info["gamma"] * 100_000)))
+    if "chromaticity" in image.info:
+        info.add(b"cHRM", struct.pack(">8I", *(round(part * 100_000) for part in image.info["chromaticity"])))
     if "srgb" in image.info and "colour profile" not in said:
         info.add(b"sRGB", bytes([image.info["srgb"]]))
     return {"pnginfo": info}
@@ -88,7 +88,7 @@ def _tiff(image: Any, said: Mapping[str, Any]) -> dict[str, Any]:
         exif.load(_exif_bytes(image))
     if "XMP" in said:
         exif[_XMP_TAG] = said["XMP"]
-    return {"exif": exif}
+    return {"exif": exif} if said else {}
 
 
 def _xmp(_image: Any, said: Mapping[str, Any]) -> dict[str, Any]:

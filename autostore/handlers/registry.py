@@ -18,9 +18,10 @@ from autostore.handlers import builtin_handlers, introduce, within
 from autostore.handlers.binary import BytesHandler
 from autostore.handlers.files.single import FileHandler
 from autostore.handlers.installed import installed
-from autostore.handlers.pickled import warn_of_pickle
+from autostore.handlers.pickled_warning import warn_of_pickle
 from autostore.handlers.pickles import PickleHandler
-from autostore.handlers.refusals import Options, holds_none, listed, raise_failure, ready, require_libraries
+from autostore.handlers.readiness import Options, ready, require_libraries
+from autostore.handlers.refusals import holds_none, listed, raise_failure, unfit
 from autostore.handlers.roster import FIRST, Roster, checked, trusted
 from autostore.handlers.tables.kinds import kind_of
 from autostore.handlers.tables.streams import TableStream, as_stream
@@ -46,8 +47,6 @@ _file = FileHandler()
 """Who takes the path of a file, where no handler of the extension takes it for a value."""
 
 _ARROW = "__arrow_c_stream__"
-MOST_SHOWN = 50
-"""Extensions that a message lists."""
 
 
 class HandlerRegistry:
@@ -129,10 +128,7 @@ class HandlerRegistry:
         wanted = format if format.startswith(".") else f".{format}"
         known = wanted in self.extensions or wanted == extension
         if not known or (extension and extension != wanted):
-            problem = f"format={format!r} " + (f"contradicts {extension}" if known else "is not registered")
-            names = sorted(self.extensions)
-            more = f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else ""
-            remedy = f"Registered are {', '.join(names[:MOST_SHOWN])}{more}."
+            problem, remedy = unfit(format, wanted, key, extension, self._roster)
             raise UnsupportedFormatError(compose(problem, key=key, uri=uri, remedy=remedy))
         return wanted
 
@@ -148,6 +144,13 @@ class HandlerRegistry:
         for handler, chosen in self._writers(data, extension):
             return (handler, chosen) if handler.can_stream(data) else None
         return None
+
+    def gives_back(self, data: Any, extension: str) -> bool:
+        """Whether what comes back from a file is what was written: not of what is gone through, computed or drawn."""
+        kind = type(data)
+        if hasattr(kind, "__next__") or kind.__name__ == "LazyFrame" or (hasattr(kind, _ARROW) and not kind_of(data)):
+            return False
+        return not any(extension in handler.lossy for handler, _ in self._writers(data, extension))
 
     def encode(
         self, data: Any, folder: Path | ScratchFiles, extension: str, where: str, options: Options = None
@@ -176,7 +179,7 @@ class HandlerRegistry:
                 if not extension and isinstance(handler, PickleHandler):
                     warn_of_pickle(data, refusals, where)
                 return file, chosen
-        problem = f"{where}: {listed(refusals) or holds_none(data, extension)}."
+        problem = f"{where}: {listed(refusals, is_bare=not extension) or holds_none(data, extension, self._roster)}."
         raise UnsupportedFormatError(problem) from (refusals[-1] if refusals else None)
 
     def _writers(self, data: Any, extension: str) -> Iterable[tuple[DataHandler, str]]:
@@ -194,7 +197,7 @@ class HandlerRegistry:
         """What the first handler that would be asked to write `data` shows of it."""
         for handler, _ in self._writers(data, extension):
             return bounded(handler.preview(data), type(handler).__qualname__)
-        raise UnsupportedFormatError(f"{holds_none(data, extension)}.")
+        raise UnsupportedFormatError(f"{holds_none(data, extension, self._roster)}.")
 
     def header(self, file: BinaryIO, name: Path, extension: str, where: str) -> Header:
         """What the open file `name` says of its value; `Header()` where its library is missing."""

@@ -7,7 +7,8 @@ from typing import Any
 
 from autostore.errors import UnsupportedFormatError
 from autostore.handler import DataHandler
-from autostore.handlers.refusals import Options, raise_failure, ready
+from autostore.handlers.readiness import Options, ready
+from autostore.handlers.refusals import raise_failure
 from autostore.handlers.verdicts import Act, after_writing
 from autostore.pieces.incoming import Incoming
 

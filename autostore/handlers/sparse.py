@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.equality import same
-from autostore.equality.arrays import SPARSE
+from autostore.equality.arrays import SPARSE, set_on_sparse
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.handler import DataHandler
 from autostore.handlers.arrays import check_dtype, check_members
@@ -81,6 +81,10 @@ class SparseHandler(DataHandler):
         name = type(data).__name__
         if name not in _CLASSES or type(data) is not getattr(sparse, name):
             raise UnsupportedFormatError(f".sparse holds SciPy's own classes, not a {name}. Convert it.")
+        if extra := ", ".join(set_on_sparse(data)):
+            raise UnsupportedFormatError(
+                f".sparse would lose what was set on this {name}: {extra:.80}. Store it beside."
+            )
         check_dtype(data)
         stored = data
         if data.format in ("lil", "dok"):

@@ -97,10 +97,11 @@ class TorchHandler(DataHandler):
         file.seek(0)
         return self._load(file)
 
-    def _load(self, source: Any, **options: Any) -> Any:
-        torch = require("torch")
+    def _load(self, source: Any, mmap: bool = False) -> Any:
+        # Said always: where it is not, `torch.utils.serialization.config` says it for the whole process.
+        torch, options = require("torch"), {"map_location": _device_or_cpu, "mmap": mmap}
         try:
-            return torch.load(source, weights_only=True, map_location=_device_or_cpu, **options)
+            return torch.load(source, weights_only=True, **options)
         except pickle.UnpicklingError as error:
             if not self._allowed:
                 raise UntrustedDataError(
@@ -109,7 +110,7 @@ class TorchHandler(DataHandler):
                 ) from error
             if not isinstance(source, str):
                 source.seek(0)
-            return torch.load(source, weights_only=False, map_location=_device_or_cpu, **options)
+            return torch.load(source, weights_only=False, **options)
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Save, signed where the store has a key; whole modules only where pickles are allowed."""

@@ -15,6 +15,7 @@ from autostore.equality import same
 from autostore.equality.state import attributes
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.foreign import let_pass
+from autostore.handlers.fitting import adapter_of
 from autostore.handlers.names import is_model
 from autostore.optional import require
 
@@ -66,7 +67,7 @@ def value_of(cls: type, data: Any, unset: Any = ()) -> Any:
     except require("pydantic").ValidationError as error:
         raise CorruptDataError(
             f"The data no longer fits {cls.__module__}:{cls.__qualname__}: {reasons(error)}. "
-            "Pass as_type= with the class it was written from, or as_type=dict for its fields."
+            "Pass as_type= with the class it was written from, or as_type=dict (of a list list[dict]) for its fields."
         ) from error
     _forget(value, data, unset)
     return value
@@ -74,7 +75,7 @@ def value_of(cls: type, data: Any, unset: Any = ()) -> Any:
 
 def validate(as_type: Any, data: Any) -> Any:
     """JSON data as an instance of any type that Pydantic knows."""
-    adapter = _adapter(as_type) if isinstance(as_type, type) else require("pydantic").TypeAdapter(as_type)
+    adapter = _adapter(as_type) if isinstance(as_type, type) else adapter_of(as_type)
     if isinstance(adapter, Exception):
         raise adapter
     # JSON mode, in which strict models too accept dates and tuples as JSON spells them.

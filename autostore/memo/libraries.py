@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import os
 import sys
+import sysconfig
 from pathlib import Path
 
 __all__ = ["version_of"]
 
 _INSTALLED = frozenset(("site-packages", "dist-packages"))
+_STANDARD = tuple(Path(folder) for folder in {os.path.dirname(os.__file__), sysconfig.get_path("platstdlib")})
 _OURS = frozenset(("autostore", "autostore_dagster"))
 
 
@@ -17,12 +20,21 @@ _OURS = frozenset(("autostore", "autostore_dagster"))
 def version_of(module: str) -> str | None:
     """The version of the library that a module is of; None for the user's own code, also one installed in place."""
     top = module.partition(".")[0] if isinstance(module, str) else ""
-    if top in sys.stdlib_module_names:
+    if top in sys.stdlib_module_names and _is_standard(module, top):
         return "python " + ".".join(map(str, sys.version_info[:3]))
     if top not in _OURS and not _is_installed(module):
         return None
     told = getattr(sys.modules.get(top), "__version__", None)
     return told.encode().decode() if isinstance(told, str) else _of_distribution(top)  # may be of a class of its own
+
+
+def _is_standard(module: str, top: str) -> bool:
+    """Whether it is Python's own, and not a file of the user's that has its name, such as profile.py."""
+    file = getattr(sys.modules.get(module) or sys.modules.get(top), "__file__", None)
+    if not isinstance(file, str):
+        return True
+    path = Path(file)
+    return any(path.is_relative_to(folder) for folder in _STANDARD) and _INSTALLED.isdisjoint(path.parts)
 
 
 def _is_installed(module: str) -> bool:

@@ -65,6 +65,7 @@ class Memory:
         root: of the store in the whole one, whose claims it shares.
         expires: seconds after which a result counts no more; None: never.
         changes: formats that were added to or removed from the store.
+        gives_back: whether a file of this extension gives a value back as it is.
     """
 
     store: AutoStore
@@ -73,6 +74,7 @@ class Memory:
     root: str
     expires: float | None
     changes: Callable[[], Any]
+    gives_back: Callable[[Any, str], bool]
 
     @property
     def prefix(self) -> str:
@@ -91,14 +93,12 @@ class Memory:
             return MISSING
 
     def keep(self, key: str, value: Any) -> Any:
-        """Keep a result; what can be gone through once, or is not computed yet, is given as it was kept."""
+        """Keep a result; what can be gone through once, is not computed yet, or is drawn, is given as it was kept."""
         if self.store.config.read_only:
             return value
-        self.store.write(key, value)
-        kind = type(value)
-        if hasattr(kind, "__next__") or hasattr(kind, "read_next_batch") or kind.__name__ == "LazyFrame":
-            return self.store.read(key)
-        return value
+        written = self.store.write(key, value)
+        extension = written.path.rpartition("/")[2].removeprefix(key.rpartition("/")[2])
+        return value if self.gives_back(value, extension) else self.store.read(key)
 
     def forget(self, key: str) -> bool:
         """Remove a result; False where there is none."""

@@ -6,15 +6,28 @@ An event log, a page or a terminal is no place for the data itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from numbers import Integral, Real
 from typing import Any
 
 from autostore.errors import InvalidConfigError
+from autostore.guard.foreign import let_pass
 from autostore.preview import Cell, Columns, Fact, Markdown, Picture, Preview, Rows
 
-__all__ = ["CELL", "COLUMNS", "ROWS", "SCHEMA", "TOTAL", "bounded", "cell", "characters", "clip", "first_rows"]
+__all__ = [
+    "CELL",
+    "COLUMNS",
+    "ROWS",
+    "SCHEMA",
+    "TOTAL",
+    "bounded",
+    "cell",
+    "characters",
+    "clip",
+    "first_rows",
+    "listed",
+]
 
 TEXT = 2_000
 """Characters of a text; Dagster shows up to 1,000 inline, more behind a link."""
@@ -48,6 +61,18 @@ def cell(value: Any) -> Cell:
     if isinstance(value, bytes):
         return f"{len(value):,} bytes"
     return clip(value if isinstance(value, str) else str(value), CELL)
+
+
+def listed(cells: Callable[[], list[Any]], rows: int) -> list[Any]:
+    """The cells of a column, or why there are none: a table may hold days and spans that Python has not."""
+    try:
+        return cells()
+    except (ValueError, OverflowError) as error:
+        let_pass(error)
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # of Polars
+            raise
+    return ["beyond Python's dates"] * rows
 
 
 def first_rows(rows: Sequence[Mapping[str, Any]]) -> Rows:

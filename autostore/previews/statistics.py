@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from autostore.optional import require
 from autostore.preview import Cell
-from autostore.previews.bounds import CELL, cell, clip
+from autostore.previews.bounds import CELL, cell, clip, listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,7 @@ def of_polars(table: pl.DataFrame) -> Described:
         for number, dtype in enumerate(chosen.dtypes)
         for label, expression in _expressions(pl, str(number), is_number=dtype.is_numeric()).items()
     ]
-    found = chosen.select(asked).row(0, named=True)
+    found = {series.name: listed(series.to_list, 1)[0] for series in chosen.select(asked)}
     labels = ("nulls", "mean", "std", "min", "max")
     return [
         {"column": clip(name, CELL), **{label: _rounded(found.get(f"{number} {label}")) for label in labels}}

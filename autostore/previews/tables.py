@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from autostore.optional import require
 from autostore.preview import Columns, Fact, Preview, Rows
 from autostore.previews import geometries
-from autostore.previews.bounds import CELL, COLUMNS, ROWS, SCHEMA, cell, clip, first_rows
+from autostore.previews.bounds import CELL, COLUMNS, ROWS, SCHEMA, cell, clip, first_rows, listed
 from autostore.previews.statistics import Described, of_pandas, of_polars
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def polars_frame(table: pl.DataFrame) -> Preview:
     means = {name: table[name].mean() for name in numeric}
     nulls = {name: table[name].null_count() for name in numeric}
     return {
-        **_common(table.height, table.schema.items(), table.head(ROWS)[:, :COLUMNS].to_dicts()),
+        **_common(table.height, table.schema.items(), _of_polars(table.head(ROWS)[:, :COLUMNS])),
         **_statistics(of_polars(table)),
         **_plots(means, nulls),
     }
@@ -38,7 +38,8 @@ def polars_lazy(table: pl.LazyFrame) -> Preview:
     """Rows, schema and head; the query runs once for the rows, and once for the head."""
     schema = table.collect_schema()
     rows = table.select(require("polars").len()).collect().item()
-    return _common(rows, schema.items(), table.head(ROWS).select(schema.names()[:COLUMNS]).collect().to_dicts())
+    first = require("polars").nth(range(min(COLUMNS, len(schema))))  # a name may be a pattern
+    return _common(rows, schema.items(), _of_polars(table.head(ROWS).select(first).collect()))
 
 
 def pandas_frame(table: pd.DataFrame) -> Preview:
@@ -59,14 +60,22 @@ def pandas_frame(table: pd.DataFrame) -> Preview:
 def arrow_table(table: pa.Table) -> Preview:
     """Rows, schema and head."""
     schema = ((field.name, field.type) for field in table.schema)
-    return _common(
-        table.num_rows, schema, table.slice(0, ROWS).select(range(min(COLUMNS, table.num_columns))).to_pylist()
-    )
+    head = table.slice(0, ROWS).select(range(min(COLUMNS, table.num_columns)))
+    cells = [listed(column.to_pylist, head.num_rows) for column in head.columns]
+    return _common(table.num_rows, schema, _rows(head.column_names, cells))
 
 
 def geographic_frame(table: Any) -> Preview:
     """As of any frame, with geometries as short texts, their extent and their reference system."""
     return geometries.told(table, pandas_frame(geometries.as_plain(table)))
+
+
+def _of_polars(head: pl.DataFrame) -> list[dict[str, Any]]:
+    return _rows(head.columns, [listed(series.to_list, head.height) for series in head])
+
+
+def _rows(names: list[str], columns: list[list[Any]]) -> list[dict[str, Any]]:
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _statistics(found: Described) -> dict[str, Fact]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from autostore.errors import SchemaMismatchError
 from autostore.guard.foreign import let_pass
+from autostore.handlers.tables import named
 from autostore.handlers.tables.kinds import panics_are_errors
 from autostore.optional import require
 from autostore.parallel import in_order
@@ -80,7 +81,7 @@ class Batch:
         repeated = pl.Series(range(len(self._parts)), dtype=pl.UInt32).repeat_by(pl.Series(self._heights)).explode()
         of_each = repeated.drop_nulls()
         columns = [
-            pl.Series(name, [part.constants[name] for part in self._parts], dtype=dtype).gather(of_each)
+            pl.Series([part.constants[name] for part in self._parts], dtype=dtype).gather(of_each).alias(name)
             for name, dtype in self._wanted.constants.items()
         ]
         frame = stored.with_columns(columns)
@@ -98,7 +99,7 @@ class Batch:
         try:
             with panics_are_errors():
                 found = many(self._tables, self._wanted.plan, whole=self._wanted.whole)
-                frame = found.select(list(self._wanted.stored)).collect()
+                frame = found.select(named.columns(list(self._wanted.stored))).collect()
         except Exception as error:
             let_pass(error)
             return None
@@ -118,10 +119,10 @@ def table_frame(part: Part, frame: Any, own: Mapping[str, Any], wanted: Wanted, 
     pl = require("polars")
     changes = casts(part.name, own, wanted.plan, wanted.stored, whole=wanted.whole)
     here = [name for name in wanted.stored if name in own]
-    frame = frame.select(here) if here else wanted.rows_alone(rows)
+    frame = frame.select(named.columns(here)) if here else wanted.rows_alone(rows)
     frame = fitted(frame, part.name, own, changes)
-    named = [name for name in changes if name not in own and part.constants.get(name) is not None]
-    for name in named:
+    told = [name for name in changes if name not in own and part.constants.get(name) is not None]
+    for name in told:
         try:
             value = pl.Series(name, [part.constants[name]]).cast(wanted.plan[name])[0]
         except pl.exceptions.PolarsError as error:
@@ -130,7 +131,7 @@ def table_frame(part: Part, frame: Any, own: Mapping[str, Any], wanted: Wanted, 
                 "name is none. Rename the folder, or the column."
             ) from error
         frame = frame.with_columns(pl.lit(value, dtype=wanted.plan[name]).alias(name))
-    return frame.select(list(wanted.stored)) if wanted.stored else frame
+    return frame.select(named.columns(list(wanted.stored))) if wanted.stored else frame
 
 
 def _footer(part: Part, table: bytes) -> bytes:

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 from autostore.errors import CorruptDataError, SchemaMismatchError, StorageError
 from autostore.guard.foreign import let_pass
+from autostore.handlers.tables import named
 from autostore.handlers.tables.kinds import panics_are_errors
 from autostore.handlers.tables.sealed import raise_encrypted
 from autostore.optional import require
@@ -80,7 +81,7 @@ def fitted(frame: Any, name: str, own: Mapping[str, Any], casts: Mapping[str, An
         if column in own and dtype.is_float() and own[column] in (pl.Int64, pl.UInt64, pl.Int128)
     ]
     if risky:
-        largest = frame.select(pl.col(column).cast(pl.Int128).abs().max() for column in risky).collect().row(0)
+        largest = frame.select(named.column(column).cast(pl.Int128).abs().max() for column in risky).collect().row(0)
         for column, most in zip(risky, largest, strict=True):
             if most is not None and most > EXACT:
                 raise SchemaMismatchError(
@@ -88,7 +89,8 @@ def fitted(frame: Any, name: str, own: Mapping[str, Any], casts: Mapping[str, An
                     "which other tables have there. Cast the column in its file."
                 )
     return frame.with_columns(
-        (pl.col(column) if column in own else pl.lit(None)).cast(dtype).alias(column) for column, dtype in casts.items()
+        (named.column(column) if column in own else pl.lit(None)).cast(dtype).alias(column)
+        for column, dtype in casts.items()
     )
 
 

@@ -95,11 +95,12 @@ def _check(argument: str, schema: Schema) -> None:
 
 
 def _column(pl: Any, name: str, parts: Sequence[Part], dtype: Any) -> Any:
-    text = pl.Series(name, [part.constants[name] for part in parts], dtype=pl.String)
-    column = _cast(pl, text, dtype)
+    # Without its name, which the methods of a series take for a pattern.
+    text = pl.Series([part.constants[name] for part in parts], dtype=pl.String)
+    column = _cast(pl, name, text, dtype)
     lost = (column.is_null() & text.is_not_null()).arg_true()
     if not len(lost):
-        return column
+        return column.alias(name)
     part = parts[lost[0]]
     raise SchemaMismatchError(
         f"{part.name}: the folder's {name}={part.constants[name]!r:.80} is no {dtype}. "
@@ -107,14 +108,14 @@ def _column(pl: Any, name: str, parts: Sequence[Part], dtype: Any) -> Any:
     )
 
 
-def _cast(pl: Any, text: Any, dtype: Any) -> Any:
+def _cast(pl: Any, name: str, text: Any, dtype: Any) -> Any:
     """The values of folders as a dtype, null where one is none."""
     if dtype == pl.Boolean:  # as Spark and Polars write them
         return text.str.to_lowercase().replace_strict({"true": True, "false": False}, default=None, return_dtype=dtype)
     try:
         return text.str.strptime(dtype, strict=False) if dtype.is_temporal() else text.cast(dtype, strict=False)
     except (pl.exceptions.PolarsError, ValueError) as error:
-        problem = f"hive_schema has {dtype} for {text.name!r:.80}, and no text is read as one"
+        problem = f"hive_schema has {dtype} for {name!r:.80}, and no text is read as one"
         raise InvalidConfigError(f"{problem}. Pass a type of numbers, dates, text or booleans.") from error
 
 

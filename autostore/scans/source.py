@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from autostore.errors import UnsupportedFormatError
+from autostore.handlers.tables.named import is_pattern
 from autostore.optional import require
 from autostore.scans.fetching import Opener
 from autostore.scans.loads import Load, loads
@@ -46,7 +48,7 @@ class Source:
     ) -> Iterator[Any]:
         """The rows of `columns` that `predicate` holds for, among the first `rows`; a frame at a time."""
         names = list(self.schema) if columns is None else columns
-        roots = [] if predicate is None else predicate.meta.root_names()
+        roots = _looked_at(predicate)
         needed = {*names, *roots}
         wanted = Wanted(
             {name: dtype for name, dtype in self.stored.items() if name in needed},
@@ -76,6 +78,15 @@ class Source:
         paths = [part.path for part in self.parts] or [""]
         path = paths[0] if len(paths) == 1 else os.path.commonpath(map(os.path.dirname, paths)) + "/"
         return scanned(self.opener.backend, path, len(parts), sum(part.size for part in parts))
+
+
+def _looked_at(predicate: Any) -> list[str]:
+    """The columns of a filter; refused of one whose name would be all columns that fit, in an expression."""
+    names: list[str] = [] if predicate is None else predicate.meta.root_names()
+    if pattern := next(filter(is_pattern, names), None):
+        problem = f"A filter looks at the column {pattern!r:.80}, whose name Polars takes for a pattern"
+        raise UnsupportedFormatError(f"{problem}. Filter after collect(), or rename the column where it is written.")
+    return names
 
 
 def frame_over(source: Source) -> Any:

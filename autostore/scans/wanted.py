@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from autostore.handlers.tables.named import columns
 from autostore.optional import require
 
 __all__ = ["Wanted"]
@@ -45,4 +46,4 @@ class Wanted:
 
     def filtered(self, frame: Any, names: list[str]) -> Any:
         """The same of a frame that has all columns."""
-        return (frame if self.predicate is None else frame.filter(self.predicate)).select(names)
+        return (frame if self.predicate is None else frame.filter(self.predicate)).select(columns(names))

@@ -133,3 +133,12 @@ def test_a_second_process(tmp_path):
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stdout.split() == [type(VALUES["pandas"]).__module__, "pyarrow.lib"], done.stderr
+
+
+def test_rows_of_categories(local_store):
+    """Categories of Polars, and dictionaries of Arrow of whatever they hold, are read as rows."""
+    words = pl.DataFrame({"word": pl.Series(["a", None, "bb"], dtype=pl.Categorical)})
+    days = pa.table({"word": pa.array([1, 2, 1]).dictionary_encode()})
+    for table, rows in ((words, ["a", None, "bb"]), (days, [1, 2, 1])):
+        local_store["t.arrow"] = table
+        assert local_store.read("t.arrow", as_type=list[dict]) == [{"word": word} for word in rows]

@@ -97,7 +97,7 @@ def test_what_was_there_stays_bytes(local_store, folder, extension):
     assert local_store.info(key).type == "bytes"
     local_store[key] = raw
     assert local_store[key] == raw
-    local_store[key] = FRAME.head(1)
+    local_store[key] = [{"n": 1}] if ".json." in extension else FRAME.head(1)
     ours = local_store.read(key, as_type=bytes)
     with pytest.raises(UnsupportedFormatError, match="Store the value itself"):
         local_store["other" + extension] = ours
@@ -149,6 +149,11 @@ def test_lines_of_a_table(local_store, folder):
     ):
         with pytest.raises(UnsupportedFormatError):
             local_store["w.jsonl"] = wrong
+    for name in ("t.json.gz", "t.json.zst", "t.json"):  # lines are no JSON, and one of them is another value
+        for table in (frame, frame[:1], frame.lazy(), frame.to_arrow()):
+            with pytest.raises(UnsupportedFormatError):
+                local_store[name] = table
+            assert name not in local_store
     local_store["l.jsonl"] = [1, 2]
     with pytest.raises(UnsupportedFormatError, match="is made of rows"):
         local_store.read("l.jsonl", as_type=pl.DataFrame)

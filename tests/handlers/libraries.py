@@ -6,6 +6,7 @@ import array
 import collections
 import datetime as dt
 import decimal
+import functools
 import re
 import types
 from typing import Any
@@ -80,7 +81,7 @@ matrices = st.builds(
 )
 
 # pandas
-PANDAS_DTYPES: list[tuple[str, st.SearchStrategy[Any]]] = [
+PANDAS_DTYPES: list[tuple[Any, st.SearchStrategy[Any]]] = [
     ("i8", st.integers(-(2**63), 2**63 - 1)),
     ("u1", st.integers(0, 255)),
     ("f8", st.floats()),
@@ -92,6 +93,7 @@ PANDAS_DTYPES: list[tuple[str, st.SearchStrategy[Any]]] = [
     ("Float64", st.none() | st.floats(allow_nan=False)),
     ("str", words),
     ("string", st.none() | words),
+    ("string[python]", st.none() | words),
     ("category", st.sampled_from(["b", "a", "c"])),
     ("object", values),
     ("object", st.none() | words),
@@ -106,18 +108,31 @@ PANDAS_DTYPES: list[tuple[str, st.SearchStrategy[Any]]] = [
     ("int64[pyarrow]", st.none() | small),
     ("string[pyarrow]", st.none() | words),
     ("date32[day][pyarrow]", st.sampled_from(DAYS[1:2])),
+    (pd.ArrowDtype(pa.decimal128(12, 2)), st.none() | st.decimals(-9, 9, places=2)),
+    (pd.ArrowDtype(pa.list_(pa.int64())), st.none() | st.lists(st.none() | small, max_size=2)),
+    (
+        pd.ArrowDtype(pa.struct({"a": pa.int64(), "b": pa.string()})),
+        st.none() | st.fixed_dictionaries({"a": small, "b": words}),
+    ),
+    (pd.ArrowDtype(pa.map_(pa.string(), pa.int64())), st.none() | st.lists(st.tuples(words, small), max_size=2)),
+    (pd.ArrowDtype(pa.dictionary(pa.int32(), pa.string())), st.none() | words),
     ("interval", small),
     ("categories of intervals", small),
+    ("categories of numbers", small),
     ("i8 reversed", small),
 ]
 
 
-def column(dtype: str, cells: list[Any]) -> Any:
+def column(dtype: Any, cells: list[Any]) -> Any:
     """A Series of a dtype; of intervals where there is no such dtype by name."""
+    if isinstance(dtype, pd.ArrowDtype):
+        return pd.Series(pd.array(cells, dtype=dtype))
     if dtype == "interval":
         return pd.Series(pd.IntervalIndex.from_arrays(cells, [c + 1 for c in cells], closed="left"))
     if dtype == "categories of intervals":
         return pd.Series(pd.cut(np.array(cells, "f8"), [-1, 1, 2, 9]))
+    if dtype == "categories of numbers":
+        return pd.Series(pd.Categorical(cells, categories=range(5, -1, -1)))
     if dtype == "i8 reversed":
         return pd.Series(np.array(cells, ">i8"))
     return pd.Series(pd.Series(cells, dtype=object) if dtype == "object" else cells, dtype=dtype)
@@ -135,6 +150,8 @@ def possible(make: Any) -> Any:
     return made
 
 
+# Kept, as Hypothesis examines each new strategy again, which took a third of all time.
+@functools.cache
 def columns_of(length: int) -> st.SearchStrategy[Any]:
     """A Series of so many rows."""
     return st.one_of(
@@ -145,7 +162,8 @@ def columns_of(length: int) -> st.SearchStrategy[Any]:
     )
 
 
-def index_of(length: int, *, labels: bool = False) -> st.SearchStrategy[Any]:
+@functools.cache
+def index_of(length: int) -> st.SearchStrategy[Any]:
     """Any index of so many labels."""
     plain = columns_of(length).map(possible(lambda series: pd.Index(series.array, dtype=series.dtype)))
     names = st.none() | words | small | st.tuples(words, small)
@@ -169,25 +187,26 @@ def frame(columns: list[Any], index: Any, labels: Any, attrs: Any) -> Any:
     return made
 
 
+widths = st.integers(0, 3)
+kinds_of_pandas = st.sampled_from(["frame", "frame", "series", "index", "array"])
+series_names = st.none() | words | small | st.tuples(words, small) | st.floats()
 attributes = st.just({}) | st.just({}) | st.dictionaries(words, leaves, max_size=2)
 
 
 @st.composite
 def frames(draw: Any) -> Any:
     """Frames, and Series and indexes of their kinds."""
-    rows, width = draw(small), draw(st.integers(0, 3))
+    rows, width = draw(small), draw(widths)
     columns = [draw(columns_of(rows)) for _ in range(width)]
     index = draw(index_of(rows))
-    kind = draw(st.sampled_from(["frame", "frame", "series", "index", "array"]))
+    kind = draw(kinds_of_pandas)
     if kind == "index":
         return index
     if kind == "frame" or not columns:
         return possible(frame)(columns, index, draw(index_of(width)), draw(attributes))
     if kind == "array":
         return columns[0].array if not isinstance(columns[0].array, pd.arrays.NumpyExtensionArray) else columns[0]
-    return possible(columns[0].set_axis)(index).rename(
-        draw(st.none() | words | small | st.tuples(words, small) | st.floats())
-    )
+    return possible(columns[0].set_axis)(index).rename(draw(series_names))
 
 
 # Arrow and Polars
@@ -273,11 +292,9 @@ def arrow(draw: Any) -> Any:
         return pa.chunked_array([columns[0], columns[0]])
     if made == "schema":
         return schema
-    return (
-        pa.Table.from_arrays(columns, schema=schema)
-        if made == "table"
-        else pa.RecordBatch.from_arrays(columns, schema=schema)
-    )
+    whole = pa.Table if made == "table" else pa.RecordBatch
+    table = whole.from_arrays(columns, schema=schema)
+    return table if draw(small) else table.select([])
 
 
 POLARS: list[tuple[Any, Any]] = [

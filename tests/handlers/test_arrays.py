@@ -4,6 +4,7 @@ import io
 import struct
 import sys
 import threading
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from autostore.errors import CorruptDataError, UnsupportedFormatError
+from autostore import AutoStore, StorageConfig
+from autostore.errors import CorruptDataError, PickledWarning, UnsupportedFormatError
 from autostore.handlers import arrays
 from autostore.handlers.arrays import NpyHandler, NpzHandler
 from autostore.testing import HandlerContract, same
@@ -62,6 +64,8 @@ class TestNpyHandler(HandlerContract):
         np.float64(1.0),
         np.zeros(1, dtype=np.dtype("f8", metadata={"a": 1})),
         np.array(["a"], dtype=np.dtypes.StringDType()),
+        np.zeros(2, dtype=np.dtype((np.record, [("a", "i4")]))),
+        np.zeros(2, dtype=[("row", np.dtype((np.record, [("a", "i4")])))]),
         [1, 2],
     )
 
@@ -104,6 +108,67 @@ class TestNpzHandler(HandlerContract):
         {"a": np.ma.array([1])},
         np.arange(3),
     )
+
+
+MASKED = np.ma.array([1.0, 2.0], mask=[True, False])
+ALIGNED = np.dtype([("a", "u1"), ("b", "f8")], align=True)
+TEXT = np.dtypes.StringDType
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.ma.array([1, 2]),
+        np.ma.array([1, 2], mask=[False, False]),
+        np.ma.array(MASKED, fill_value=-0.0, hard_mask=True),
+        np.ma.array(MASKED, dtype="f2"),
+        np.zeros(2, dtype=ALIGNED).view(np.recarray),
+        np.rec.array([(1, "a")], names="n,s")[0],
+        np.array(["a", "é"], dtype=TEXT(coerce=False)),
+        np.array(["a", None], dtype=TEXT(coerce=False, na_object=None)),
+    ],
+    ids=repr,
+)
+def test_what_stands_beside_the_numbers_comes_back(tmp_path: Path, value: Any) -> None:
+    """A mask that nobody set, fill values, rows with attributes, whether texts are made of what is none; no pickle."""
+    with warnings.catch_warnings(), AutoStore(tmp_path, StorageConfig(allow_pickle=False)) as store:
+        warnings.simplefilter("error")
+        store["k"] = value
+        back = store["k"]
+    assert type(back) is type(value)
+    assert (back.dtype, back.dtype.type) == (value.dtype, value.dtype.type)
+    assert back.tolist() == value.tolist()
+    if isinstance(value, np.ma.MaskedArray):
+        assert (back.mask is np.ma.nomask) == (value.mask is np.ma.nomask)
+        assert (repr(back.fill_value), back.hardmask) == (repr(value.fill_value), value.hardmask)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (np.ma.array([1, 2]), np.ma.array([1, 2], mask=[False, False])),
+        (np.ma.array(MASKED, fill_value=1), np.ma.array(MASKED, fill_value=2)),
+        (np.ma.array(MASKED, hard_mask=True), MASKED),
+        (np.zeros(2, dtype=RECORD), np.zeros(2, dtype=np.dtype((np.record, RECORD)))),
+        (np.dtype("f8", metadata={"unit": "m"}), np.dtype("f8")),
+    ],
+)
+def test_same_sees_what_stands_beside_the_numbers(first: Any, second: Any) -> None:
+    """Masks that nobody set, fill values, hard masks, the class of rows, metadata."""
+    assert same(first, first)
+    assert not same(first, second)
+
+
+def test_a_dtype_with_metadata_keeps_it(tmp_path: Path) -> None:
+    """It is a pickle, or refused; NumPy's files drop what they cannot name."""
+    dtype = np.dtype("f8", metadata={"unit": "m"})
+    store = AutoStore(tmp_path)
+    with pytest.warns(PickledWarning):
+        store["k"] = dtype
+    assert dict(store["k"].metadata) == {"unit": "m"}
+    for name in ("t.typed.json", "t.bundle.zip"):
+        with pytest.raises(UnsupportedFormatError):
+            store[name] = [dtype]
 
 
 def test_numpy_reads_the_files(tmp_path: Path) -> None:

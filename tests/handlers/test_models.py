@@ -6,8 +6,10 @@ import json
 import subprocess
 import sys
 import textwrap
+import typing
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Dict, List, Literal, Optional, Tuple  # noqa: UP035 - older than list[int], and not the same
 
 import pydantic
 import pytest
@@ -77,6 +79,11 @@ class TestPydanticHandler(HandlerContract):
         shapes.WithExcluded(a=1),
         shapes.Box[int](content=1),
         shapes.Box[shapes.Box[list[int] | None]](content=shapes.Box[list[int] | None](content=[1])),
+        shapes.Box[List[int]](content=[1]),  # noqa: UP006 - another class than that of list[int]
+        shapes.Box[Optional[Dict[str, Tuple[int, ...]]]](content={"a": (1,)}),  # noqa: UP006, UP045
+        shapes.Box[Sequence[Mapping[str, int]]](content=[{"a": 1}]),
+        shapes.Box[typing.Sequence[int]](content=[1]),
+        shapes.Box[Literal["a", 'b"],[', 1, True, None]](content='b"],['),  # noqa: PYI061
     )
     refused = (
         shapes.WithSecret(password=pydantic.SecretStr("x")),
@@ -305,7 +312,7 @@ def test_a_class_of_the_main_program_is_kept(tmp_path: Path) -> None:
         env={"PYTHONPATH": str(root)},
     )
     assert run.returncode == 0, run.stderr
-    with pytest.raises(UnknownTypeError, match="as_type"):
+    with pytest.raises(UnknownTypeError, match=r"Mine is a class of the script .* another program.*as_type"):
         PydanticHandler(TRUSTING).read_from_file(tmp_path / "f", MODEL)
 
 

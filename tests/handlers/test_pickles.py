@@ -1,5 +1,6 @@
 """Pickles, and the signatures that prove who wrote them."""
 
+import copyreg
 import hashlib
 import hmac
 import pickle
@@ -21,7 +22,7 @@ from autostore.errors import UnknownTypeError, UnsupportedFormatError, Untrusted
 from autostore.handlers.pickles import PickleHandler
 from autostore.testing import HandlerContract, same
 from tests.handlers import shapes
-from tests.optional import pa, pl
+from tests.optional import np, pa, pl
 
 KEY = "a long random secret"
 SIGNED = PickleHandler(StorageConfig(pickle_key=KEY))
@@ -235,6 +236,74 @@ def test_what_a_pickle_would_lose_is_refused_wherever_it_stands(tmp_path: Path, 
         with pytest.raises(UnsupportedFormatError, match="under a key of its own"):
             PLAIN.write_to_file(value, tmp_path / "f", ".pkl")
     assert "k" not in store
+
+
+class Told(Exception):
+    """Makes its message of two arguments, of which pickle knows nothing, as most classes of errors do."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"{place}: {reason}")
+
+
+class Again(Exception):
+    """Makes its message of one argument, so that a pickle has the message made of the message."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"not at {place}")
+
+
+class Labelled(np.ndarray):
+    """An array with a label, as NumPy's documentation shows one, which `ndarray.__reduce__` knows not."""
+
+
+def labelled(array: Any) -> Any:
+    array.label = "metres"
+    return array
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        Told("a", "gone"),
+        Again("home"),
+        labelled(np.arange(3).view(Labelled)),
+        labelled(np.ma.array([1, 2])),
+        labelled(np.rec.array([(1, 2.0)], names="a,b")),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_cannot_be_read_as_it_was_is_not_pickled(tmp_path: Path, lost: Any) -> None:
+    """Errors that make their message of several arguments, and what was set on an array; alone and in a list."""
+    store = AutoStore(tmp_path)
+    for value in (lost, [lost]):
+        with pytest.raises(UnsupportedFormatError, match=r"A pickle (of|would)"):
+            store["k"] = value
+    assert "k" not in store
+    group = ExceptionGroup("two", [ValueError(1), OSError(2, "no", "f")])
+    for kept in (KeyError("a", 1), group, np.arange(2).view(Labelled)):
+        store.write("k", [kept], format="pkl")
+        assert same(store["k"], [kept])
+
+
+@pytest.mark.parametrize("lost", [Told("a", "gone"), Again("home")], ids=lambda value: type(value).__name__)
+def test_what_dask_does_to_exceptions_is_not_stored(tmp_path: Path, lost: Any) -> None:
+    """Importing `dask.distributed` makes every exception pickle with its traceback, by tblib; ours need no tblib."""
+    tblib = pytest.importorskip("tblib.pickling_support")
+    before = dict(copyreg.dispatch_table)
+    try:
+        tblib.install()
+        store = AutoStore(tmp_path)
+        with pytest.raises(UnsupportedFormatError, match=r"A pickle (of|would)"):
+            store["k"] = lost
+        try:
+            raise KeyError("a", 1)
+        except KeyError as error:
+            store["k"] = [error]
+    finally:
+        copyreg.dispatch_table.clear()
+        copyreg.dispatch_table.update(before)
+    assert b"tblib" not in (tmp_path / "k.pkl").read_bytes()
+    assert same(store["k"], [KeyError("a", 1)])
 
 
 class Odd:

@@ -42,6 +42,12 @@ def out_of_order() -> Any:
     return matrix
 
 
+def labelled() -> Any:
+    matrix = sp.coo_array(DENSE)
+    matrix.label = "metres"
+    return matrix
+
+
 # SciPy before 1.17 writes it, and cannot read it.
 FLAT, NOT_READ = [sp.coo_array(np.array([1, 0, 2]))], []
 if installed("scipy") and int(scipy.__version__.split(".")[1]) < 17:
@@ -67,7 +73,7 @@ class TestSparseHandler(HandlerContract):
         *FLAT,
         sp.csr_array((0, 5)),
     )
-    refused = (*([Mine(np.eye(2))] if installed("scipy") else []), np.eye(2), [1], *NOT_READ)
+    refused = (labelled(), *([Mine(np.eye(2))] if installed("scipy") else []), np.eye(2), [1], *NOT_READ)
 
 
 def test_scipy_reads_the_file(tmp_path: Path) -> None:

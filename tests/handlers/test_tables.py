@@ -969,3 +969,137 @@ def test_an_extension_type_that_nobody_registered_is_named(tmp_path: Path) -> No
     with pytest.raises(UnknownTypeError, match=r"tests\.own.*Import the library"):
         PARQUET.read_from_file(tmp_path / "t", ".parquet")
     assert PARQUET.read_as(tmp_path / "t", ".parquet", pl.DataFrame)["a"].to_list() == [1, 2]
+
+
+@pytest.mark.parametrize("labels", [[2, 1, 5], [True, False], [NOON.date()], [], np.array([1, 2], "i1")], ids=repr)
+def test_a_categorical_of_anything_is_a_table(tmp_path: Path, labels: Any) -> None:
+    """Numbers, truth values and days, also such as no row has; none is a pickle, and pandas itself reads the file."""
+    store = AutoStore(tmp_path)
+    frame = pd.DataFrame({"n": pd.Categorical([*labels[:1], None], categories=labels, ordered=True)})
+    assert store.write("k", frame).path == "k.parquet"
+    assert same(store["k"], frame)
+    if len(labels):
+        plain = pd.read_parquet(tmp_path / "k.parquet")["n"]
+        assert list(plain.cat.categories) == [str(label) for label in labels]
+
+
+NESTED = {
+    "decimal": (pa.decimal128(10, 2), decimal.Decimal("1.20")),
+    "wide decimal": (pa.decimal256(50, 3), decimal.Decimal("1.200")),
+    "list": (pa.list_(pa.int64()), [1, None]),
+    "large list": (pa.large_list(pa.large_string()), ["a"]),
+    "fixed list": (pa.list_(pa.int8(), 2), [1, 2]),
+    "list view": (pa.list_view(pa.int64()), [1]),
+    "struct": (pa.struct({"a": pa.int64(), "b": pa.list_(pa.struct({"c": pa.string()}))}), {"a": 1, "b": [{"c": "x"}]}),
+    "map": (pa.map_(pa.string(), pa.int64()), [("a", 1)]),
+    "fixed bytes": (pa.binary(3), b"abc"),
+    "dictionary": (pa.dictionary(pa.int8(), pa.string()), "x"),
+}
+
+
+@pytest.mark.parametrize(("kind", "cell"), NESTED.values(), ids=NESTED)
+def test_columns_of_arrow_in_pandas_are_columns_of_parquet(tmp_path: Path, kind: Any, cell: Any) -> None:
+    """A frame, a Series, an index: of the same type, no pickle; pandas itself reads the file, and we what it wrote."""
+    store = AutoStore(tmp_path)
+    column = pd.Series(pd.array([cell, None], dtype=pd.ArrowDtype(kind)), name="c")
+    frame = pd.DataFrame({"c": column, "n": [1, 2]})
+    for value in (frame, column, frame.set_axis([1, "n"], axis=1), pd.DataFrame({"n": [1, 2]}, index=pd.Index(column))):
+        assert store.write("k", value).path == "k.parquet"
+        assert same(store["k"], value)
+        assert len(pd.read_parquet(tmp_path / "k.parquet")) == 2
+    frame.to_parquet(tmp_path / "theirs.parquet")
+    theirs = store.read("theirs.parquet", as_type=pd.DataFrame)
+    assert same(theirs.astype(frame.dtypes), frame)
+
+
+@pytest.mark.parametrize("missing", [pd.NA, float("nan")], ids=repr)
+def test_texts_that_pandas_keeps_in_python_are_texts(tmp_path: Path, missing: Any) -> None:
+    """In columns, an index and labels; Polars reads them as texts."""
+    store, kind = AutoStore(tmp_path), pd.StringDtype("python", na_value=missing)
+    column = pd.Series(["a", None], dtype=kind, name="c")
+    for value in (column, column.to_frame(), column.array, pd.DataFrame({"n": [1, 2]}, index=pd.Index(column))):
+        assert store.write("k", value).path == "k.parquet"
+        assert same(store["k"], value)
+        assert "String" in map(str, pl.read_parquet_schema(tmp_path / "k.parquet").values())
+    if missing is pd.NA:
+        labels = pd.DataFrame([[1, 2]], columns=pd.Index(["a", "b"], dtype=kind))
+        assert store.write("k", labels).path == "k.parquet"
+        assert same(store["k"], labels)
+
+
+@pytest.mark.parametrize("columns", [[], [{}], [{"numpy_type": "x[pyarrow]"}], 5, [{"numpy_type": 1}], ["[pyarrow]"]])
+def test_what_pandas_tells_of_columns_may_be_anything(tmp_path: Path, columns: Any) -> None:
+    """A footer that names no column, or none that is there, makes a typed error or a frame."""
+    told = json.dumps({"index_columns": [], "columns": columns, "note": "[pyarrow]"})
+    pq.write_table(pa.table({"a": [1]}).replace_schema_metadata({"pandas": told}), tmp_path / "t.parquet")
+    with contextlib.suppress(StorageError):
+        assert AutoStore(tmp_path).read("t.parquet", as_type=pd.DataFrame)["a"].tolist() == [1]
+
+
+def test_metadata_of_arrow_that_is_no_text_is_no_parquet(tmp_path: Path) -> None:
+    """It was written, and no reader took the file."""
+    store, table = AutoStore(tmp_path), pa.table({"a": [1]}).replace_schema_metadata({"k": b"\xff"})
+    with pytest.raises(UnsupportedFormatError, match="metadata"):
+        store["k.parquet"] = table
+    assert list(store) == []
+    store["k"] = table
+    assert same(store["k"], table)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        pa.field("a", pa.int64(), metadata={"k": b"\xff"}),
+        pa.field("a", pa.list_(pa.field("x", pa.int64(), metadata={"k": b"\xff"}))),
+    ],
+    ids=["a column", "a part of one"],
+)
+def test_metadata_of_columns_that_is_no_text_is_no_parquet(tmp_path: Path, field: pa.Field) -> None:
+    """Pyarrow took such a file, and Polars did not."""
+    store, table = AutoStore(tmp_path), pa.schema([field]).empty_table()
+    with pytest.raises(UnsupportedFormatError, match="metadata"):
+        store["k.parquet"] = table
+    store["k"] = table
+    assert same(store["k"], table)
+
+
+def test_a_batch_without_columns_keeps_its_rows(tmp_path: Path) -> None:
+    """It was written, and reading refused it."""
+    store = AutoStore(tmp_path)
+    batch = pa.record_batch({"a": [1, 2]}, metadata={"x": "y"}).select([])
+    store["k"] = batch
+    assert same(store["k"], batch)
+    assert store["k"].num_rows == 2
+
+
+def test_a_schema_that_no_frame_has_is_refused(tmp_path: Path) -> None:
+    """Polars panics, which no `except Exception` catches."""
+    store = AutoStore(tmp_path)
+    with pytest.raises(UnsupportedFormatError, match="No frame has this schema"):
+        store["k.parquet"] = pl.Schema({"a": pl.Struct({"x": pl.Object})})
+
+
+@pytest.mark.parametrize("key", ["k.csv", "k.jsonl"])
+@pytest.mark.parametrize("given", ["table", "reader", "generator", "stream"])
+def test_what_polars_or_arrow_cannot_take_is_refused(tmp_path: Path, key: str, given: str) -> None:
+    """Polars panics at such columns, which no `except Exception` catches, and Arrow makes no empty table of a union."""
+
+    class Capsule:
+        def __arrow_c_stream__(self, schema: object = None) -> object:
+            return table.__arrow_c_stream__(schema)
+
+    store = AutoStore(tmp_path)
+    interval, union = (
+        pa.array([(1, 2, 3)], pa.month_day_nano_interval()),
+        pa.UnionArray.from_dense(pa.array([0], pa.int8()), pa.array([0], pa.int32()), [pa.array([5])]),
+    )
+    noted = pa.schema([pa.field("u", pa.int64(), metadata={b"\xff": b"\xfe"})])
+    for table in (
+        pa.table({"u": interval}),
+        pa.table({"u": union}),
+        pa.Table.from_arrays([pa.array([1])], schema=noted),
+    ):
+        batches = (batch for batch in table.to_batches())
+        with pytest.raises(UnsupportedFormatError):
+            store[key] = {"table": table, "reader": table.to_reader(), "generator": batches, "stream": Capsule()}[given]
+    assert list(store.keys()) == []

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from autostore import AutoStore
 from autostore.config import StorageConfig
 from autostore.errors import UnsupportedFormatError, UntrustedDataError
 from autostore.handlers.tensors import TorchHandler
@@ -59,6 +60,12 @@ def optimizer_state() -> Any:
     return {"epoch": 3, "model": net.state_dict(), "optimizer": optimizer.state_dict(), "best": (0.5, "x")}
 
 
+def labelled(value: Any, label: Any) -> Any:
+    value.label = label
+    return value
+
+
+BASE = torch.arange(50.0)
 DATA = (
     torch.arange(6).reshape(2, 3),
     torch.tensor(1.5),
@@ -85,6 +92,14 @@ DATA = (
     [torch.ones(2), {"deep": ({"er": torch.eye(2)}, ())}],
     {"big": 2**2039 - 1, "t": torch.ones(1)},
     optimizer_state(),
+    labelled(torch.arange(3.0), "metres"),
+    labelled(torch.arange(100.0)[3:5], {"unit": ["m"]}),
+    [labelled(BASE[2:4], 1), labelled(torch.nn.Parameter(BASE[3:6]), 2)],
+    labelled(OrderedDict(a=torch.ones(1)), 3),
+    torch.eye(3).to_sparse_csr() * float("nan"),
+    torch.nn.Parameter(torch.eye(2).to_sparse()),
+    torch.arange(6, dtype=torch.uint8).view(torch.bits8),
+    torch.arange(6, dtype=torch.uint8).view(torch.float4_e2m1fn_x2),
 )
 
 
@@ -93,7 +108,12 @@ class TestWeightsOnly(HandlerContract):
 
     handler = CAREFUL
     samples = DATA
-    refused = (SubTensor([1.0]), {"a": SubTensor([1.0])}, {}, {1.5: torch.ones(1)}, {"a": 1}, [b"x", torch.ones(1)], 1)
+    refused = (
+        *(SubTensor([1.0]), {"a": SubTensor([1.0])}, {}, {1.5: torch.ones(1)}, {"a": 1}, [b"x", torch.ones(1)], 1),
+        labelled(torch.ones(1), object),
+        labelled(OrderedDict(a=torch.ones(1)), {1.5}),
+        torch.eye(2).to_sparse().requires_grad_(),
+    )
 
 
 class TestTorchHandler(HandlerContract):
@@ -101,6 +121,45 @@ class TestTorchHandler(HandlerContract):
     samples = (*DATA, Net(), Net().eval(), torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.ReLU()))
     refused = (local_module(),)
     runs_code = True
+
+
+def test_attributes_of_tensors_come_back(tmp_path: Path) -> None:
+    """Of whole ones and of views; where a format has no place for them, or no plain reader, they are refused."""
+    views = [labelled(BASE[2:4], "m"), labelled(torch.nn.Parameter(BASE[3:6]), ["s"]), labelled(torch.ones(2), None)]
+    with AutoStore(tmp_path, StorageConfig(allow_pickle=False)) as store:
+        store["k"] = views
+        assert [vars(tensor) for tensor in store["k"]] == [{"label": "m"}, {"label": ["s"]}, {"label": None}]
+        for key, value in (("k", labelled(torch.ones(1), object())), ("k.safetensors", {"a": views[0]})):
+            with pytest.raises((UnsupportedFormatError, UntrustedDataError)):
+                store[key] = value
+        assert len(store["k"]) == 3
+
+
+def test_a_sparse_tensor_that_asks_for_its_gradient_is_refused(tmp_path: Path) -> None:
+    """PyTorch's files and its pickles forget it."""
+    store = AutoStore(tmp_path)
+    for value in (torch.eye(2).to_sparse().requires_grad_(), torch.eye(2).to_sparse_csr().requires_grad_()):
+        for key, stored in (("k", value), ("k", {1.5: value}), ("k.pkl", value), ("k.pt", [value])):
+            with pytest.raises(UnsupportedFormatError, match="asks for its gradient"):
+                store[key] = stored
+    assert not list(store.keys())
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (torch.eye(2).to_sparse(), torch.eye(2).to_sparse().requires_grad_()),
+        (torch.eye(2).to_sparse_csr(), 2 * torch.eye(2).to_sparse_csr()),
+        (torch.eye(2).to_sparse().coalesce(), torch.sparse_coo_tensor([[0, 1], [0, 1]], [1.0, 1.0], (2, 2))),
+        (torch.zeros(4, dtype=torch.uint8).view(torch.bits16), torch.ones(4, dtype=torch.uint8).view(torch.bits16)),
+        (labelled(torch.ones(1), 1), labelled(torch.ones(1), 2)),
+        (labelled(torch.ones(1), 1), torch.ones(1)),
+    ],
+)
+def test_same_sees_all_of_a_tensor(first: Any, second: Any) -> None:
+    """Entries, whether they were added up, bits of types without operations, and attributes."""
+    assert same(first, first.clone() if first.layout != torch.strided else first)
+    assert not same(first, second)
 
 
 class TestSignedTorch(HandlerContract):

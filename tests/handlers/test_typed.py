@@ -87,6 +87,7 @@ class TestTypedHandler(HandlerContract):
         "\ud800",
         {1: {2: {3}}},
         shapes.Pair(shapes.Box[int](content=1), shapes.Wrapped(shapes.Access.BOTH)),
+        shapes.Computed([1]),  # its length is the class's attribute
         [[{"n": n} for n in range(100)], (1,)],
         deep(190),
     )
@@ -239,7 +240,13 @@ def test_text_that_is_no_typed_json(tmp_path: Path, text: str) -> None:
     "os:system", "subprocess:Popen", "builtins:eval", "builtins:dict", "datetime:date", "tests.handlers.shapes:NotAModel",
     "no.such.module:Class", "tests.handlers.shapes:NotAModel[builtins:int]", "builtins:list[builtins:int]",
     "tests.handlers.shapes:Box[tests.handlers.shapes:NotAModel]", "tests.handlers.shapes:Box[os:PathLike]",
-    "tests.handlers.shapes:Colour", "UnionType[builtins:int,None]", "None", "...",
+    "tests.handlers.shapes:Colour", "UnionType[builtins:int,None]", "None", "...", "typing:List[builtins:int]",
+    *(f"tests.handlers.shapes:Box[{parameter}]" for parameter in (
+        *('"NotAModel()"', 'builtins:list["NotAModel()"]', "1", "true"),
+        *("typing:Literal[tests.handlers.shapes:NotAModel]", "typing:Literal[1.5]", "typing:Literal[{}]", "typing:Literal"),
+        *('typing:Literal["a"', "typing:Literal[]", "typing:Annotated[builtins:int,builtins:int]", "typing:Callable"),
+        *("typing:ForwardRef", "typing:get_type_hints", "collections.abc:Callable[builtins:int]", "typing:Literal[[1]]"),
+    )),
 ])  # fmt: skip
 @pytest.mark.parametrize("handler", [HANDLER, CAREFUL])
 def test_what_describes_no_value_is_never_made(tmp_path: Path, type_name: str, handler: TypedHandler) -> None:
@@ -368,6 +375,22 @@ def test_as_type_needs_no_import(tmp_path: Path) -> None:
         store["rows"]
     with pytest.raises(UnsupportedFormatError, match=r"as_type|0"):
         store.read("rows", as_type=list[int])
+
+
+def test_as_type_reads_what_a_class_was(local_store: AutoStore) -> None:
+    """A field or a member that was renamed since keeps nobody from the others: who asks for dicts gets what was written."""
+    name = "tests.handlers.shapes"
+    old = [
+        {"$object": {"type": f"{name}:Point", "fields": {"x": 1.5, "height": 2.5}}},
+        {"$object": {"type": f"{name}:Reading", "data": {"sensor": "a", "amount": 1}}},
+    ]
+    seal = {"$autostore": 1, "value": {"objects": old, "colour": {"$enum": [f"{name}:Colour", "PURPLE"]}}}
+    local_store["laid.json"] = None
+    local_store.path("laid.json").with_name("k.typed.json").write_text(json.dumps(seal))
+    with pytest.raises(CorruptDataError, match="as_type"):
+        local_store["k"]
+    found = local_store.read("k", as_type=dict[str, Any])
+    assert found == {"objects": [old[0]["$object"]["fields"], old[1]["$object"]["data"]], "colour": "PURPLE"}
 
 
 def test_a_top_level_object_gives_its_fields(tmp_path: Path) -> None:

@@ -129,6 +129,36 @@ def test_streams_and_queries_are_given_as_they_were_kept(tmp_path):
         assert pieces(1).collect()["x"].to_list() == [1, 1]
 
 
+class Rows:
+    """What another engine would hand out."""
+
+    def __init__(self, table):
+        self.table = table
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
+def test_every_call_gives_the_type_that_was_kept(tmp_path):
+    """A figure of Matplotlib is kept as a picture, rows of another engine as a table: the first call gives it, too."""
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    store = AutoStore(tmp_path)
+
+    @store.cache
+    def figure(x):
+        made, axes = pyplot.subplots()
+        axes.plot([x, x])
+        pyplot.close(made)
+        return made
+
+    @store.cache
+    def rows(x):
+        return Rows(pl.DataFrame({"x": [x]}))
+
+    assert [type(figure(1)).__name__ for _ in range(2)] == ["Image", "Image"]
+    assert [rows(1).collect()["x"].to_list() for _ in range(2)] == [[1], [1]]
+
+
 class Model:
     """With memoized methods."""
 

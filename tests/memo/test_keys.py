@@ -229,6 +229,23 @@ def test_all_code_that_a_result_depends_on_is_in_the_key(tmp_path):
         sys.modules.pop("module_of_test", None)
 
 
+def test_a_module_that_has_the_name_of_one_of_python_s_is_the_user_s(tmp_path):
+    """Its code counts: what says that it is Python's own is where it lies, not what it is called."""
+    name, keys = "nturl2path", set()
+    try:
+        for factor in (1, 2):
+            file = tmp_path / str(factor) / f"{name}.py"
+            file.parent.mkdir()
+            file.write_text(f"def f(x):\n    return x * {factor}\n")
+            spec = importlib.util.spec_from_file_location(name, file)
+            module = sys.modules[name] = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            keys.add(AutoStore(tmp_path / "store").cache(module.f).key(1))
+    finally:
+        sys.modules.pop(name, None)
+    assert len(keys) == 2
+
+
 def test_a_method_of_an_argument_is_code_too(tmp_path):
     """Arguments of the user's own classes count with their methods; with `version=` by name and fields only."""
     keys = []

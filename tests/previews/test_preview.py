@@ -278,3 +278,26 @@ def test_statistics_are_of_each_column_whatever_its_name(tmp_path):
         ("b", 5.0, 1),
     ]
     assert "statistics" not in store.preview(pl.DataFrame({"text": ["a"]}))
+
+
+@pytest.mark.parametrize(
+    ("unit", "rows"),
+    [
+        ("date[us]", [2**31 - 1, 0]),
+        ("datetime[us]", [2**62, 0]),
+        ("datetime[ms]", [2**62, 0]),
+        ("duration[ms]", [2**62, 0]),
+    ],
+)
+def test_days_that_python_has_not_are_no_error(tmp_path, unit, rows):
+    """Tables of Polars, Arrow and lazy ones; Polars panics at some of them, which is no `Exception`."""
+    name, _, precision = unit.rstrip("]").partition("[")
+    dtype = {"date": pl.Date, "datetime": pl.Datetime(precision), "duration": pl.Duration(precision)}[name]
+    days = pl.Series("d", rows, dtype=pl.Int32 if name == "date" else pl.Int64).cast(dtype)
+    frame = pl.DataFrame({"d": days, "nested": days.implode().extend(days.implode()), "n": [1, 2]})
+    store = AutoStore(tmp_path)
+    for table in (frame, frame.lazy(), frame.to_arrow()):
+        head = store.preview(table)["head"].rows
+        assert [row["n"] for row in head] == [1, 2]
+        assert head[0]["d"] == "beyond Python's dates"
+    assert [row["nulls"] for row in store.preview(frame)["statistics"].rows] == [0, 0]

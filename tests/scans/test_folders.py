@@ -216,6 +216,9 @@ def test_many_keys_as_one(store):
     days(store)
     wanted = {"f/date=2020-01-03/data": {"n": 3}, "f/date=2020-01-01/data.parquet": {"n": 1}}
     assert store.scan(wanted).select("x", "n").collect().rows() == [(2, 3), (12, 3), (0, 1), (10, 1)]
+    with pytest.raises(InvalidKeyError, match=r"Pass \{key: \{\} for key in keys\}"):
+        store.scan(list(wanted))
+    assert store.scan({key: {} for key in wanted}).collect().height == 4
     with pytest.raises(StorageFileNotFoundError, match="nope"):
         store.scan({**wanted, "nope": {"n": 1}})
     store["text"] = "no table"

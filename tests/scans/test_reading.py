@@ -12,6 +12,7 @@ from autostore import (
     AmbiguousKeyError,
     AutoStore,
     CorruptDataError,
+    InvalidConfigError,
     PreconditionFailedError,
     SchemaMismatchError,
     StorageFileNotFoundError,
@@ -56,6 +57,53 @@ def test_columns_of_every_kind(ranged, kind):
     assert ranged.read("t", as_type=pl.DataFrame, columns=["b"]).equals(big.select("b"))
     with pytest.raises(SchemaMismatchError, match=r"'nope'.*'a'"):
         ranged.read("t", columns=["nope"])
+
+
+@pytest.mark.parametrize("columns", ["a", "ab", b"a", 5, [["a"]], [pl.col("a")], pl.col("a")])
+def test_columns_are_a_list_of_names(ranged, columns):
+    """A text is none: its letters were taken for names."""
+    ranged["t"] = pl.DataFrame({"a": [1], "b": [2]})
+    ranged["f/t"] = pl.DataFrame({"a": [1], "b": [2]})
+    for ask in (ranged.read, ranged.scan):
+        for key, kind in (("t", None), ("t", pl.DataFrame), ("f/", pl.DataFrame)):
+            with pytest.raises(InvalidConfigError, match=r"no list of names"):
+                ask(key, columns=columns, **({} if ask == ranged.scan else {"as_type": kind}))
+    assert ranged.read("t", columns=("b",)).columns == ["b"]
+    with pytest.raises(SchemaMismatchError, match="no column None"):
+        ranged.read("t", columns=[None])
+
+
+@pytest.mark.parametrize("kind", ["polars", "pandas", "pyarrow", "csv"])
+def test_a_name_that_polars_takes_for_a_pattern_is_a_name(ranged, kind):
+    """`*` is no sign for all columns, and `^x.*$` none for those with an x: in files, in folders' names, in pieces."""
+    frame = pl.DataFrame({"*": [1, 2], "^x.*$": ["a", "b"], "x1": [0.5, 1.5], "x2": [None, 3]})
+    kinds = {"pandas": frame.to_pandas, "pyarrow": frame.to_arrow}
+    key = "t.csv" if kind == "csv" else "t"
+    ranged[key] = kinds.get(kind, lambda: frame)()
+    for names in (["*"], ["^x.*$"], ["x1", "*"]):
+        assert ranged.read(key, columns=names, as_type=pl.DataFrame).equals(frame[names])
+        assert list(_names(ranged.read(key, columns=names))) == names
+        assert ranged.scan(key, columns=names).collect().equals(frame[names])
+    with pytest.raises(SchemaMismatchError, match="twice"):
+        ranged.read(key, columns=["x1", "x1"])
+
+
+def _names(table):
+    return table.column_names if hasattr(table, "column_names") else table.columns
+
+
+def test_patterns_in_the_names_of_many_tables(ranged, in_windows):
+    """The same of a folder of tables, which are cast and completed, and of pieces that are written as one."""
+    first, second = pl.DataFrame({"*": [1], "x1": [1]}), pl.DataFrame({"*": [2.5], "x1": [2], "^x.*$": ["b"]})
+    ranged.update({"f/^x$=1/a": first, "f/^x$=2/b": second})
+    found = ranged.scan("f/", schema="all", hive_schema={"^x$": pl.Int64})
+    assert found.collect().rows() == [(1.0, 1, None, 1), (2.5, 2, "b", 2)]
+    assert found.filter(pl.col("x1") > 1).collect().rows() == [(2.5, 2, "b", 2)]
+    assert found.select(pl.len()).collect().item() == 2
+    with pytest.raises(UnsupportedFormatError, match="pattern"):
+        found.filter(pl.selectors.by_name("*") > 1).collect()
+    ranged["pieces"] = (piece for piece in (second, second[["^x.*$", "x1", "*"]]))
+    assert ranged["pieces"].collect().equals(pl.concat([second, second]))
 
 
 def test_columns_of_other_formats(local_store):

@@ -117,9 +117,10 @@ def _torch_out(tensor: Any) -> Numbers:
     dtype = next((name for name, kind in _TORCH.items() if getattr(torch, kind, None) is tensor.dtype), None)
     if dtype is None or tensor.layout is not torch.strided or tensor.is_quantized or tensor.device.type == "meta":
         raise _refused(f"is {tensor.layout} of {tensor.dtype} on {tensor.device.type}. Convert it, or use .pt.")
-    if tensor.requires_grad or type(tensor) is not torch.Tensor:
+    if tensor.requires_grad or type(tensor) is not torch.Tensor or vars(tensor):
         raise _refused(
-            "is a parameter, or asks for its gradient. Store tensor.detach(), module.state_dict(), or use .pt."
+            "is a parameter, asks for its gradient, or has attributes. Store tensor.detach(), module.state_dict(), "
+            "or use .pt."
         )
     flat = tensor.resolve_conj().resolve_neg().cpu().contiguous().reshape(-1)
     data = flat.view(torch.uint8).numpy().data if flat.numel() else memoryview(b"")

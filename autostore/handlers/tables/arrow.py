@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import functools
+import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from autostore.guard.ceiling import Ceiling
 from autostore.guard.foreign import let_pass
 from autostore.handlers.tables.kinds import not_one_column
 from autostore.handlers.tables.mark import MARK, TableMark, mark_text
+from autostore.handlers.tables.moments import arrow_rows
 from autostore.handlers.tables.options import DEFAULT, ParquetOptions
 from autostore.handlers.tables.repeated import read_within, spelt_out
 from autostore.optional import require
@@ -111,14 +113,16 @@ def _restored(table: Any, stored: bytes | None) -> Any:
 def rows_of(table: Any, ceiling: Ceiling) -> list[dict[str, Any]]:
     """Every row as a dict, in which each text takes a place of its own."""
     ceiling.check(spelt_out(table), "The rows")
-    return list(table.to_pylist())
+    return arrow_rows(table)
 
 
 def read_batch(stream: Any, mark: TableMark, ceiling: Ceiling | None = None) -> Any:
     """All rows in one batch."""
     table = read_table(stream, mark, ceiling)
-    if not table.num_columns and table.num_rows:
-        raise UnsupportedFormatError("A record batch has no rows without columns. Read it as pyarrow.Table.")
+    if not table.num_columns:
+        pa = require("pyarrow")
+        batch = pa.record_batch({"": pa.nulls(table.num_rows)})
+        return batch.replace_schema_metadata(table.schema.metadata).select([])
     batches = table.combine_chunks().to_batches()
     return batches[0] if batches else require("pyarrow").RecordBatch.from_pylist([], table.schema)
 
@@ -190,19 +194,30 @@ def write_marked(table: Any, file: Any, mark: str, options: ParquetOptions = DEF
 
 def check_types(schema: Any) -> None:
     """Refuse what pyarrow writes and nobody reads."""
+    _check_metadata(schema.metadata)
     for field in schema:
-        _check_lists(field.name, field.type)
+        _check_metadata(field.metadata)
+        _check_parts(field.name, field.type)
 
 
-def _check_lists(name: str, kind: Any) -> None:
+def _check_metadata(metadata: dict[bytes, bytes] | None) -> None:
+    try:
+        for word in itertools.chain.from_iterable((metadata or {}).items()):
+            word.decode()
+    except UnicodeDecodeError as error:
+        raise UnsupportedFormatError("The metadata of the table is no text, as Parquet needs it. Encode it.") from error
+
+
+def _check_parts(name: str, kind: Any) -> None:
     # pyarrow writes lists of the fixed size 0 so that nobody reads them, or ends the process.
     types = require("pyarrow").types
     if types.is_fixed_size_list(kind) and kind.list_size == 0:
         raise UnsupportedFormatError(f"Parquet cannot hold lists of the fixed size 0 ({name!r:.80}). Cast the column.")
     if types.is_dictionary(kind) or isinstance(kind, require("pyarrow").BaseExtensionType):
-        _check_lists(name, getattr(kind, "value_type", None) or kind.storage_type)
-    for part in range(kind.num_fields):
-        _check_lists(name, kind.field(part).type)
+        _check_parts(name, getattr(kind, "value_type", None) or kind.storage_type)
+    for part in map(kind.field, range(kind.num_fields)):
+        _check_metadata(part.metadata)
+        _check_parts(name, part.type)
 
 
 def _read_back(file: Path, details: dict[str, Any]) -> Any:

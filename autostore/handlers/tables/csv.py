@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
@@ -19,6 +20,7 @@ from autostore.guard.ceiling import Ceiling
 from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.fitting import fitted
+from autostore.handlers.tables.asked import texts_asked_for
 from autostore.handlers.tables.dialect import MOST_COLUMNS, delimiter
 from autostore.handlers.tables.kinds import (
     FRAMES,
@@ -30,6 +32,7 @@ from autostore.handlers.tables.kinds import (
     table_preview,
 )
 from autostore.handlers.tables.made import converted
+from autostore.handlers.tables.moments import polars_rows
 from autostore.handlers.tables.packed import check_size, unpacked
 from autostore.handlers.tables.streaming import as_lazy
 from autostore.handlers.tables.streams import TableStream
@@ -124,8 +127,7 @@ def _write_query(query: Any, stream: BinaryIO | Path, separator: str) -> None:
 
 
 def _piece_as_polars(piece: Any) -> Any:
-    pl = require("polars")
-    return pl.from_arrow(piece) if kind_of(piece) == "pyarrow.RecordBatch" else as_polars(piece)
+    return as_polars(require("pyarrow").table(piece) if kind_of(piece) == "pyarrow.RecordBatch" else piece)
 
 
 def _check_header(pl: Any, schema: Any, separator: str) -> None:
@@ -147,7 +149,8 @@ def as_polars(data: Any) -> Any:
     if kind == "pandas.DataFrame":
         _check_labels(data)
     try:
-        frame = pl.from_arrow(data) if kind == "pyarrow.Table" else pl.from_pandas(data)
+        with panics_are_errors():
+            frame = pl.from_arrow(data) if kind == "pyarrow.Table" else pl.from_pandas(data)
     except Exception as error:  # either library's, for cells of mixed types and the like
         let_pass(error)
         raise UnsupportedFormatError(f"CSV cannot hold this table: {error}. Convert the column.") from error
@@ -189,16 +192,21 @@ def read_csv(stream: BinaryIO, as_type: Any, ceiling: Ceiling, extension: str = 
     if kind not in FRAMES:
         raise UnsupportedFormatError("A CSV file holds a table. Read it as a DataFrame, and take its column.")
     with panics_are_errors():
-        frame = _read(stream, ceiling, extension, lazy=kind == "polars.LazyFrame")
-        return fitted(as_type, frame.to_dicts(), row="row") if is_rows else converted(frame, kind)
+        as_written = texts_asked_for(as_type) if is_rows else None
+        frame = _read(stream, ceiling, extension, as_written, lazy=kind == "polars.LazyFrame")
+        return fitted(as_type, polars_rows(frame), row="row") if is_rows else converted(frame, kind)
 
 
-def _read(stream: BinaryIO, ceiling: Ceiling, extension: str, *, lazy: bool) -> Any:
+def _read(
+    stream: BinaryIO, ceiling: Ceiling, extension: str, as_written: Callable[[str], bool] | None, *, lazy: bool
+) -> Any:
     pl = require("polars")
     separator, columns = delimiter(unpacked(stream, ceiling), b"\t" if extension == ".tsv" else None)
     check_size(stream, columns, ceiling)
     options = {**_INFER, "separator": separator}
     schema = _scan(pl, stream, **options).collect_schema()
+    if as_written is not None:
+        schema = schema | dict.fromkeys(filter(as_written, schema), pl.String)
     schema = schema | dict.fromkeys(_lossy_columns(pl, stream, schema, options["separator"]), pl.String)
     frame = _scan(pl, stream, **options, schema=schema)
     return frame if lazy else frame.collect()

@@ -1,17 +1,18 @@
-"""How long the texts of a dictionary in a Parquet file are.
+"""How long the texts of a dictionary are, in a Parquet file and in memory.
 
-A dictionary is packed as a page of texts is, so that pyarrow reads it as the only page of a file made around it:
+That of a file is packed as a page of texts is, so that pyarrow reads it as the only page of a file made around it:
 a loop over a megabyte of texts here would take as long as reading the rest of their column.
 """
 
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 from autostore.guard.foreign import let_pass
 from autostore.optional import require
 
-__all__ = ["longest"]
+__all__ = ["longest", "texts_in"]
 
 # Kinds of values in Thrift's compact protocol.
 _I32, _I64, _TEXT, _LIST, _STRUCT = 5, 6, 8, 9, 12
@@ -73,3 +74,11 @@ def _number(value: int) -> bytes:
         made.append(left & 127 | 128)
         left >>= 7
     return bytes([*made, left])
+
+
+def texts_in(words: Any) -> Any:
+    """The words of a dictionary as a type whose lengths Arrow knows: numbers and days are none, and take no place."""
+    pa = require("pyarrow")
+    is_text = words.type in (pa.string(), pa.large_string(), pa.string_view())
+    is_bytes = words.type in (pa.binary(), pa.large_binary(), pa.binary_view())
+    return words.cast(pa.large_binary()) if is_text or is_bytes else pa.nulls(len(words), pa.binary())

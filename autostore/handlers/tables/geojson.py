@@ -16,6 +16,7 @@ from autostore.guard.foreign import let_pass
 from autostore.handlers.fitting import fitted
 from autostore.handlers.named import NotedTextHandler
 from autostore.handlers.parsing import parse_json
+from autostore.handlers.tables.cells import frame_of
 from autostore.handlers.tables.kinds import kind_of, kind_of_class, table_preview
 from autostore.handlers.tables.recorded import as_arrow, as_kind, mark_of, read_mark
 from autostore.handlers.unfolding import json_object
@@ -173,7 +174,7 @@ def _written(value: Mapping[str, Any]) -> Any:
     table = pa.Table.from_arrays(arrays, names=schema.names)
     if not arrays:  # whatever changes a table without columns forgets how many rows it has
         rows = pa.table({"": pa.nulls(len(features))}).replace_schema_metadata(schema.metadata).select([])
-    frame = as_kind(table, mark, None) if arrays else rows.to_pandas()
+    frame = as_kind(table, mark, None) if arrays else frame_of(rows)
     geometry = told["geometry"]
     if geometry["crs"] not in _SYSTEMS:
         raise CorruptDataError(f"GeoJSON has no reference system {geometry['crs']!r:.40}. Look at it with as_type=str.")

@@ -19,10 +19,12 @@ from autostore.guard.foreign import let_pass
 from autostore.handlers.fitting import fitted
 from autostore.handlers.named import NamedHandler
 from autostore.handlers.tables.arrow import rows_of
+from autostore.handlers.tables.cells import frame_of
 from autostore.handlers.tables.ipc_size import unfolded_ipc
 from autostore.handlers.tables.kinds import asks_for_rows, kind_of, panics_are_errors, requested_kind, table_preview
 from autostore.handlers.tables.mark import MARK, mark_text
 from autostore.handlers.tables.repeated import spelt_out
+from autostore.handlers.tables.texts import as_recorded
 from autostore.optional import DISTRIBUTION, require
 from autostore.preview import Preview
 
@@ -127,7 +129,8 @@ def _read(file: Path, kind: str | None, ceiling: Ceiling) -> Any:
     if kind != "pandas.DataFrame":
         return table
     ceiling.check(spelt_out(table, categories=False), "The frame")
-    return table.to_pandas()
+    frame = frame_of(table)
+    return frame if marked is None or not _named(marked).startswith("pandas.") else as_recorded(frame, table)
 
 
 def _opened(stream: BinaryIO, kind: str | None) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from autostore.handlers.tables.texts import text_dtype
 from autostore.optional import require
 
 __all__ = ["described", "index_of"]
@@ -30,7 +31,13 @@ def described(index: Any) -> dict[str, Any]:
         return {**told, "left": described(index.left), "right": described(index.right), "closed": index.closed}
     if isinstance(index, pd.PeriodIndex):
         return {**told, "ordinals": index.asi8.tolist(), "period": index.freqstr}
-    return {**told, "labels": index.tolist(), "dtype": str(index.dtype)}
+    return {**told, "labels": index.tolist(), "dtype": _name(index.dtype)}
+
+
+def _name(dtype: Any) -> str:
+    """The dtype's own name, and of texts that Python holds also that, which pandas leaves out."""
+    by_python = isinstance(dtype, require("pandas").StringDtype) and dtype.storage == "python"
+    return f"{dtype}[python]" if by_python else str(dtype)
 
 
 def index_of(told: Mapping[str, Any]) -> Any:
@@ -57,7 +64,7 @@ def _index(pd: Any, told: Mapping[str, Any]) -> Any:
         return pd.PeriodIndex.from_ordinals(ordinals, freq=told["period"])
     if told["dtype"] == "object":  # a list of tuples would become several levels
         return pd.Index(_objects(told["labels"]), dtype=object)
-    return pd.Index(told["labels"], dtype=told["dtype"])
+    return pd.Index(told["labels"], dtype=text_dtype(told["dtype"]) or told["dtype"])
 
 
 def _objects(labels: list[Any]) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 from autostore.errors import UnsupportedFormatError
 from autostore.guard.foreign import let_pass
+from autostore.handlers.tables.cells import check_cells, check_floats
 from autostore.handlers.tables.kinds import FRAMES, kind_of_class
 from autostore.optional import require
 
@@ -36,13 +37,22 @@ def made(rows: Any, kind: str) -> Any:
         let_pass(error)
         said = str(error).partition("\n")[0]
         raise UnsupportedFormatError(f"These rows make no table: {said:.300}. Read them without as_type.") from error
+    for name, dtype in frame.schema.items():
+        check_cells(name, dtype, [row.get(name) for row in rows])
     return converted(frame, kind)
 
 
 def converted(frame: Any, kind: str) -> Any:
     """A Polars DataFrame as another kind."""
     if kind in ("pandas.DataFrame", "pyarrow.Table"):
-        require("pyarrow")  # polars converts through it
-        return frame.to_pandas() if kind == "pandas.DataFrame" else frame.to_arrow()
+        pa = require("pyarrow")  # polars converts through it
+        if kind == "pandas.DataFrame":
+            check_floats(frame)
+        try:
+            return frame.to_pandas() if kind == "pandas.DataFrame" else frame.to_arrow()
+        except pa.ArrowInvalid as error:
+            raise UnsupportedFormatError(
+                f"{kind} has no type for a column of this table: {error!s:.200}. Read it as polars.DataFrame."
+            ) from error
     lazy = kind == "polars.LazyFrame" and hasattr(frame, "lazy")
     return frame.lazy() if lazy else frame

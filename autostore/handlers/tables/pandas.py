@@ -18,10 +18,13 @@ from autostore.guard.ceiling import Ceiling
 from autostore.guard.foreign import let_pass
 from autostore.handlers.json import check_json
 from autostore.handlers.tables.arrow import read_table, refused_by_arrow, write_marked
+from autostore.handlers.tables.cells import frame_of
 from autostore.handlers.tables.kinds import not_one_column
+from autostore.handlers.tables.known import found_again
 from autostore.handlers.tables.mark import TableMark, mark_text
 from autostore.handlers.tables.options import DEFAULT, ParquetOptions
 from autostore.handlers.tables.parts import laid_out, put_together
+from autostore.handlers.tables.texts import as_recorded, text_dtype
 from autostore.optional import require
 
 __all__ = [
@@ -74,9 +77,12 @@ def read_frame(stream: Any, mark: TableMark, ceiling: Ceiling | None = None, col
 
 def _read(stream: Any, mark: TableMark, ceiling: Ceiling | None = None, columns: list[str] | None = None) -> Any:
     require("pandas")
-    frame = read_table(stream, mark, ceiling, columns).to_pandas()
+    table = read_table(stream, mark, ceiling, columns)
     if "parts" in mark:
-        return put_together(frame, mark["parts"])
+        return put_together(table, mark["parts"])
+    frame = frame_of(table)
+    if str(mark["type"]).startswith(("pandas.", "geopandas.")):
+        frame = as_recorded(frame, table)
     if "freq" in mark:
         try:
             frame.index.freq = mark["freq"]
@@ -190,6 +196,7 @@ def _write(frame: Any, given: Given, file: Path, details: dict[str, Any], option
         table = require("pyarrow").Table.from_pandas(frame)
         if not table.num_columns:
             mark["rows"] = table.num_rows
+        table, _ = found_again(table)
         table = table.replace_schema_metadata({**table.schema.metadata, **given.footer(table.column_names)})
         with refused_by_arrow(kind):
             write_marked(table, file, mark_text(given.kind, **mark), options)
@@ -217,7 +224,7 @@ def _is_plain(frame: Any) -> bool:
         return False
     if not frame.flags.allows_duplicate_labels or frame.columns.name is not None:
         return False
-    if frame.columns.dtype != pd.Index(["a"]).dtype or not len(frame.columns):
+    if frame.columns.dtype != (text_dtype("str") or object) or not len(frame.columns):
         return False
     kinds = (dtype.kind if type(dtype).__module__.startswith("numpy") else "" for dtype in frame.dtypes)
     return all(kind and kind in "iufb" for kind in kinds)

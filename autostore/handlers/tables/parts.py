@@ -14,6 +14,7 @@ from autostore.equality import same
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.foreign import let_pass
 from autostore.handlers.tables.labels import described, index_of
+from autostore.handlers.tables.texts import as_recorded
 from autostore.handlers.typed.decoding import Decoder
 from autostore.handlers.typed.encoding import encode
 from autostore.handlers.typed.text import seal
@@ -23,8 +24,6 @@ __all__ = ["laid_out", "put_together"]
 
 Recipe = dict[str, Any]
 _NATIVE = "biufmM"
-_TEXTS = frozenset(("string", "large_string"))
-"""Of Arrow, which pandas reads back as texts of its own."""
 
 
 def laid_out(data: Any) -> tuple[Any, Mapping[str, Any]]:
@@ -75,11 +74,12 @@ def _fresh(name: str, taken: Mapping[str, Any]) -> str:
 
 def _of_index(index: Any, recipe: Recipe) -> Iterable[tuple[str, Any]]:
     """The levels of an index as columns; counting alone needs none."""
-    if type(index) is require("pandas").RangeIndex:
+    pd = require("pandas")
+    if type(index) is pd.RangeIndex:
         recipe["index"] = described(index)
         return []
-    recipe["index"] = {"names": list(index.names), "levels": index.nlevels if index.nlevels > 1 else None}
-    if getattr(index, "freq", None) is not None and not isinstance(index, require("pandas").PeriodIndex):
+    recipe["index"] = {"names": list(index.names), "levels": index.nlevels if type(index) is pd.MultiIndex else None}
+    if getattr(index, "freq", None) is not None and not isinstance(index, pd.PeriodIndex):
         recipe["index"]["freq"] = index.freqstr
     levels = (index.get_level_values(number) for number in range(index.nlevels))
     names = (f"level_{number}" if name is None else _text(name) for number, name in enumerate(index.names))
@@ -89,7 +89,7 @@ def _of_index(index: Any, recipe: Recipe) -> Iterable[tuple[str, Any]]:
 def _plain(values: Any) -> tuple[Any, Any]:
     """Values that Parquet keeps, and how they become those that were given; None where they are the same."""
     np, pd = require("numpy"), require("pandas")
-    values = values.to_numpy() if isinstance(values, pd.arrays.NumpyExtensionArray) else values
+    values = values.to_numpy() if type(values) is pd.arrays.NumpyExtensionArray else values
     dtype = values.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in _NATIVE:
         if dtype.isnative:
@@ -97,16 +97,26 @@ def _plain(values: Any) -> tuple[Any, Any]:
         return values.astype(dtype.newbyteorder("=")), {"numpy": dtype.str}
     if isinstance(dtype, pd.SparseDtype):
         return values.to_dense(), {"sparse": [str(dtype.subtype), dtype.fill_value]}
-    if _survives(_series(values)):
+    if isinstance(dtype, pd.StringDtype) and dtype.storage == "python":
+        return values, {"texts": dtype.storage, "na": dtype.na_value is pd.NA}
+    if _in_parquet(values) and _survives(_series(values)):
         return values, None
-    if isinstance(dtype, pd.ArrowDtype) and str(dtype.pyarrow_dtype) in _TEXTS:
+    return _changed(values)
+
+
+def _changed(values: Any) -> tuple[Any, Any]:
+    """The same for what Parquet would change: named types, categories as texts, cells as JSON."""
+    np, pd = require("numpy"), require("pandas")
+    dtype = values.dtype
+    if isinstance(dtype, pd.ArrowDtype):
         return values, {"arrow": str(dtype.pyarrow_dtype)}
     if isinstance(dtype, pd.CategoricalDtype):
         words = [_text(word) for word in values.categories]
         if len(set(words)) != len(words):
             words = list(map(str, range(len(words))))
         how = {"categories": described(values.categories), "ordered": bool(values.ordered)}
-        return pd.Categorical.from_codes(values.codes, categories=words, ordered=values.ordered), how
+        texts = pd.Index(words, dtype="str")  # also where there is none, which would be no texts
+        return pd.Categorical.from_codes(values.codes, categories=texts, ordered=values.ordered), how
     cells = [json.dumps(encode(cell).tree, ensure_ascii=False) for cell in values]
     name = None if dtype == np.dtype(object) else getattr(dtype, "str", str(dtype))
     return pd.array(cells, dtype="str"), {"json": name}
@@ -117,10 +127,19 @@ def _series(values: Any) -> Any:
     return require("pandas").Series(values, dtype=values.dtype, copy=False)
 
 
+def _in_parquet(values: Any) -> bool:
+    """Whether Parquet has such a column: of categories it has texts only, though Arrow has all."""
+    pd = require("pandas")
+    if not isinstance(values.dtype, pd.CategoricalDtype):
+        return True
+    return bool(len(values.categories)) and pd.api.types.infer_dtype(values.categories, skipna=False) == "string"
+
+
 def _survives(series: Any) -> bool:
     pa = require("pyarrow")
     try:
-        return same(pa.Table.from_pandas(series.to_frame("x")).to_pandas()["x"].array, series.array)
+        table = pa.Table.from_pandas(series.to_frame("x"))
+        return same(as_recorded(table.to_pandas(), table)["x"].array, series.array)
     except Exception as error:  # whatever either library says of objects
         let_pass(error)
         return False
@@ -134,22 +153,20 @@ def _sealed(recipe: Recipe) -> Mapping[str, Any]:
     return made
 
 
-def put_together(frame: Any, sealed: Any) -> Any:
-    """The frame, Series, index or array that was laid out."""
+def put_together(table: Any, sealed: Any) -> Any:
+    """The frame, Series, index or array that was laid out, of the table of Arrow that its columns became."""
     recipe = Decoder(may_import=False).decode(json.dumps(sealed).encode())
     try:
-        return _put_together(frame, recipe)
+        return _put_together(table, recipe)
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise CorruptDataError(
             f"The footer's recipe does not fit the table: {error}. Read it as pyarrow.Table."
         ) from error
 
 
-def _put_together(frame: Any, recipe: Recipe) -> Any:
+def _put_together(table: Any, recipe: Recipe) -> Any:
     pd = require("pandas")
-    if len(recipe["cells"]) != frame.shape[1]:
-        raise ValueError(f"{len(recipe['cells'])} columns")
-    arrays = [_original(frame.iloc[:, at].array, how) for at, how in enumerate(recipe["cells"])]
+    arrays = _arrays(table, recipe["cells"])
     told, levels = recipe["index"], 0
     if "range" in told:
         index = index_of(told)
@@ -181,20 +198,32 @@ def _index(arrays: list[Any], told: Mapping[str, Any]) -> Any:
     return index
 
 
+def _arrays(table: Any, cells: list[Any]) -> list[Any]:
+    """The columns, each as it was given; those of Arrow without a way through pandas' own types."""
+    pa, pd = require("pyarrow"), require("pandas")
+    whole = {at: table.column(at) for at, how in enumerate(cells) if how is not None and "arrow" in how}
+    for at in whole:
+        table = table.set_column(at, table.schema.field(at).name, pa.nulls(table.num_rows))
+    frame = as_recorded(table.to_pandas(), table)
+    if len(cells) != frame.shape[1]:
+        raise ValueError(f"{len(cells)} columns")
+    return [
+        pd.arrays.ArrowExtensionArray(whole[at]) if at in whole else _original(frame.iloc[:, at].array, how)
+        for at, how in enumerate(cells)
+    ]
+
+
 def _original(values: Any, how: Any) -> Any:
     if how is None:
         return values
     pd = require("pandas")
+    if "texts" in how:
+        return values.astype(pd.StringDtype(how["texts"], na_value=pd.NA if how["na"] else float("nan")))
     if "sparse" in how:
         subtype, fill = how["sparse"]
         return pd.arrays.SparseArray(values, dtype=pd.SparseDtype(subtype, fill))
     if "numpy" in how:
         return values.to_numpy().astype(how["numpy"])
-    if "arrow" in how:
-        pa = require("pyarrow")
-        return pd.array(
-            pa.array(values, from_pandas=True).cast(how["arrow"]), dtype=pd.ArrowDtype(pa.type_for_alias(how["arrow"]))
-        )
     if "categories" in how:
         dtype = pd.CategoricalDtype(index_of(how["categories"]), how["ordered"])
         words = list(values.categories)

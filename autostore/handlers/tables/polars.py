@@ -12,6 +12,7 @@ from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
 from autostore.handlers.tables.kinds import failed_query, not_one_column, panics_are_errors
 from autostore.handlers.tables.mark import MARK, TableMark, mark_text
+from autostore.handlers.tables.moments import polars_rows
 from autostore.handlers.tables.options import DEFAULT, ParquetOptions
 from autostore.handlers.tables.repeated import check_views
 from autostore.holding.descriptors import are_scarce
@@ -75,7 +76,7 @@ def read_series(stream: Any, mark: TableMark, ceiling: Ceiling) -> Any:
 def rows_of(frame: Any, ceiling: Ceiling) -> list[dict[str, Any]]:
     """Every row as a dict, in which each text takes a place of its own."""
     ceiling.check(sum(map(_spelt_out, frame)), "The rows")
-    return list(frame.to_dicts())
+    return polars_rows(frame)
 
 
 def _spelt_out(series: Any) -> int:
@@ -98,7 +99,12 @@ def read_schema(stream: Any, mark: TableMark, ceiling: Ceiling) -> Any:  # noqa:
 
 def write_schema(data: Any, file: Path, options: ParquetOptions = DEFAULT) -> None:
     """Write a frame of these columns without rows."""
-    write_frame(require("polars").DataFrame(schema=data), file, options, "polars.Schema")
+    try:
+        with panics_are_errors():
+            frame = require("polars").DataFrame(schema=data)
+    except CorruptDataError as error:
+        raise UnsupportedFormatError(f"No frame has this schema: {error}. Change the dtypes.") from error
+    write_frame(frame, file, options, "polars.Schema")
 
 
 def write_frame(data: Any, file: Path, options: ParquetOptions = DEFAULT, kind: str = "polars.DataFrame") -> None:

@@ -16,6 +16,8 @@ from typing import Any
 from autostore.equality import same
 from autostore.errors import CorruptDataError, MissingDependencyError, UnsupportedFormatError
 from autostore.guard.foreign import let_pass
+from autostore.handlers.tables import named
+from autostore.handlers.tables.cells import frame_of
 from autostore.handlers.tables.kinds import kind_of, panics_are_errors
 from autostore.handlers.tables.made import converted
 from autostore.handlers.tables.mark import MARK, TableMark
@@ -95,7 +97,7 @@ def as_kind(table: Any, mark: TableMark, kind: str | None) -> Any:
             schema = pl.read_ipc_schema(io.BytesIO(mark["schema"]))
             _check_width(len(schema), table)
             frame.columns = list(schema)
-            frame = frame.cast(dict(schema))
+            frame = frame.with_columns(named.column(name).cast(dtype) for name, dtype in schema.items())
         return converted(frame, kind)
     pa, schema = require("pyarrow"), arrow_schema(mark)
     _check_width(len(schema), table)
@@ -104,7 +106,7 @@ def as_kind(table: Any, mark: TableMark, kind: str | None) -> Any:
     made.validate(full=True)
     if kind.startswith("polars."):
         return converted(require("polars").from_arrow(made), kind)
-    return made.to_pandas() if kind == "pandas.DataFrame" else made
+    return frame_of(made) if kind == "pandas.DataFrame" else made
 
 
 def _check_width(columns: int, table: Any) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
 from autostore.guard.ceiling import Ceiling
-from autostore.handlers.tables.dictionary import longest
+from autostore.handlers.tables.dictionary import longest, texts_in
 from autostore.handlers.tables.footer import BYTE_ARRAY, Chunk, Footer, read_footer
 from autostore.handlers.tables.pages import DELTA, DICTIONARY, INDICES, Page, content, packed, pages, shared_beginnings
 from autostore.optional import require
@@ -209,7 +209,8 @@ def _lengths(array: Any, categories: bool) -> int:
     if pa.types.is_dictionary(array.type):
         if not categories:
             return 0
-        return compute.sum(compute.binary_length(array.dictionary).take(array.indices), min_count=0).as_py() or 0
+        words = texts_in(array.dictionary)
+        return compute.sum(compute.binary_length(words).take(array.indices), min_count=0).as_py() or 0
     if pa.types.is_struct(array.type):
         return sum(_lengths(part, categories) for part in array.flatten())
     if pa.types.is_list_view(array.type) or pa.types.is_large_list_view(array.type):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from autostore.errors import UnsupportedFormatError
+from autostore.handlers.tables import named
 from autostore.handlers.tables.kinds import failed_query, panics_are_errors
 from autostore.handlers.tables.mark import MARK, mark_text
 from autostore.handlers.tables.options import ParquetOptions
@@ -80,7 +81,7 @@ def _fitted(stream: TableStream, number: int, piece: Any, schema: Any) -> Any:
     for name in [*schema, *here]:
         if name not in schema or here.get(name) not in (schema[name], pl.Null):
             raise stream.mismatch(number, name, here.get(name, "missing"), schema.get(name, "missing"))
-    return piece.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+    return piece.select(named.column(name).cast(dtype) for name, dtype in schema.items())
 
 
 class _Watched(io.RawIOBase):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar
 
 from autostore.errors import SchemaMismatchError, StorageError, UnsupportedFormatError, compose
-from autostore.handlers.tables.kinds import kind_of
+from autostore.handlers.tables.kinds import kind_of, panics_are_errors
 from autostore.optional import loaded_type, package_of, require
 
 __all__ = ["FORMATS", "TableStream", "as_stream"]
@@ -138,8 +138,11 @@ def _of_arrow(data: Any) -> TableStream:
     """Batches: a reader's come back as Arrow's table, any other source's as Polars' frame."""
     pa = require("pyarrow")
     reader = data if type(data) is pa.RecordBatchReader else pa.RecordBatchReader.from_stream(data)
-    empty = reader.schema.empty_table()
-    if reader is data or importlib.util.find_spec("polars") is None:
-        return TableStream("pyarrow", empty, reader)
-    from_arrow = require("polars").from_arrow
-    return TableStream("polars", from_arrow(empty), map(from_arrow, reader))
+    as_arrow = reader is data or importlib.util.find_spec("polars") is None
+    convert = pa.table if as_arrow else require("polars").from_arrow
+    try:
+        with panics_are_errors():
+            first = convert(reader.schema.empty_table())
+    except Exception as error:
+        raise UnsupportedFormatError(f"No table holds the columns of this stream: {error}. Convert them.") from error
+    return TableStream("pyarrow", first, reader) if as_arrow else TableStream("polars", first, map(convert, reader))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from autostore.errors import StorageError, UnsupportedFormatError
+from autostore.handlers.fitting import adapter_of, no_type, spelled
 from autostore.handlers.names import is_described, name_class
 from autostore.handlers.typed.decoding import Decoder
 from autostore.handlers.validated import reasons
@@ -27,15 +28,17 @@ def read_into(as_type: Any, decoder: Decoder, content: bytes) -> Any:
         value = decoder.fields(value)
     if isinstance(as_type, type) and type(value) is as_type:
         return value
-    pydantic = require("pydantic")
+    pydantic, adapter = require("pydantic"), adapter_of(as_type)
     try:
-        adapter = pydantic.TypeAdapter(as_type)
-        return adapter.validate_python(value, by_alias=False, by_name=True)
-    except (pydantic.ValidationError, pydantic.errors.PydanticUserError) as error:
+        # The fields of an object have names, one of which may be another's alias.
+        return adapter.validate_python(value, by_alias=b'"$object"' not in content, by_name=True)
+    except pydantic.ValidationError as error:
         raise UnsupportedFormatError(
-            f"The file holds a {type(value).__qualname__} that cannot be read as {as_type!r}: {reasons(error)}. "
+            f"The file holds a {type(value).__qualname__} that cannot be read as {spelled(as_type)}: {reasons(error)}. "
             "Read it without as_type, or pass as_type=dict for the fields of an object."
         ) from error
+    except pydantic.errors.PydanticUserError as error:
+        raise no_type(as_type, error) from error
 
 
 def _named(as_type: Any, depth: int = 0) -> Iterator[tuple[str, type]]:

@@ -32,7 +32,7 @@ class Decoder:
         may_import: whether modules that the file names may be imported.
         member: gives the value of a member by its name; None outside of bundles.
         known: classes by name, which need no import.
-        lenient: an object of a class that cannot be found is its fields, an enum its name.
+        lenient: an object of a class that cannot be found, or no longer fits, is its fields, an enum its name.
     """
 
     def __init__(
@@ -129,7 +129,12 @@ class Decoder:
     def _enum(self, payload: Any) -> Any:
         name, member = array(payload, 2)
         cls = self._class(name)
-        return member if cls is None else enum_member(cls, member)
+        try:
+            return member if cls is None else enum_member(cls, member)
+        except CorruptDataError:
+            if self._lenient:
+                return member
+            raise
 
     def _object(self, payload: Any) -> Any:
         need({"type"} < set(typed(payload, dict)) <= {"type", "data", "fields", "unset"})
@@ -138,7 +143,12 @@ class Decoder:
         fields = payload["data"] if "data" in payload else typed(payload["fields"], dict)
         if cls is None:
             return fields
-        made = self._made(cls, fields, unset, validated="data" in payload)
+        try:
+            made = self._made(cls, fields, unset, validated="data" in payload)
+        except CorruptDataError:
+            if self._lenient:
+                return fields
+            raise
         self._fields = made, fields
         return made
 

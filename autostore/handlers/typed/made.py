@@ -46,32 +46,44 @@ def _objects(shape: Any, cells: Any) -> Any:
     return flat.reshape(tuple(typed(shape, list)))
 
 
-def _texts(shape: Any, cells: Any, missing: Any) -> Any:
+def _texts(shape: Any, cells: Any, options: Any) -> Any:
     dtypes = require("numpy").dtypes
-    dtype = dtypes.StringDType(**missing)
+    dtype = dtypes.StringDType(**options)
     return require("numpy").array(typed(cells, list), dtype=dtype).reshape(tuple(typed(shape, list)))
 
 
 def _of_texts(value: Any) -> Sequence[Any]:
-    missing = {name: getattr(value.dtype, name) for name in ("na_object",) if hasattr(value.dtype, name)}
-    return [list(value.shape), value.ravel().tolist(), missing]
+    options = {"na_object": value.dtype.na_object} if hasattr(value.dtype, "na_object") else {}
+    options |= {} if value.dtype.coerce else {"coerce": False}
+    return [list(value.shape), value.ravel().tolist(), options]
 
 
 def _masked(data: Any, mask: Any, fill: Any, hard: Any) -> Any:
-    return require("numpy").ma.MaskedArray(data, mask=mask, fill_value=fill, hard_mask=typed(hard, bool))
+    ma = require("numpy").ma
+    mask = ma.nomask if mask is None else mask
+    return ma.MaskedArray(data, mask=mask, fill_value=fill, hard_mask=typed(hard, bool))
 
 
 def _of_masked(value: Any) -> Sequence[Any]:
     np = require("numpy")
-    usual = value.dtype.names is None and value.fill_value == np.ma.default_fill_value(value)
+    with np.errstate(over="ignore"):  # the usual one of half floats is infinite
+        usual = value.dtype.names is None and value.fill_value == np.ma.default_fill_value(value)
     fill = None if usual else value.fill_value
-    return [np.ma.getdata(value), np.ma.getmaskarray(value), fill, bool(value.hardmask)]
+    mask = None if value.mask is np.ma.nomask else np.ma.getmaskarray(value)
+    return [np.ma.getdata(value), mask, fill, bool(value.hardmask)]
 
 
 def _plain_array(value: Any) -> Sequence[Any]:
     np = require("numpy")
     plain = value.view(np.ndarray)
-    return [plain.view(np.dtype(plain.dtype.descr)) if plain.dtype.names and plain.dtype.type is np.record else plain]
+    return [plain.view(np.dtype((np.void, plain.dtype))) if plain.dtype.type is np.record else plain]
+
+
+def _of_dtype(value: Any) -> Sequence[Any]:
+    format_ = require("numpy").lib.format
+    if value.kind == "T" or format_.drop_metadata(value) is not value:
+        refuse(f"is the dtype {value}, which NumPy's files cannot name")
+    return [format_.dtype_to_descr(value)]
 
 
 def _dtype(described: Any) -> Any:
@@ -119,7 +131,7 @@ MADE: dict[str, Made] = {
     "numpy.recarray": Made("numpy", "recarray", _plain_array, lambda data: data.view(_of("numpy", "recarray"))),
     "numpy.memmap": Made("numpy", "memmap", _plain_array, lambda data: data.view(_of("numpy", "memmap"))),
     "numpy.matrix": Made("numpy", "matrix", _plain_array, lambda data: data.view(_of("numpy", "matrix"))),
-    "numpy.dtype": Made("numpy", "dtype", lambda v: [require("numpy").lib.format.dtype_to_descr(v)], _dtype),
+    "numpy.dtype": Made("numpy", "dtype", _of_dtype, _dtype),
     "pandas.Period": Made(
         "pandas",
         "Period",

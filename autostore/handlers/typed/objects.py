@@ -164,7 +164,7 @@ def _model(cls: Any, fields: Mapping[str, Any], unset: Sequence[str]) -> Any:
     except pydantic.ValidationError as error:
         raise CorruptDataError(
             f"The fields no longer fit {cls.__module__}:{cls.__qualname__}: {reasons(error)}. "
-            "Pass as_type= with the class it was written from, or as_type=dict for its fields."
+            "Pass as_type= with the class it was written from, or as_type=dict (of a list list[dict]) for its fields."
         ) from error
     need(type(value) is cls, f"{cls.__qualname__} makes another class of its fields")
     for name in names & set(fields) & set(cls.model_fields):
@@ -177,13 +177,15 @@ def _check_known(cls: type, fields: Mapping[str, Any], known: Any) -> None:
     for name in fields:
         if name not in known:
             raise CorruptDataError(
-                f"{cls.__qualname__} has no field {name!r:.80} (renamed?). Pass as_type=dict for the fields."
+                f"{cls.__qualname__} has no field {name!r:.80} (renamed?). "
+                "Pass as_type=dict (of a list list[dict]) for the fields."
             )
 
 
 def _needs(cls: type, name: str) -> CorruptDataError:
     return CorruptDataError(
-        f"{cls.__qualname__} needs the field {name!r:.80}, which the file lacks. Pass as_type=dict for the fields."
+        f"{cls.__qualname__} needs the field {name!r:.80}, which the file lacks. "
+        "Pass as_type=dict (of a list list[dict]) for the fields."
     )
 
 

@@ -66,11 +66,12 @@ def _encode_text(name: str, value: Any) -> list[Any]:
         return [name, text_tree(str.__str__(value))]  # NumPy's own leaves out the NULs at the end
     if name == "bytes":
         return [name, base64.b64encode(bytes(value)).decode("ascii")]
-    if name != "void":
+    if name not in ("void", "record"):
         refuse(f"is a numpy.{name}")
     np = require("numpy")
-    check_dtype(value)
-    clean = np.zeros((), value.dtype)  # without what lies between the fields
+    dtype = np.dtype((np.void, value.dtype)) if name == "record" else value.dtype
+    clean = np.zeros((), dtype)  # without what lies between the fields
+    check_dtype(clean)
     if value.dtype.names is None:
         clean[()] = value
     for field in value.dtype.names or ():
@@ -112,8 +113,9 @@ def _numpy_text(np: Any, name: str, part: Any) -> Any:
         return np.str_(typed(part, str))
     if name == "bytes":
         return np.bytes_(bytes_of(part))
-    need(name == "void", f"no NumPy scalar is called {name!r:.40}")
-    return _void(np, bytes_of(part))
+    need(name in ("void", "record"), f"no NumPy scalar is called {name!r:.40}")
+    value = _void(np, bytes_of(part))
+    return value if name == "void" else value.view(np.dtype((np.record, value.dtype)))
 
 
 def _void(np: Any, content: bytes) -> Any:

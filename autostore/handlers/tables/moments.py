@@ -1,0 +1,89 @@
+"""Rows with times as Python's own types hold them, to the microsecond and in the years 1 to 9999, or a refusal.
+
+Polars cuts nanoseconds off, and pyarrow gives types of pandas, of which a field `datetime` takes the microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+from autostore.errors import UnsupportedFormatError
+from autostore.guard.foreign import let_pass
+from autostore.optional import require
+
+__all__ = ["arrow_rows", "polars_rows"]
+
+_THOUSAND = 1000
+"""Nanoseconds of a microsecond."""
+
+
+def polars_rows(frame: Any) -> list[dict[str, Any]]:
+    """The rows of a frame of Polars as dicts."""
+    for series in frame:
+        if _has_nanoseconds(series):
+            raise _too_fine(series.name)
+    with _years_of_python():
+        return list(frame.to_dicts())
+
+
+def arrow_rows(table: Any) -> list[dict[str, Any]]:
+    """The rows of a table of Arrow as dicts."""
+    pa = require("pyarrow")
+    columns = []
+    for field, column in zip(table.schema, table.columns, strict=True):
+        kind = _in_microseconds(pa, field.type)
+        try:
+            columns.append(column if kind == field.type else column.cast(kind))
+        except pa.ArrowInvalid as error:
+            raise _too_fine(field.name) from error
+    if not columns:
+        return list(table.to_pylist())
+    with _years_of_python():
+        return list(pa.Table.from_arrays(columns, names=table.column_names).to_pylist())
+
+
+def _has_nanoseconds(series: Any) -> bool:
+    pl, dtype = require("polars"), series.dtype
+    if dtype.is_nested():
+        parts = series.struct.unnest() if dtype == pl.Struct else [series.explode()]
+        return any(map(_has_nanoseconds, parts))
+    fine = dtype == pl.Time or getattr(dtype, "time_unit", None) == "ns"
+    return fine and bool((series.to_physical() % _THOUSAND != 0).any())
+
+
+def _in_microseconds(pa: Any, kind: Any) -> Any:
+    """The type, with times in microseconds instead of nanoseconds."""
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_in_microseconds(pa, field.type)) for field in kind])
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(_item(pa, kind), kind.list_size)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return (pa.list_ if pa.types.is_list(kind) else pa.large_list)(_item(pa, kind))
+    if getattr(kind, "unit", None) != "ns":
+        return kind
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", kind.tz)
+    return pa.duration("us") if pa.types.is_duration(kind) else pa.time64("us")
+
+
+def _item(pa: Any, kind: Any) -> Any:
+    return kind.value_field.with_type(_in_microseconds(pa, kind.value_type))
+
+
+def _too_fine(column: str) -> UnsupportedFormatError:
+    return UnsupportedFormatError(
+        f"The column {column!r:.80} has nanoseconds, which Python's times have not. Read the table as a DataFrame."
+    )
+
+
+@contextmanager
+def _years_of_python() -> Generator[None]:
+    try:
+        yield
+    except (ValueError, OverflowError) as error:
+        let_pass(error)
+        raise UnsupportedFormatError(
+            f"Python's types have no place for a cell of this table: {error}. Read it as a DataFrame."
+        ) from error
