@@ -43,10 +43,11 @@ from autostore.store.layers import check_bases, stricter
 from autostore.store.lending import LendingInterface, asks_for_file
 from autostore.store.looking import LookingInterface
 from autostore.store.mapping import DictInterface
+from autostore.store.misplaced import refuses_settings
 from autostore.store.pruning import Pruned
 from autostore.store.scanning import Scanner
 from autostore.store.sending import SendingInterface
-from autostore.store.tables import Tables, asks_for_scan, selected
+from autostore.store.tables import Tables, asks_for_scan, listed, selected
 from autostore.store.transferring import Side
 from autostore.store.version import Version, check_note, name_of
 
@@ -88,6 +89,7 @@ class AutoStore(
     then holds the configuration's secrets).
     """
 
+    @refuses_settings
     def __init__(
         self,
         uri: str | os.PathLike[str] = UNSAID,
@@ -271,6 +273,7 @@ class AutoStore(
             CorruptDataError: the bytes are damaged.
             UntrustedDataError: reading would run code that this store does not allow.
         """
+        columns = listed(columns)
         if version is not None or at is not None:
             parsed = self._key(key)
             value = self._history.load(parsed, name_of(version), at, self._read_old(parsed, as_type))
@@ -329,7 +332,8 @@ class AutoStore(
             UnsupportedFormatError: no table, or tables of several formats below the prefix.
             CorruptDataError: a file is not what its name says; raised here or when the scan runs.
         """
-        if isinstance(key, Mapping):
+        columns = listed(columns)
+        if isinstance(key, Mapping | list | tuple):
             frame = frame_over(self._scanner.many(key, self._key))
         elif isinstance(key, str) and key.endswith("/"):
             frame = frame_over(self._scanner.folder(self._root + key, schema=schema, hive_schema=hive_schema))
@@ -360,7 +364,9 @@ class AutoStore(
         return self._backend.url(where if isinstance(where, str) else self._resolver.path(where), expires=expires)
 
     def storage_options(self, engine: Literal["polars", "fsspec", "duckdb", "delta", "pyarrow"]) -> dict[str, Any]:
-        """How another engine reaches this store, in its own words; empty for a local folder. No request to the store.
+        """How another engine reaches this store, in its own words; no request to the store.
+
+        Empty for a local folder, whichever engine: a path is all that it needs.
 
         The values hold the credentials, those of botocore's chain as they are now: pass them on, and never print them.
 
@@ -537,7 +543,8 @@ class AutoStore(
     def _memory(self, name: str, expires: float | None) -> Memory:
         from autostore.memo.results import Memory
 
-        return Memory(self, self._place, name, self._root, expires, self._registry.changes)
+        changes, gives_back = self._registry.changes, self._registry.gives_back
+        return Memory(self, self._place, name, self._root, expires, changes, gives_back)
 
     def _side(self) -> Side:
         return Side(self._backend, self._registry, self._resolver, self._publisher, self._copies, self._root)

@@ -148,7 +148,13 @@ class UnsupportedFormatError(StorageError, TypeError):
 
 
 class LeftOutWarning(UserWarning):
-    """A listing left out what it may not read or no key can name; says how many, and names the first."""
+    """A listing left out what it may not read or no key can name; says how many, and names the first.
+
+    Attributes:
+        hides_keys: whether keys may lie in what was left out, such as a folder that may not be read.
+    """
+
+    hides_keys = False
 
 
 class SchemaMismatchError(StorageError, ValueError):

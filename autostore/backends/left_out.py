@@ -19,10 +19,12 @@ class LeftOut:
         self._uri = uri
         self._count = 0
         self._first: list[str] = []
+        self._hides_keys = False
 
-    def add(self, name: str, why: str = "no key can name it") -> None:
-        """Pass over a path."""
+    def add(self, name: str, why: str = "no key can name it", *, hides_keys: bool = False) -> None:
+        """Pass over a path; `hides_keys`: keys may lie there."""
         self._count += 1
+        self._hides_keys |= hides_keys
         if self._count <= MOST_NAMED:
             self._first.append(f"{name!r:.200} ({why})")
 
@@ -31,4 +33,6 @@ class LeftOut:
         if self._count:
             more = f" and {self._count - MOST_NAMED} more" if self._count > MOST_NAMED else ""
             text = f"{self._count} found in {self._uri} and left out of the listing: {', '.join(self._first)}{more}."
-            warnings.warn(text, LeftOutWarning, stacklevel=3)
+            warning = LeftOutWarning(text)
+            warning.hides_keys = self._hides_keys
+            warnings.warn(warning, stacklevel=3)

@@ -126,7 +126,8 @@ class MemoryBackend(StorageBackend):
     def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
         """The entries of one moment."""
         with self._space.turns.take():
-            found = sorted((path, entry[1]) for path, entry in self._space.files.items() if path.startswith(prefix))
+            files = self._space.files.copy()  # a signal handler may change them meanwhile
+            found = sorted((path, entry[1]) for path, entry in files.items() if path.startswith(prefix))
         return (metadata for _, metadata in found)
 
     def lock(self, *paths: str, make: bool = True) -> AbstractContextManager[None]:

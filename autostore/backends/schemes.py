@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import importlib.util
 import os
 import re
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from autostore.backend import StorageBackend
 from autostore.config import StorageConfig
 from autostore.errors import BrokenPluginError, InvalidConfigError, UnsupportedSchemeError
 from autostore.holding.turns import Turns
+from autostore.optional import pip_install
 
 __all__ = ["backend_class", "over_file_system", "register", "supported", "unregister"]
 
@@ -88,9 +90,19 @@ def backend_class(scheme: str) -> type[StorageBackend]:
         for point in importlib.metadata.entry_points(group="autostore.backends", name=scheme):
             return _loaded(point)
     raise UnsupportedSchemeError(
-        f"No backend serves {scheme}:// URIs. Register one with AutoStore.register_backend({scheme!r}, cls); "
-        f"supported are {', '.join(supported())}."
+        f"No backend serves {scheme}:// URIs. {_hint(scheme)}Register one with "
+        f"AutoStore.register_backend({scheme!r}, cls); supported are {', '.join(supported())}."
     )
+
+
+def _hint(scheme: str) -> str:
+    """What a scheme of another tool is called here."""
+    if scheme in ("http", "https"):
+        return "A server of S3 is named by S3StorageConfig(endpoint_url=...), with s3://bucket/prefix/ as the URI. "
+    if importlib.util.find_spec("fsspec") is None:
+        return f"If fsspec has it: {_BRIDGE}{scheme}://..., after {pip_install('fsspec')}. "
+    known = importlib.import_module("fsspec.registry").known_implementations
+    return f"fsspec has it: {_BRIDGE}{scheme}://... " if scheme in known else ""
 
 
 def over_file_system(fs: Any, root: str | os.PathLike[str], config: StorageConfig | None) -> tuple[str, StorageConfig]:

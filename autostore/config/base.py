@@ -6,9 +6,9 @@ show in a repr.
 
 from __future__ import annotations
 
-import math
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Self
 
 from autostore.errors import InvalidConfigError
 
-__all__ = ["MIB", "NATIVE", "LocalFileConfig", "StorageConfig", "misplaced_credentials"]
+__all__ = ["MIB", "NATIVE", "LocalFileConfig", "StorageConfig", "is_finite", "misplaced_credentials"]
 
 NATIVE = "native"
 MIB = 1024 * 1024
@@ -143,7 +143,7 @@ class StorageConfig:
     def _at_least(self, name: str, least: float, *, exclusive: bool = False) -> None:
         value = getattr(self, name)
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not math.isfinite(value) or value < least or (exclusive and value == least):
+        if not number or not is_finite(value) or value < least or (exclusive and value == least):
             bound = f"greater than {least}" if exclusive else f"at least {least}"
             raise InvalidConfigError(f"{name}={value!r} is out of range. Pass a number {bound}.")
 
@@ -175,6 +175,11 @@ class LocalFileConfig(StorageConfig):
     """
 
     durable: bool = False
+
+
+def is_finite(number: float) -> bool:
+    """Whether a float can hold it; also asked of whole numbers of any size."""
+    return abs(number) <= sys.float_info.max
 
 
 def misplaced_credentials(where: str) -> InvalidConfigError:

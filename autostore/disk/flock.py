@@ -73,6 +73,7 @@ class FolderLock:
         self._durable = durable
         self._frame: FrameType | None = None
         self._descriptor: Descriptor | None = None
+        self._interrupted: FolderLock | None = None
         self.excludes = False
         self.busy = False
         self.taken = False
@@ -85,6 +86,8 @@ class FolderLock:
             self.excludes = outer.excludes
             return self
         self._frame = self.frame or owning_frame()
+        # One that is being taken or released: a signal handler, or a finalizer, has come in between.
+        self._interrupted = outer if outer is not None and outer.is_held() else None
         # Known before anything is open, so that whoever waits finds it however this ends.
         _taken[name] = self
         try:
@@ -120,14 +123,17 @@ class FolderLock:
 
     def release(self) -> None:
         """Unlock and close; for the thread that took it only. Again does nothing."""
+        self.excludes = self.taken = False  # first: who comes in between finds no lock that is gone in a moment
         descriptor = self._descriptor
         if descriptor is not None and not descriptor.closed:
             # Closing alone would leave the lock with a child that was forked meanwhile.
             with contextlib.suppress(OSError, ValueError):
                 fcntl.flock(descriptor.fileno(), fcntl.LOCK_UN)
             descriptor.close()
+        interrupted, self._interrupted = self._interrupted, None
+        if interrupted is not None:
+            _taken[threading.get_ident(), self._folder] = interrupted
         self._frame, self.frame = None, None
-        self.excludes = self.taken = False
 
     def close(self) -> None:
         """Close without unlocking.
@@ -181,6 +187,8 @@ class FolderLock:
             except BlockingIOError:
                 if self._take_abandoned(descriptor):
                     continue
+                if self._has_by_interrupted(descriptor):
+                    return True
             except OSError as error:
                 if error.errno not in _NO_LOCKS:
                     raise
@@ -209,6 +217,17 @@ class FolderLock:
         for lock in abandoned:
             lock.close()
         return bool(abandoned)
+
+    def _has_by_interrupted(self, descriptor: Descriptor) -> bool:
+        """Whether the call that this one interrupts has the lock, or gets it now: it goes on only once we are done."""
+        other = None if self._interrupted is None else self._interrupted._descriptor  # noqa: SLF001 - of this class
+        try:
+            if other is None or _identity(os.fstat(other.fileno())) != _identity(os.fstat(descriptor.fileno())):
+                return False
+            fcntl.flock(other.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (OSError, ValueError):
+            return False
+        return True
 
     def _is_there(self, descriptor: Descriptor) -> bool:
         try:

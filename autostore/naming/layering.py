@@ -22,13 +22,12 @@ from autostore.errors import (
     StorageIOError,
     StoragePermissionError,
 )
+from autostore.keys import RESERVED
 from autostore.mark import Mark
 from autostore.naming.claiming import ClaimingBackend
-from autostore.naming.seen import BARE, GONE, SAW, SeenFiles
+from autostore.naming.seen import BARE, GONE, HIDES, SAW, SeenFiles
 
 __all__ = ["HIDES", "LayeredBackend"]
-
-HIDES = frozenset((GONE, BARE))
 
 
 class LayeredBackend(PassingBackend):
@@ -159,6 +158,12 @@ class LayeredBackend(PassingBackend):
     def hides(self, path: str) -> bool:
         """Whether the branch deleted what the base has at this path."""
         return bool(self.seen.of(path) & HIDES)
+
+    def stood(self, key: str, at: int) -> bool:
+        """Whether by then (ns) the branch had a say of its own in what the key is, which still holds."""
+        starts = (f"{key}/{RESERVED}/", f"{key}.")
+        found = (one for start in starts for one in self.seen.since(start))
+        return any(since <= at and key in (path, self.top.split(path)[0]) for path, since in found)
 
     def _below(self, path: str) -> FileMetadata | None:
         return None if self.hides(path) else look(self.base, path)

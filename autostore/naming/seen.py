@@ -4,25 +4,35 @@
                                       gone        the branch deleted it, and it stays hidden
                                       gone-bare   the same, of what was written under a bare key: its stem's others, too
 
-Each holds `{"v": 1, "saw": <ETag>}`, the base's at the first change; empty where the base had nothing then.
+Each holds `{"v": 1, "saw": <ETag>, "at": <ns>}`: the base's at the first change, empty where it had nothing then; and
+when the record was made, by the writer's clock.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from autostore.backend import StorageBackend
 from autostore.disk.small import put_text, text_of
 from autostore.errors import CorruptDataError, StorageFileNotFoundError, compose
 from autostore.keys import RESERVED
+from autostore.naming.versions import in_nanoseconds
 
-__all__ = ["BARE", "GONE", "SAW", "SeenFiles"]
+__all__ = ["BARE", "GONE", "HIDES", "SAW", "SeenFiles"]
 
 FOLDER = f"{RESERVED}/base/"
 SAW, GONE, BARE = "saw", "gone", "gone-bare"
-KINDS = frozenset((SAW, GONE, BARE))
+HIDES = frozenset((GONE, BARE))
+KINDS = HIDES | {SAW}
+
+
+class _Record(NamedTuple):
+    saw: str
+    at: int
 
 
 class SeenFiles:
@@ -39,24 +49,28 @@ class SeenFiles:
     def below(self, prefix: str) -> dict[str, frozenset[str]]:
         """Every path that begins so, with its kinds; one request per 1,000."""
         found: dict[str, set[str]] = {}
-        for file in self._place.list_own(f"{FOLDER}{prefix}"):
-            path, ours, kind = file.path.removeprefix(FOLDER).rpartition(f"/{RESERVED}/")
-            if ours and kind in KINDS:
-                found.setdefault(path, set()).add(kind)
+        for path, kind, _ in self._records(prefix):
+            found.setdefault(path, set()).add(kind)
         return {path: frozenset(kinds) for path, kinds in found.items()}
+
+    def since(self, prefix: str) -> Iterator[tuple[str, int]]:
+        """Every path that begins so, and since when (ns) the base's file is not what the branch shows; 1 GET each."""
+        for path, _, record in self._records(prefix):
+            with contextlib.suppress(StorageFileNotFoundError):
+                yield path, self._read(record).at
 
     def saw(self, path: str, kinds: Iterable[str]) -> str:
         """The base's ETag when the branch first changed the path; "" where it had nothing then."""
         for kind in (BARE, GONE, SAW):
             if kind in kinds:
                 with contextlib.suppress(StorageFileNotFoundError):
-                    return self._read(f"{FOLDER}{path}/{RESERVED}/{kind}")
+                    return self._read(f"{FOLDER}{path}/{RESERVED}/{kind}").saw
         return ""
 
     def put(self, path: str, kind: str, saw: str) -> None:
         """Remember."""
         with self._place.scratch_file() as file:
-            put_text(file, json.dumps({"v": 1, "saw": saw}), f"key {path!r} in {self._place.uri}")
+            put_text(file, json.dumps({"v": 1, "saw": saw, "at": time.time_ns()}), f"key {path!r} in {self._place.uri}")
             self._place.upload(file, f"{FOLDER}{path}/{RESERVED}/{kind}")
 
     def drop(self, path: str, kinds: Iterable[str]) -> None:
@@ -64,12 +78,21 @@ class SeenFiles:
         for kind in kinds:
             self._place.drop_own(f"{FOLDER}{path}/{RESERVED}/{kind}")
 
-    def _read(self, path: str) -> str:
+    def _records(self, prefix: str) -> Iterator[tuple[str, str, str]]:
+        """(path, kind, where the record lies)."""
+        for file in self._place.list_own(f"{FOLDER}{prefix}"):
+            path, ours, kind = file.path.removeprefix(FOLDER).rpartition(f"/{RESERVED}/")
+            if ours and kind in KINDS:
+                yield path, kind, file.path
+
+    def _read(self, path: str) -> _Record:
         with self._place.scratch_file() as file:
-            self._place.download(path, file)
+            there = self._place.download(path, file)
+            assert there is not None
             try:
-                saw = json.loads(text_of(file, f"key {path!r} in {self._place.uri}"))["saw"]
-            except (ValueError, KeyError, TypeError) as error:
+                record = json.loads(text_of(file, f"key {path!r} in {self._place.uri}"))
+                # Older versions wrote no time.
+                return _Record(str(record["saw"]), int(record.get("at", in_nanoseconds(there.modified_time))))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 problem, remedy = "What the branch saw of its base cannot be read", "Look at it, and keep it."
                 raise CorruptDataError(compose(problem, key=path, uri=self._place.uri, remedy=remedy)) from error
-        return str(saw)

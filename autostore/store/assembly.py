@@ -63,7 +63,7 @@ def layered(
     parts = _parts(place, top, both, registry, config)
     loader = LayeredLoader(parts.loader, both, reader.loader)
     opener = LayeredOpener(parts.opener, both, reader.opener)
-    history = LayeredHistory(parts.history, reader.history, parts.resolver)
+    history = LayeredHistory(parts.history, both, reader.history, parts.resolver)
     copies = LayeredCopies(parts.copies, both, reader.copies)
     return parts._replace(loader=loader, opener=opener, history=history, copies=copies)
 

@@ -5,12 +5,21 @@ A store without a base is no branch: it has no base, differs in nothing, and pro
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Collection
 
 from autostore.backend import StorageBackend
-from autostore.errors import InvalidConfigError, StoragePermissionError, compose
-from autostore.keys import Key
+from autostore.errors import (
+    AmbiguousKeyError,
+    InvalidConfigError,
+    StorageFileNotFoundError,
+    StoragePermissionError,
+    compose,
+)
+from autostore.keys import Key, can_be_key
 from autostore.naming.keeping import KeepingBackend
 from autostore.naming.layering import LayeredBackend
 from autostore.naming.versions import has_versions
@@ -60,7 +69,7 @@ class BranchInterface(ABC):
 
         On S3 several keys at once, and by the server itself where both are on one. `progress(done, total)` is called
         after each, in this thread, and what it raises stops the rest, as a crash would. Costs 3 listings, and per
-        key 2 looks at the base, a read, a write there and a few requests in the branch.
+        key 2 looks at the base (of a bare key 2 listings, too), a read, a write there and a few requests in the branch.
         """
         backend, base = self._layered(), self._base_parts()
         assert base is not None
@@ -68,11 +77,14 @@ class BranchInterface(ABC):
             problem, remedy = "The base is read-only", "Open it without read_only to promote into it."
             raise StoragePermissionError(compose(problem, uri=base.backend.uri, remedy=remedy))
         self._writable("any")
-        found = self._changes(prefix)
-        mine = self._parts
+        mine, found = self._parts, self._settled(prefix)
         renew = renewing(mine.registry, base.registry, mine.config, base.config, backend)
+
+        def answers(stem: str) -> Collection[str]:
+            return base.registry.parse(stem, base.backend.uri).answers
+
         try:
-            Promoter(backend, _keeping(base), renew).promote(found, progress or unheard)
+            Promoter(backend, _keeping(base), renew, answers).promote(found, progress or unheard)
         finally:
             base.resolver.forget_all()
             mine.resolver.forget_all()
@@ -87,6 +99,16 @@ class BranchInterface(ABC):
             pass
         self._parts.resolver.forget_all()
         return [self._told(change) for change in found]
+
+    def _settled(self, prefix: str) -> list[Change]:
+        """The changes, without what a killed writer left beside a value: promoted, it might become the later one."""
+        found, parts = self._changes(prefix), self._parts
+        stems = Counter(parts.registry.split(path)[0] for change in found for path in change.puts)
+        several = [stem for stem, files in stems.items() if files > 1 and can_be_key(stem)]
+        for stem in several:
+            with contextlib.suppress(AmbiguousKeyError, StorageFileNotFoundError):
+                parts.publisher.settle(parts.registry.parse(stem, parts.backend.uri), "promote it")
+        return self._changes(prefix) if several else found
 
     def _changes(self, prefix: str) -> list[Change]:
         return list(changes(self._layered(), self._parts.registry, self._where(prefix)))

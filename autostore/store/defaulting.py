@@ -30,5 +30,5 @@ def default_uri() -> str:
         return told
     folder: str = require("platformdirs").user_data_dir("autostore", appauthor=False)
     text = f"AutoStore() keeps its objects in {folder}. Pass a URI, or set {VARIABLE}, to choose."
-    warnings.warn(text, UserWarning, stacklevel=3)
+    warnings.warn(text, UserWarning, stacklevel=4)  # past `refuses_settings`
     return folder

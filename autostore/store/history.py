@@ -94,7 +94,9 @@ class History:
         if name is not None:
             raise InvalidConfigError("version and at exclude each other. Pass one of them.")
         if not isinstance(at, datetime) or at.tzinfo is None:
-            problem = f"at={at!r} does not say in which time zone"
+            problem = f"at={at!r:.80} " + (
+                "does not say in which time zone" if isinstance(at, datetime) else "is no datetime"
+            )
             raise InvalidConfigError(compose(problem, remedy="Pass an aware datetime, such as datetime.now(UTC)."))
         for attempt in range(ATTEMPTS):
             name = self._past.id_at(key, in_nanoseconds(at) + 999)

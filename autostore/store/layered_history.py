@@ -10,7 +10,9 @@ from typing import Any
 from autostore.backend import FileMetadata
 from autostore.errors import StorageFileNotFoundError
 from autostore.keys import Key
+from autostore.naming.layering import LayeredBackend
 from autostore.naming.resolution import Resolver
+from autostore.naming.versions import in_nanoseconds
 from autostore.store.history import Fetches, History, ReadOld
 from autostore.store.version import Version
 
@@ -18,10 +20,13 @@ __all__ = ["LayeredHistory"]
 
 
 class LayeredHistory:
-    """As `History`, of a branch; `own` is the branch's, `base` the base's, `resolver` sees both."""
+    """As `History`, of a branch; `own` is the branch's, `base` the base's, `layered` and `resolver` see both."""
 
-    def __init__(self, own: History | LayeredHistory, base: History | LayeredHistory, resolver: Resolver) -> None:
+    def __init__(
+        self, own: History | LayeredHistory, layered: LayeredBackend, base: History | LayeredHistory, resolver: Resolver
+    ) -> None:
         self._own = own
+        self._layered = layered
         self._base = base
         self._resolver = resolver
 
@@ -37,10 +42,12 @@ class LayeredHistory:
         return own + base
 
     def load(self, key: Key, name: str | None, at: datetime | None, read: ReadOld) -> Any:
-        """Of the branch, else of the base."""
+        """Of the branch, else of the base; not of that at a moment when the branch had its own, or none by deletion."""
         try:
             return self._own.load(key, name, at, read)
         except StorageFileNotFoundError:
+            if at is not None and self._layered.stood(key.text, in_nanoseconds(at)):
+                raise
             return self._base.load(key, name, at, read)
 
     def restore(self, key: Key, name: str) -> FileMetadata:

@@ -84,7 +84,11 @@ class DictInterface(ABC):
         return True
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        """Every key that begins with `prefix`, a plain string, each once; 1 request per 1,000 objects, flat memory."""
+        """Every key that begins with `prefix`, each once; 1 request per 1,000 objects, flat memory.
+
+        `prefix` is a plain string, in which `*` is itself: patterns are those of `list_files`. A file that somebody
+        laid there has the shortest key that reads it: `t` for `t.csv`, and `t.xlsx` for `t.xlsx` (docs/store.md).
+        """
         return (listed.key for listed in self._entries(prefix))
 
     def values(self, prefix: str = "") -> Iterator[Any]:

@@ -7,7 +7,6 @@ goes last, and only where all that it hides is gone.
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +16,7 @@ from autostore.naming.native import NativeBackend
 from autostore.naming.versions import in_nanoseconds
 from autostore.parallel import in_order
 from autostore.store.native_past import belongs, note_of
-from autostore.store.pruning import DAY, Pruned, check_limits
+from autostore.store.pruning import Pruned, ago, check_limits
 from autostore.store.version import Version
 from autostore.versioning import Stored
 
@@ -38,7 +37,7 @@ class NativePruner:
     def prune(self, where: Key | str, keep: int | None, days: float | None, *, dry_run: bool) -> Pruned:
         """As `Pruner.prune`."""
         check_limits(keep, days)
-        oldest = None if days is None else time.time_ns() - int(days * DAY)
+        oldest = None if days is None else ago(days)
         removed: list[Version] = []
         size = 0
         for stem, stored in self._stems(where):

@@ -122,7 +122,8 @@ class Past:
 
     def nothing_then(self, key: Key) -> StorageError:
         """The one way to say that a key had no value at a moment."""
-        problem, remedy = "Nothing was stored here at that time", "store.versions(key) lists what was, and when."
+        problem = "Nothing is kept that was stored here at that time"
+        remedy = "store.versions(key) lists what is kept, and when."
         return StorageFileNotFoundError(compose(problem, key=key.text, uri=self._place.uri, remedy=remedy))
 
     def no_version(self, key: Key, name: object) -> StorageError:

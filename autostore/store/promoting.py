@@ -27,6 +27,7 @@ from autostore.naming.layering import HIDES, LayeredBackend
 from autostore.naming.resolution import latest
 from autostore.parallel import in_order
 from autostore.store.changes import Change
+from autostore.store.siblings import Answers, has_rival
 from autostore.telling.bars import counted
 
 __all__ = ["Progress", "Promoter", "unheard"]
@@ -44,10 +45,13 @@ Renew = Callable[[Path, str], None]
 class Promoter:
     """Moves changes of a branch into its base, `target` being the base as it is written to."""
 
-    def __init__(self, backend: LayeredBackend, target: StorageBackend, renew: Renew | None) -> None:
+    def __init__(
+        self, backend: LayeredBackend, target: StorageBackend, renew: Renew | None, answers: Answers = frozenset
+    ) -> None:
         self._backend = backend
         self._target = target
         self._renew = renew
+        self._answers = answers
 
     def promote(self, changes: list[Change], progress: Progress) -> None:
         """All of them, or none where one of the base's values is not the one that was seen."""
@@ -79,7 +83,7 @@ class Promoter:
                 own = look(top, path)
                 if own is not None:
                     top.confirm(path)
-                    top.retire(path, if_etag=own.etag)
+                    top.delete(path, if_etag=own.etag)  # its past says until when it was the value
 
     @contextlib.contextmanager
     def _locked(self, paths: list[str]) -> Iterator[int]:
@@ -95,9 +99,13 @@ class Promoter:
 
     def _fits(self, change: Change) -> bool:
         """Whether the base still has what the branch saw, or by now what it would get; or the change is gone."""
-        return all(
-            self._is_as_seen(path) or self._is_done(path) for path in (*change.puts, *change.removes)
+        return (
+            all(self._is_as_seen(path) or self._is_done(path) for path in (*change.puts, *change.removes))
+            and not self._has_rival(change)
         ) or not self._is_there(change)
+
+    def _has_rival(self, change: Change) -> bool:
+        return has_rival(change, self._backend, self._target, self._answers)
 
     def _is_there(self, change: Change) -> bool:
         """Whether the branch has still what it had when the change was listed."""
@@ -133,6 +141,9 @@ class Promoter:
             self._backend.lock(*change.puts, *change.removes, make=False),
             contextlib.suppress(PreconditionFailedError),
         ):
+            # Again: a condition guards one path, not a key.
+            if self._has_rival(change) and self._is_there(change):
+                return False
             put = [own for path in change.puts if (own := self._put(path, change.removes)) is not None]
             if len(put) < len(change.puts):
                 return True
@@ -193,7 +204,7 @@ class Promoter:
         top.confirm(own.path)
         kinds = seen.of(own.path)
         seen.drop(own.path, kinds & HIDES)
-        top.retire(own.path, if_etag=own.etag)
+        top.delete(own.path, if_etag=own.etag)  # its past says until when it was the value
         seen.drop(own.path, kinds - HIDES)
 
     def _remove(self, path: str, *, replaced: bool) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from autostore.backend import FileMetadata, StorageBackend
+from autostore.config.base import is_finite
 from autostore.errors import InvalidConfigError, StorageFileNotFoundError
 from autostore.handlers.registry import HandlerRegistry
 from autostore.keys import Key
@@ -22,7 +22,7 @@ from autostore.parallel import in_order
 from autostore.store.past import shelves
 from autostore.store.version import Version
 
-__all__ = ["DAY", "Pruned", "Pruner", "check_limits"]
+__all__ = ["Pruned", "Pruner", "ago", "check_limits"]
 
 DAY = 86_400 * 1_000_000_000
 """Nanoseconds."""
@@ -127,13 +127,18 @@ def _beyond(
 ) -> Iterator[Kept]:
     """Those that both limits let go, where both are given."""
     replaced = None if current is None else int(current.partition("-")[0])
-    oldest = None if days is None else time.time_ns() - int(days * DAY)
+    oldest = None if days is None else ago(days)
     newest_first = sorted(versions, key=lambda file: (file.written, file.id), reverse=True)
     for number, file in enumerate(newest_first, start=0 if current is None else 1):
         until = min(filter(None, (replaced, deleted.get(file.id))), default=file.written)
         replaced = file.written
         if (keep is None or number >= keep) and (oldest is None or until < oldest):
             yield file
+
+
+def ago(days: float) -> int:
+    """The moment so many days ago, nanoseconds; nothing was written more than a million days ago."""
+    return time.time_ns() - int(min(days, 1_000_000) * DAY)
 
 
 def _version(kept: Kept) -> Version:
@@ -146,6 +151,6 @@ def check_limits(keep: int | None, days: float | None) -> None:
         problem = "How much is kept is said neither here nor by history_keep or history_days"
         raise InvalidConfigError(f"{problem}. Pass keep=, days= or both.")
     whole = keep is None or (isinstance(keep, int) and not isinstance(keep, bool))
-    number = days is None or (isinstance(days, int | float) and not isinstance(days, bool) and not math.isnan(days))
+    number = days is None or (isinstance(days, int | float) and not isinstance(days, bool) and is_finite(days))
     if not whole or not number or (keep or 0) < 0 or (days or 0) < 0:
         raise InvalidConfigError(f"keep={keep!r}, days={days!r} cannot be. Pass numbers that are not negative.")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from autostore.backend import FileMetadata, not_found
-from autostore.errors import StorageFileNotFoundError, UnsupportedFormatError, compose
+from autostore.errors import InvalidKeyError, StorageFileNotFoundError, UnsupportedFormatError, compose
 from autostore.guard.ceiling import Ceiling
 from autostore.handlers.registry import HandlerRegistry
 from autostore.handlers.tables.kinds import panics_are_errors
@@ -69,6 +69,12 @@ class Scanner:
 
     def many(self, tables: Mapping[str, Mapping[str, Any]], parse: Callable[[str], Key]) -> Source:
         """Tables of many keys, each with columns that have one value in all of its rows."""
+        if not isinstance(tables, Mapping):
+            problem, remedy = (
+                "Several keys are scanned as a dict, each with its columns",
+                "Pass {key: {} for key in keys}.",
+            )
+            raise InvalidKeyError(compose(problem, uri=self._backend.uri, remedy=remedy))
         if not tables:
             raise StorageFileNotFoundError("A scan of no keys has no columns. Pass at least one key.")
         names = list(dict.fromkeys(name for row in tables.values() for name in row))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from autostore.errors import SchemaMismatchError, TooLargeError, UnsupportedFormatError, compose
+from autostore.errors import InvalidConfigError, SchemaMismatchError, TooLargeError, UnsupportedFormatError, compose
 from autostore.guard.ceiling import Ceiling
-from autostore.handlers.tables import arrow, pandas
+from autostore.handlers.tables import arrow, named, pandas
 from autostore.handlers.tables.kinds import FRAMES, kind_of, panics_are_errors, requested_kind
+from autostore.handlers.tables.made import converted
 from autostore.handlers.tables.mark import read_mark
 from autostore.handlers.tables.repeated import check_views
 from autostore.keys import Key, check_key, where
@@ -23,7 +24,7 @@ from autostore.scans.source import frame_over
 from autostore.store.loading import Loader
 from autostore.store.scanning import Scanner
 
-__all__ = ["Tables", "asks_for_scan", "selected"]
+__all__ = ["Tables", "asks_for_scan", "listed", "selected"]
 
 
 def asks_for_scan(as_type: Any) -> bool:
@@ -36,14 +37,31 @@ def selected(frame: Any, columns: Sequence[str] | None, key: str, uri: str) -> A
     if columns is None:
         return frame
     _check(columns, frame.collect_schema().names(), key, uri)
-    return frame.select(list(columns))
+    return frame.select(named.columns(columns))
+
+
+def listed(columns: Sequence[str] | None) -> list[str] | None:
+    """The names as a list; refused are a text, whose letters would be taken for names, and what no name can be."""
+    if columns is None:
+        return None
+    if isinstance(columns, Iterable) and not isinstance(columns, str | bytes):
+        names = list(columns)
+        # pandas has names of any kind, but none without a hash, as expressions are.
+        with contextlib.suppress(TypeError):
+            hash(tuple(names))
+            return names
+    raise InvalidConfigError(f"columns={columns!r:.80} is no list of names. Pass one, such as columns=['a', 'b'].")
 
 
 def _check(columns: Sequence[str], there: Sequence[str], key: str, uri: str) -> None:
-    missing = next((name for name in columns if name not in there), None)
-    if missing is not None:
+    if len(set(columns)) < len(columns):
+        twice = next(name for number, name in enumerate(columns) if name in columns[:number])
+        problem = f"columns= names {twice!r:.80} twice"
+        raise SchemaMismatchError(compose(problem, key=key, uri=uri, remedy="Name it once."))
+    if missing := [name for name in columns if name not in there]:
         known = f"Its columns are {', '.join(map(repr, there))!s:.400}"
-        raise SchemaMismatchError(compose(f"There is no column {missing!r:.80}", key=key, uri=uri, remedy=f"{known}."))
+        problem = f"There is no column {missing[0]!r:.80}"
+        raise SchemaMismatchError(compose(problem, key=key, uri=uri, remedy=f"{known}."))
 
 
 @contextlib.contextmanager
@@ -104,7 +122,7 @@ class Tables:
             _check(columns, there, key.text, self._uri)
             if kind.startswith("polars."):
                 check_views(stream, self._ceiling, leaves)
-                return decoded(lazy(stream), lambda frame: frame.select(columns), name)
+                return decoded(lazy(stream), lambda frame: frame.select(named.columns(columns)), name)
             with panics_are_errors():
                 if kind == "pyarrow.Table":
                     return arrow.read_table(stream, mark, self._ceiling, columns).select(columns)
@@ -149,11 +167,12 @@ class Tables:
             table.column_names if hasattr(table, "column_names") else table.columns
         )  # fmt: skip
         _check(columns, there, key, self._uri)
-        return table[list(columns)] if hasattr(table, "iloc") else table.select(list(columns))
+        if hasattr(table, "iloc"):
+            return table[list(columns)]
+        return table.select(list(columns) if hasattr(table, "column_names") else named.columns(columns))
 
 
 def _as_kind(frame: Any, kind: str) -> Any:
     if kind == "polars.DataFrame":
         return frame
-    require("pyarrow")  # polars converts through it
-    return frame.to_arrow() if kind == "pyarrow.Table" else frame.to_pandas()
+    return converted(frame, kind)

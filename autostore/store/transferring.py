@@ -8,11 +8,12 @@ sees the old value or the new.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
-from autostore.backend import FileMetadata, StorageBackend, is_still, not_found
+from autostore.backend import FileMetadata, StorageBackend, is_still, look, not_found
 from autostore.cache.copies import Copies
 from autostore.errors import (
     PreconditionFailedError,
@@ -21,9 +22,10 @@ from autostore.errors import (
     StorageIOError,
     StoragePermissionError,
     compose,
+    from_os_error,
 )
 from autostore.handlers.registry import HandlerRegistry
-from autostore.keys import Key
+from autostore.keys import Key, where
 from autostore.mark import Mark
 from autostore.naming.publishing import Publisher, Put
 from autostore.naming.resolution import Resolver
@@ -106,7 +108,8 @@ class _Way(NamedTuple):
     def through_here(self, *, if_absent: bool) -> Transferred:
         """Read and written by this machine."""
         with self.target.backend.scratch_file(self.extension) as file:
-            seen = self.source.backend.download(self.found.path, file)
+            with _full_disk_is_at(where(self.path, self.target.backend.uri)):
+                seen = self.source.backend.download(self.found.path, file)
             assert seen is not None
             _check(seen.size, file.stat().st_size, self.found.path, self.source.backend.uri)
 
@@ -120,11 +123,24 @@ class _Way(NamedTuple):
         return act(self.wanted, self.path, put)
 
 
+@contextlib.contextmanager
+def _full_disk_is_at(place: str) -> Iterator[None]:
+    """The disk that a file is fetched to is the target's, whatever the source says of itself."""
+    try:
+        yield
+    except StorageIOError as error:
+        behind = error.__cause__
+        if isinstance(behind, OSError) and behind.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise from_os_error(behind, place) from behind
+        raise
+
+
 def relocate(source: Side, key: Key, target: Side, to: str | None) -> Transferred:
     """Move the file of `key`: within a place as it moves files, else copied and removed while it is what was copied."""
     if source.backend is not target.backend:
         sent = transfer(source, key, target, to)
-        source.publisher.remove(key, if_etag=sent.source.etag)
+        if not _is_onto_itself(source.backend, sent.source.path, target.backend, sent.target.path):
+            source.publisher.remove(key, if_etag=sent.source.etag)
         return sent
 
     def once(found: FileMetadata) -> Transferred:
@@ -133,6 +149,27 @@ def relocate(source: Side, key: Key, target: Side, to: str | None) -> Transferre
         return Transferred(found, source.publisher.move(source.key(name), wanted))
 
     return on_found(source, key, once)
+
+
+def _is_onto_itself(source: StorageBackend, path: str, target: StorageBackend, to: str) -> bool:
+    """Whether two stores name one file, which is then moved already; `PreconditionFailedError` where that is unknown.
+
+    The ETag does not tell: on S3 the same bytes have the same one. What has this address on another server is told by
+    its time; of the same second it may also be the same object, reached by another name of its server.
+    """
+    if f"{source.uri.rstrip('/')}/{path}" != f"{target.uri.rstrip('/')}/{to}":
+        return False
+    server = source.server()
+    if server is not None and server == target.server():
+        return True
+    there, copied = look(source, path), look(target, to)
+    if there is None or copied is None or there.etag != copied.etag or there.modified_time != copied.modified_time:
+        return False
+    if server is None:
+        return True
+    problem = "Source and target have one address, and may be one object that two names of a server lead to"
+    remedy = "It was copied and not removed. If they are two, move it again a second later."
+    raise PreconditionFailedError(compose(problem, key=path, uri=source.uri, remedy=remedy))
 
 
 def checksum(side: Side, key: Key) -> str:

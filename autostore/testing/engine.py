@@ -1,13 +1,13 @@
 """`EngineContract`: what every engine of a bucket must do or decline, as a test class that an engine's tests subclass.
 
 class TestMyEngine(EngineContract):
-does = ["get", "put"]           # calls that it must not decline
+    does = ["get", "put"]           # calls that it must not decline
 
-@pytest.fixture
-def engine(self): ...           # an Engine at an empty place
+    @pytest.fixture
+    def engine(self): ...           # an Engine at an empty place
 
-def raw_write(self, engine, path, data): ...    # bypass the engine
-def raw_read(self, engine, path): ...           # None where nothing is there
+    def raw_write(self, engine, path, data): ...    # bypass the engine
+    def raw_read(self, engine, path): ...           # None where nothing is there
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from autostore import (
     PreconditionFailedError,
     StorageConnectionError,
     StoragePermissionError,
+    UnsupportedSchemeError,
 )
 from autostore.backends.bridge.backend import FsspecBackend
 from autostore.keys import parse_uri
@@ -247,6 +248,22 @@ def test_a_file_system_that_nobody_knows(tmp_path):
         store["n.json"] = 1
         assert (tmp_path / "n.json").read_text()
         assert list((tmp_path / ".autostore" / "writing").iterdir()) == []
+
+
+def test_what_fsspec_has_not_is_no_fault_of_the_network():
+    """A protocol that it does not know, or whose client is not installed, is said at the first use."""
+    with pytest.raises(UnsupportedSchemeError, match="no file system 'nonesuch'"):
+        AutoStore("fsspec+nonesuch://a/b").get("k")
+    with pytest.raises(MissingDependencyError, match="dropbox"):
+        AutoStore("fsspec+dropbox://a/b").get("k")
+
+
+def test_other_tools_words_for_places_are_told_ours():
+    """`sftp://` and `https://` are no schemes here, and the error says how such a place is named."""
+    with pytest.raises(UnsupportedSchemeError, match=r"fsspec\+sftp://"):
+        AutoStore("sftp://host/folder")
+    with pytest.raises(UnsupportedSchemeError, match="endpoint_url"):
+        AutoStore("https://s3.example.com/bucket")
 
 
 def test_gs_says_which_extra():

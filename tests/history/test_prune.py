@@ -99,7 +99,17 @@ def test_settings_are_the_default(place):
 
 
 @pytest.mark.parametrize(
-    "limits", [{"keep": -1}, {"keep": 1.5}, {"keep": True}, {"days": -1}, {"days": "1"}, {"days": float("nan")}]
+    "limits",
+    [
+        {"keep": -1},
+        {"keep": 1.5},
+        {"keep": True},
+        {"days": -1},
+        {"days": "1"},
+        {"days": float("nan")},
+        {"days": float("inf")},
+        {"days": 10**400},
+    ],
 )
 def test_bad_limits(local_kept, limits):
     """What cannot be a limit is refused, and nothing goes."""
@@ -107,6 +117,13 @@ def test_bad_limits(local_kept, limits):
     with pytest.raises(InvalidConfigError):
         local_kept.prune(**limits)
     assert len(local_kept.versions("k")) == 5
+
+
+def test_limits_that_no_value_reaches(local_kept):
+    """However many days are kept, nothing goes."""
+    filled(local_kept)
+    for days in (1e6, 1e300, 10**300):
+        assert local_kept.prune(days=days).removed == []
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -191,6 +192,43 @@ def test_conflicts_are_named_and_nothing_changes(pair):
     assert (base["ab"], base["fine"]) == ("TEXT", 1)
 
 
+@pytest.mark.parametrize("pair", ["local over local", "memory over memory", f"{SOME} over {SOME}"], indirect=True)
+def test_a_value_of_another_format_in_the_base_is_a_conflict(pair):
+    """One key is one object: what others made of it in the base meanwhile is not hidden by the branch's file."""
+    base, branch = pair
+    branch.update({"new": "mine", "fresh": "mine", "a": "mine"})
+    del branch["ab"]
+    base["new"] = base["fresh.json"] = 100
+    del base["a"]
+    base.update({"a": b"theirs", "ab": {"their": 1}, "beside.csv": pl.DataFrame({"x": [1]})})
+    with pytest.raises(PreconditionFailedError) as caught:
+        branch.promote()
+    assert sorted(caught.value.conflicts) == ["a", "ab", "fresh", "new"]
+    assert [base[key] for key in ("a", "ab", "fresh", "new")] == [b"theirs", {"their": 1}, 100, 100]
+    branch.discard()
+    branch["new"] = "mine"
+    branch["beside.json"] = "mine"
+    branch.promote()
+    assert (base["new"], base["beside.json"]) == ("mine", "mine")
+    assert [key for key in base if key.startswith("new")] == ["new"]
+
+
+def test_what_a_killed_writer_left_is_not_promoted(open_store, tmp_path):
+    """Killed after it put a file of another format and before it removed the old one, which then is no value."""
+    base = open_store("local", history=True)
+    with AutoStore(tmp_path / "branch", base=base) as branch:
+        branch["k"] = "old"
+        (tmp_path / "kept").hardlink_to(tmp_path / "branch/k.txt")
+        branch["k"] = {"new": 1}
+        (tmp_path / "kept").rename(tmp_path / "branch/k.txt")
+        (mark,) = (file for file in (tmp_path / "branch/.autostore/marks").iterdir() if file.is_file())
+        with mark.open("a") as marks:
+            marks.write(".txt\n")
+        assert sorted(branch.list_files()) == ["k.json", "k.txt"]
+        assert [change.key for change in branch.promote()] == ["k"]
+        assert dict(base.items()) == dict(branch.items()) == {"k": {"new": 1}}
+
+
 def test_what_a_branch_saw_is_what_it_wrote_over_first(pair):
     """Writing again over one's own value does not take the base's change for seen; modifying neither."""
     base, branch = pair
@@ -247,6 +285,51 @@ def test_versions_of_both(pair):
         assert [version.current for version in kept.versions("ab")] == [True]
         assert kept.prune(keep=0).removed
         assert len(base.versions("a")) == 2
+
+
+@pytest.mark.parametrize("kind", ["local", SOME])
+@pytest.mark.parametrize("history", [True, False])
+def test_a_moment_of_a_branch_is_what_it_read_as_then(open_store, kind, history):
+    """Deleted, promoted, discarded or pruned since: `at` never shows the other's value of that moment."""
+    base = open_store(kind, history=True)
+    branch = open_store(kind, history=history).over(base)
+    read, moments = [], []
+
+    def now():
+        time.sleep(0.005)
+        read.append(dict(branch.items()))
+        moments.append(datetime.now(UTC))
+        time.sleep(0.005)
+
+    base.update({"gone": 1, "kept": 1, "left": 1})
+    now()
+    branch.update({"kept": 2, "left": "two"})
+    now()
+    del branch["gone"]
+    base["gone"] = 3
+    now()
+    branch.promote("kept")
+    branch.discard("left")
+    now()
+    base.update({"kept": 4, "left": 4})
+    now()
+    seen = [{key: branch.read(key, at=at) for key in read[n] if history or n != 1} for n, at in enumerate(moments)]
+    if history:
+        assert seen == read
+        branch.update({"kept": 5, "left": 5})
+        now()
+        branch["kept"] = 6
+        branch.prune(keep=1)
+        assert branch.read("kept", at=moments[-2]) == 4
+    else:
+        assert (seen[0], seen[3:]) == (read[0], read[3:])
+        now()
+    for at in moments[2:]:
+        with pytest.raises(StorageFileNotFoundError, match="at that time"):
+            branch.read("gone", at=at)
+    if history:
+        with pytest.raises(StorageFileNotFoundError, match="at that time"):
+            branch.read("kept", at=moments[-1])
 
 
 def test_several_in_a_row(open_store):

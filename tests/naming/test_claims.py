@@ -47,6 +47,31 @@ def test_other_keys_do_not_wait(backend):
         assert held()
 
 
+def test_a_rival_that_writes_on_and_on_lets_others_in(backend):
+    """Whoever waits is first at times, though the other one takes it again a moment after it let go."""
+    # Mutations that this was seen to catch: a free claim is taken after the next pause only; pauses of 20 to 100 ms.
+    over = threading.Event()
+
+    def write_on_and_on():
+        while not over.wait(0.003):
+            with claim(backend, "k"):
+                time.sleep(0.02)
+
+    rival = threading.Thread(target=write_on_and_on)
+    rival.start()
+    try:
+        waited = 0.0
+        for _ in range(20):
+            time.sleep(0.03)
+            started = time.monotonic()
+            with claim(backend, "k"):
+                waited += time.monotonic() - started
+        assert waited < 8
+    finally:
+        over.set()
+        rival.join()
+
+
 def test_a_dead_holders_claim_is_taken_over(backend, monkeypatch):
     """After a lease's time unchanged a claim is another's, and its old holder must not act any more."""
     monkeypatch.setattr(claims, "LEASE", 0.4)

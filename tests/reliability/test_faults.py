@@ -227,6 +227,12 @@ def test_a_disk_that_is_really_full(nursery, tmp_path):
             assert isinstance(caught.value, StorageError)
             assert same(store["k"], OLD)
             assert list(store.list_files()) == ["k.json"]
+        with AutoStore(tmp_path / "other") as other:
+            other["k"] = "x" * 500_000
+            with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)) as caught:
+                other.copy_to(store, "k")
+            assert store.uri in str(caught.value)
+            assert other.uri not in str(caught.value)
         store.close()
     finally:
         os.system(f"umount -l {mount}")

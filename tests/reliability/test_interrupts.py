@@ -14,8 +14,8 @@ import time
 
 import pytest
 
-from autostore import AutoStore, LocalFileConfig
-from tests.reliability.interrupts import At, Interrupt
+from autostore import AutoStore, LocalFileConfig, StorageConfig
+from tests.reliability.interrupts import At, Between, Interrupt
 from tests.reliability.scale import SOAK, measured, scaled
 
 OLD, NEW = {"v": 1}, {"v": 2}
@@ -101,6 +101,37 @@ def test_at_each_line_locally(tmp_path, no_collector, call, kept):
     error = None
     store.close()
     assert list((folder / ".autostore" / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["folder", "history", "memory"])
+@pytest.mark.parametrize("call", ["write", "move", "listing"])
+def test_a_signal_handler_may_use_the_store_at_each_line(tmp_path, place, call):
+    """It changes the same folder in the middle of a call, as one that saves before the end does; neither waits."""
+    config = StorageConfig(timeout=0.5, history=place == "history")
+    store = AutoStore("memory://handler" if place == "memory" else tmp_path, config)
+    calls = {
+        "write": lambda: store.write("a/k", NEW),
+        "move": lambda: store.move("a/k", "a/moved"),
+        "listing": lambda: sorted(store.keys("a/k")),
+    }
+
+    def handler():
+        store["a/saved"] = at.left
+        store.copy("a/saved", "a/copied")
+        del store["a/copied"]
+
+    # Mutations that this was seen to catch: FolderLock never asks `_has_by_interrupted` (waits); `confirm` deletes.
+    for number in itertools.count(1, STEP if place == "history" else 1):
+        store["a/k"] = OLD
+        at = Between(number, handler)
+        begun = time.monotonic()
+        assert at.run(calls[call]) is None, at.where
+        assert time.monotonic() - begun < 0.4, at.where
+        if not at.where:
+            break
+        assert store["a/moved" if call == "move" else "a/k"] == (NEW if call == "write" else OLD), at.where
+        assert store["a/saved"] == 0
+    assert number > 30
 
 
 @pytest.mark.parametrize("call", ["read", "write", "copy", "listing", "close"])

@@ -13,7 +13,6 @@ from autostore import AutoStore, S3StorageConfig
 from autostore.backends.cloud.boto3 import uploads
 from autostore.cache import scanning
 from autostore.disk import sweeping
-from autostore.naming import claims
 from autostore.testing import same
 from tests.reliability.scale import measured, scaled
 from tests.reliability.values import FORMATS, make, number_in
@@ -115,7 +114,6 @@ def test_sigkill_tears_nothing_and_loses_nothing(place, nursery, request, monkey
 
 def change_forever(channel, uri, config, key, author, formats):
     """Write one key in changing formats; each number is the author's own, and is said once acknowledged."""
-    claims.LEASE = 2.0  # seconds instead of a minute, as a killed claimant is waited for
     store = AutoStore(uri, config)
     number = author
     while True:

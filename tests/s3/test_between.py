@@ -1,6 +1,7 @@
 """Between two stores on one server no object passes through this machine; where the server will not copy, it does."""
 
 import random
+import time
 import uuid
 from dataclasses import replace
 
@@ -142,6 +143,29 @@ def test_a_source_that_changes_meanwhile(server, open_store):
     source.move_to(other, "a")
     assert same(other["a"], VALUE[::-1])
     assert "a" not in source
+
+
+def test_one_object_by_two_names_of_its_server_is_not_moved_away(server, open_store):
+    """Nobody can tell it from another server's object of the same address and second, so it stays, and that is said."""
+    _, found, _ = server
+    source = open_store()
+    source["a"] = VALUE
+    with AutoStore(source.uri, replace(source.config, endpoint_url=found.endpoint)) as other:
+        with pytest.raises(PreconditionFailedError, match="one address"):
+            source.move_to(other, "a")
+        assert same(other["a"], VALUE)
+
+
+def test_another_server_s_object_of_the_same_address_is_another(moto_s3, seaweedfs_s3):
+    """It is moved there."""
+    address = f"s3://{moto_s3.make_bucket()}/"
+    seaweedfs_s3.raw().create_bucket(Bucket=address.split("/")[2])
+    with AutoStore(address, moto_s3.config()) as source, AutoStore(address, seaweedfs_s3.config()) as target:
+        source["a"] = VALUE
+        time.sleep(1.1)  # of the same second it would stay
+        source.move_to(target, "a")
+        assert same(target["a"], VALUE)
+        assert "a" not in source
 
 
 def test_where_the_server_will_not_copy(server, open_store):

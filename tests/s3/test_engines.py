@@ -198,6 +198,24 @@ def test_no_import_of_boto3_where_obstore_does_it(moto_s3):
     subprocess.run([sys.executable, "-c", program, store.uri, moto_s3.endpoint], timeout=60, check=True)
 
 
+@pytest.mark.parametrize("engine", ["auto", "boto3"])
+def test_a_kept_error_holds_no_connection(moto_s3, engine):
+    """After `close()` no connection of before is used, though an error that somebody keeps refers to the client."""
+    # Mutation that this was seen to catch: `close()` that only forgets the client, and so waits for the collector.
+    with Proxy(moto_s3.endpoint) as proxy:
+        store = opened(moto_s3, engine=engine, endpoint_url=proxy.endpoint)
+        store["x.bin"] = b"1"
+        with pytest.raises(KeyError) as kept:
+            store["absent.bin"]
+        store.close()
+        assert store["x.bin"] == b"1"  # opens again
+        store.close()
+        proxy.close()
+        with pytest.raises(StorageConnectionError):
+            store["x.bin"]
+        assert "absent.bin" in str(kept.value)
+
+
 @needs_obstore
 def test_forks_leave_it_to_boto3(moto_s3, open_backend):
     """A process that forks while obstore is busy neither hangs nor shares a connection: its child uses boto3."""

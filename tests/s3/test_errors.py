@@ -120,7 +120,7 @@ def test_no_credentials_at_all(monkeypatch, moto_s3, open_backend, tmp_path):
     named = open_backend(
         moto_s3, bucket="b-1", aws_access_key_id=None, aws_secret_access_key=None, profile_name="nobody"
     )
-    with pytest.raises(StoragePermissionError, match="profile_name"):
+    with pytest.raises(StoragePermissionError, match=r"\(nobody\) could not be found.*profile_name"):
         named.get_metadata("x.json")
 
 

@@ -3,9 +3,11 @@
 import inspect
 import os
 import pickle
+import re
 import subprocess
 import sys
 import tempfile
+import threading
 
 import pytest
 
@@ -13,6 +15,7 @@ import autostore
 from autostore import (
     AutoStore,
     CorruptDataError,
+    InvalidConfigError,
     InvalidKeyError,
     LocalFileConfig,
     StorageError,
@@ -118,6 +121,54 @@ def test_unpicklable_objects_change_nothing(store):
     assert store["k"] == {"old": 1}
 
 
+def test_the_remedy_fits_the_value(local_store):
+    """A generator or a lock has no class to be moved; and what several formats say is said once."""
+    for value, remedy in [
+        ((n for n in [1]), r"generator' object\. Store list\(\.\.\.\) of it\.$"),
+        (threading.Lock(), r"lock' object\. Store the data it is made of\.$"),
+        (lambda: 0, "define it, or its class, at the top level of a module"),
+    ]:
+        with pytest.raises(UnsupportedFormatError, match=remedy):
+            local_store["k"] = value
+    with pytest.raises(UnsupportedFormatError) as caught:
+        local_store["k"] = [1, {"a": threading.Lock()}]
+    assert str(caught.value).count("[1].a is of the class") == 1
+    assert "bare key" not in str(caught.value)  # it is one
+    with pytest.raises(UnsupportedFormatError, match="bare key"):
+        local_store["k.json"] = [1, {"a": threading.Lock()}]
+    with pytest.raises(UnsupportedFormatError, match=r"\.pkl takes no options") as caught:
+        local_store.write("k", {"a": 1}, options={"compression": "zstd"})
+    assert str(caught.value).count("Leave options= out") == 1
+    with pytest.raises(UnsupportedFormatError, match=r"\.csv does not hold list objects, but tables of Polars"):
+        local_store["k.csv"] = [{"a": 1}]
+
+
+@pytest.mark.parametrize(
+    ("key", "format", "remedy"),
+    [
+        ("k", "parquett", "Did you mean 'parquet'"),
+        ("k", "cvs", "Did you mean 'csv'"),
+        ("k", "toml", r"only chosen by the name of a key .*Write it as 'k\.toml'"),
+        ("k.json", "yaml", r"contradicts \.json .*Leave out format="),
+    ],
+)
+def test_a_wrong_format(local_store, key, format, remedy):
+    """The nearest is named, a format that only a key chooses, and which of two to leave out."""
+    with pytest.raises(UnsupportedFormatError, match=remedy):
+        local_store.write(key, {"a": 1}, format=format)
+
+
+@pytest.mark.parametrize(
+    ("name", "home"),
+    [("history", "StorageConfig(history=...)"), ("region_name", "S3StorageConfig(region_name=...)"), ("no", "(...)")],
+)
+def test_settings_are_no_arguments(tmp_path, name, home):
+    """The error says where a setting belongs, as Dagster's manager does."""
+    with pytest.raises(InvalidConfigError, match=re.escape(f"has no argument {name!r}")) as caught:
+        AutoStore(tmp_path, **{name: True})
+    assert home in str(caught.value)
+
+
 SAMPLES = {
     ".json": {"a": [1, 2, {"b": None}]},
     ".jsonl": [{"a": 1}, {"b": "x"}],
@@ -185,9 +236,9 @@ def test_a_missing_library_is_named_with_the_command(tmp_path):
     """Without the library of a format its files cannot be read, and the error says what to install."""
     code = """
 import sys
-for name in ("polars", "pyarrow", "pandas", "yaml", "PIL", "torch", "scipy", "numpy"):
+for name in ("polars", "pyarrow", "pandas", "yaml", "PIL", "torch", "scipy", "numpy", "fsspec", "dagster"):
     sys.modules[name] = None
-from autostore import AutoStore, MissingDependencyError
+from autostore import AutoStore, MissingDependencyError, UnsupportedSchemeError
 store = AutoStore(sys.argv[1])
 store["plain"] = {"works": True}
 for key in ("t.parquet", "t.csv", "t.yaml", "t.png", "t.npy", "t.npz", "t.pt", "t.sparse"):
@@ -197,6 +248,16 @@ for key in ("t.parquet", "t.csv", "t.yaml", "t.png", "t.npy", "t.npz", "t.pt", "
         assert isinstance(error, ImportError) and "pip install" in str(error) and key in str(error), error
     else:
         raise AssertionError(key)
+for use, install in [
+    (lambda: AutoStore("sftp://host/data"), "fsspec+sftp://..., after pip install 'dagster-autostore[fsspec]'"),
+    (lambda: __import__("autostore_dagster"), "pip install 'dagster-autostore[dagster]'"),
+]:
+    try:
+        use()
+    except (UnsupportedSchemeError, ImportError) as error:
+        assert install in str(error), error
+    else:
+        raise AssertionError(install)
 """
     store = AutoStore(tmp_path)
     for extension in (".parquet", ".csv", ".yaml", ".png", ".npy", ".npz", ".pt", ".sparse"):

@@ -10,6 +10,7 @@ from typing import Any
 
 from autostore.backends.bridge.translated import translated
 from autostore.config import FsspecConfig
+from autostore.errors import MissingDependencyError, UnsupportedSchemeError
 from autostore.holding.turns import Turns
 from autostore.optional import require
 
@@ -82,8 +83,23 @@ class FileSystem:
         if self._settings.fs is not None:
             fs = self._settings.fs
             return fs, fs._strip_protocol(self._rest) if self._rest else ""  # noqa: SLF001 - as fsspec's functions do
+        _check_known(self._protocol)
         options = {**self._settings.options, "skip_instance_cache": True}
         if self._protocol == "sftp":
             options = {"timeout": self._settings.timeout, **options}
         fs, root = require("fsspec.core").url_to_fs(f"{self._protocol}://{self._rest}", **options)
         return fs, root
+
+
+def _check_known(protocol: str) -> None:
+    """Refuse a protocol that fsspec does not know, or whose client is not installed, which no network mends."""
+    try:
+        require("fsspec").get_filesystem_class(protocol)
+    except ImportError as error:
+        said = require("fsspec.registry").known_implementations.get(protocol, {}).get("err", str(error))
+        raise MissingDependencyError(
+            f"The file system {protocol} of fsspec is not installed. {said.rstrip('.')}."
+        ) from error
+    except ValueError as error:
+        problem = f"fsspec has no file system {protocol!r}"
+        raise UnsupportedSchemeError(f"{problem}. `fsspec.available_protocols()` lists what it has.") from error

@@ -29,9 +29,8 @@ def translated(uri: str, path: str) -> Iterator[None]:
     except StorageError:
         raise
     except Exception as error:
-        if not isinstance(error, OSError) or isinstance(
-            error, TimeoutError
-        ):  # what a file system says, whoever wrote it
+        # An OSError is what a file system says, whoever wrote it; a time limit of the user's may be a TimeoutError.
+        if not isinstance(error, OSError) or isinstance(error, TimeoutError):
             let_pass(error, handled)
         raise _meaning(error, uri, path) from error
 
@@ -42,9 +41,8 @@ def _meaning(error: Exception, uri: str, path: str) -> StorageError:
     if isinstance(error, NotImplementedError):
         problem, remedy = "This file system cannot do that", "Read it, or take another place."
         return StoragePermissionError(compose(problem, key=path, uri=uri, remedy=remedy))
-    broken = isinstance(error, (ConnectionError, TimeoutError, EOFError)) or type(error).__module__.startswith(
-        "paramiko."
-    )
+    of_ssh = type(error).__module__.startswith("paramiko.")
+    broken = of_ssh or isinstance(error, (ConnectionError, TimeoutError, EOFError))
     if broken or not isinstance(error, OSError):
         problem = f"The file system failed, or could not be reached ({type(error).__name__})"
         remedy = "Check its options and the network, then try again."

@@ -55,7 +55,7 @@ class FolderNames:
         """Forget the folder if anyone else changed it; called before each change of our own."""
         known = self._known.get(folder)
         if known is not None and (time.monotonic() > known.until or os.stat(folder).st_mtime_ns != known.mtime_ns):
-            del self._known[folder]
+            self._known.pop(folder, None)  # gone where a signal handler forgot it in this moment
 
     def added(self, folder: str, name: str) -> None:
         """Take note of a file that was just published here."""

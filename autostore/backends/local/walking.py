@@ -26,9 +26,9 @@ def listed(root: str, prefix: str, uri: str) -> Iterator[FileMetadata]:
             inside(root, path, uri)
             status = files.status(entry.path)
         except InvalidKeyError:
-            left_out.add(path, "a link leads out of the store")
+            left_out.add(path, "a link leads out of the store", hides_keys=True)
         except PermissionError:
-            left_out.add(path, _CLOSED)
+            left_out.add(path, _CLOSED, hides_keys=True)
         else:
             if status is None:
                 continue  # removed meanwhile, or a link to nothing
@@ -73,7 +73,7 @@ def _sorted(root: str, prefix: str, folder: str, left_out: LeftOut) -> Iterator[
     except PermissionError:
         if prefix.startswith(folder):
             raise  # all that was asked for lies there
-        left_out.add(folder, _CLOSED)
+        left_out.add(folder, _CLOSED, hides_keys=True)
     return ((folder + name, entry) for name, entry in ordered)
 
 

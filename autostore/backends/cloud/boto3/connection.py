@@ -179,7 +179,9 @@ class S3Connection:
 
     def close(self) -> None:
         """End the threads and drop the connections of this process."""
-        self._open = None  # whoever is in the middle of a request still has it, and closes it at the end
+        opened, self._open = self._open, None  # whoever is in the middle of a request still has it, to its end
+        if opened is not None:
+            opened.leave(self)
 
     def _opened(self) -> _Opened:
         # A client shared over fork mixes up two processes' answers: https://github.com/boto/boto3/issues/1592
@@ -190,6 +192,7 @@ class S3Connection:
             opened = self._open  # `close()` may come at any time
             if opened is None or opened.pid != os.getpid():
                 self._open = opened = _opened_with(self.config)
+                opened.users.add(self)
             return opened
 
 
@@ -201,7 +204,14 @@ class _Opened:
         self.config = config  # so that nothing else gets its id
         self.client, self.named = make_client(config)
         self.threads = ThreadPoolExecutor(config.max_concurrency, thread_name_prefix="autostore-s3")
+        self.users: weakref.WeakSet[S3Connection] = weakref.WeakSet()
         self._members: dict[str, frozenset[str]] = {}
+
+    def leave(self, user: S3Connection) -> None:
+        """Drop the idle connections once nobody uses them, though an error that somebody keeps may refer to this."""
+        self.users.discard(user)
+        if not self.users and self.pid == os.getpid():
+            self.client.close()  # requests under way have theirs, and later ones get new ones
 
     def __del__(self) -> None:
         threads = getattr(self, "threads", None)  # None where making it failed

@@ -35,7 +35,6 @@ _NO_CREDENTIALS = (
     "NoCredentialsError",
     "PartialCredentialsError",
     "CredentialRetrievalError",
-    "ProfileNotFound",
     "SSOError",
     "NoAuthTokenError",
     "TokenRetrievalError",
@@ -97,6 +96,9 @@ def _translate(error: Exception, uri: str, path: str | None) -> StorageError | N
         code, status = code_of(error), status_of(error)
         message: Any = error.response.get("Error", {}).get("Message")  # type: ignore[attr-defined]
         return refused(code, status, message or "", uri, path, absent=_is_absent(code, status, error))
+    if _is_a(error, ("ProfileNotFound",)):
+        remedy = "Name one that `aws configure list-profiles` has, by profile_name or AWS_PROFILE, or neither."
+        return StoragePermissionError(compose(str(error).rstrip("."), key=path, uri=uri, remedy=remedy))
     if _is_a(error, _NO_CREDENTIALS):
         remedy = "Set aws_access_key_id and aws_secret_access_key, profile_name, or the AWS environment variables."
         return StoragePermissionError(compose("No usable credentials were found", key=path, uri=uri, remedy=remedy))

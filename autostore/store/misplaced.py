@@ -1,0 +1,49 @@
+"""Arguments that a store does not take: as a rule they are settings, which come as one."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from typing import ParamSpec
+
+from autostore.config import StorageConfig
+from autostore.errors import InvalidConfigError
+
+__all__ = ["refuses_settings"]
+
+Arguments = ParamSpec("Arguments")
+
+
+def refuses_settings(made: Callable[Arguments, None]) -> Callable[Arguments, None]:
+    """An `__init__` that names where a setting belongs, rather than to be without such an argument.
+
+    A decorator, as `**settings` in its signature would have checkers and editors accept any.
+    """
+    known = frozenset(inspect.signature(made).parameters)
+
+    @functools.wraps(made)
+    def checked(*args: Arguments.args, **given: Arguments.kwargs) -> None:
+        for name in given:
+            if name not in known:
+                raise InvalidConfigError(
+                    f"A store has no argument {name!r:.100}. Settings come as one: AutoStore(uri, {_home(name)})."
+                )
+        made(*args, **given)
+
+    return checked
+
+
+def _home(name: str) -> str:
+    homes = [cls for cls in _configs(StorageConfig) if name in {setting.name for setting in fields(cls)}]
+    if not homes:
+        return "StorageConfig(...)"
+    named = homes[:1] if homes[0] is StorageConfig else homes
+    return f"{' or '.join(cls.__name__ for cls in named)}({name}=...)"
+
+
+def _configs(cls: type[StorageConfig]) -> Iterator[type[StorageConfig]]:
+    yield cls
+    for below in cls.__subclasses__():
+        yield from _configs(below)

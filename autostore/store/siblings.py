@@ -1,0 +1,47 @@
+"""What a base has under a bare key that a branch wrote, in another format, and which the branch did not see.
+
+One key is one object: promoted beside it, the branch's file would hide it, and nobody would hear of the conflict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from autostore.backend import StorageBackend, look
+from autostore.keys import RESERVED
+from autostore.naming.layering import LayeredBackend
+from autostore.naming.seen import BARE
+from autostore.store.changes import Change
+
+__all__ = ["Answers", "has_rival"]
+
+Answers = Callable[[str], Collection[str]]
+"""The extensions of the files that may answer to a bare key, in the base."""
+
+
+def has_rival(change: Change, branch: LayeredBackend, base: StorageBackend, answers: Answers) -> bool:
+    """Whether the base has a later value than the branch's, or somebody else's file; a listing, and a look at each.
+
+    Earlier ones the branch saw, and its record of that may be gone with a writer that was killed.
+    """
+    since = _since(change, branch)
+    if since is None:
+        return False
+    paths = (*change.puts, *change.removes)
+    stem = branch.top.split(paths[0])[0]
+    beside = [file.path for file in base.find(stem, answers(stem)) if file.path not in paths]
+    found = [there for path in beside if (there := look(base, path)) is not None]
+    # Beside somebody else's file a value is replaced, and none begun.
+    begun = bool(found) and any(look(base, path) is None for path in change.puts)
+    return any(begun if there.mark is None else there.mark.time_ns > since for there in found)
+
+
+def _since(change: Change, branch: LayeredBackend) -> int | None:
+    """When the branch wrote or deleted the bare key (ns); None where it was a file by its full name, or is gone."""
+    if change.puts:
+        own = [look(branch.top, path) for path in change.puts]
+        times = [file.mark.time_ns for file in own if file is not None and file.mark is not None]
+    else:
+        stones = [path for path in change.removes if BARE in branch.seen.of(path)]
+        times = [at for path in stones for _, at in branch.seen.since(f"{path}/{RESERVED}/")]
+    return max(times, default=None)
