@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -21,6 +22,7 @@ OTHER = (
 
 def run() -> NoReturn:
     """Run the command line of this process."""
+    _open_closed()
     with boundary(debug="--debug" in sys.argv):
         import autostore
 
@@ -39,6 +41,14 @@ def run() -> NoReturn:
         code = _ended(app)
         sys.stdout.flush()
     sys.exit(code)
+
+
+def _open_closed() -> None:
+    """Where stdin, stdout or stderr is closed (`<&-`) nobody is there; a file of the store must not get its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            setattr(sys, name, os.fdopen(opened, "w" if number else "r", encoding="utf-8"))
 
 
 def _ended(app: Callable[..., int | None]) -> int:

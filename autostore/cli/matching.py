@@ -26,7 +26,7 @@ def near(error: StorageFileNotFoundError, place: Place) -> StorageFileNotFoundEr
     with contextlib.suppress(StorageError):
         known = [entry.key for entry in itertools.islice(place.store.entries(folder), MOST_NEAR)]
         known = known or [entry.key for entry in itertools.islice(place.store.entries(), MOST_NEAR)]
-        if like := difflib.get_close_matches(place.key, known, 1):
+        if place.key not in known and (like := difflib.get_close_matches(place.key, known, 1)):
             return type(error)(f"{error} Did you mean {like[0]!r}?")
     return error
 
@@ -55,8 +55,11 @@ def matching(place: Place, *, recursive: bool | None = False) -> Iterator[Entry]
                 found = True
                 yield entry
     if not found:
-        remedy = "" if recursive or place.is_pattern else f" {BELOW[recursive]} means all below a folder;"
-        nothing = f"Nothing is stored here (key {key!r} in {store.uri}).{remedy} `autostore ls` lists what is."
+        below = place.folder if place.is_folder else f"{key}/"
+        if not recursive and not place.is_pattern and next(store.keys(below), None) is not None:
+            problem = f"This is a folder, not a key (key {key!r} in {store.uri})"
+            raise StorageFileNotFoundError(f"{problem}. {BELOW[recursive]} means all below a folder.")
+        nothing = f"Nothing is stored here (key {key!r} in {store.uri}). `autostore ls` lists what is."
         raise near(StorageFileNotFoundError(nothing), place)
 
 

@@ -90,9 +90,12 @@ def sync(
     steps = list(difference(here, there, checksum=checksum))
     if delete:
         steps += surplus(here, there)
-    _go(session, steps, verify=verify, dry_run=dry_run, yes=yes)
-    if not steps:
-        session.out.note("Nothing changed.")
+    if steps:
+        _go(session, steps, verify=verify, dry_run=dry_run, yes=yes)
+    elif next(here.store.keys(here.folder), None) is None:  # a slip of the pen, as a rule
+        session.out.note(f"Nothing is stored in {here.store.uri.rstrip('/')}/{here.folder}; nothing was done.")
+    else:
+        session.out.note("Nothing changed since the last time.")
 
 
 def _target(session: Session, word: str, *, recursive: bool) -> Place:

@@ -70,7 +70,8 @@ def prune(
     planned = place.store.prune(place.key, keep=keep, days=days, dry_run=True)
     if dry_run or not planned.removed:
         _show(session, planned.removed, "path")
-        session.out.note(f"Would free {units.size(planned.bytes)}; nothing was done.")
+        would = f"Would free {units.size(planned.bytes)}; nothing was done."
+        session.out.note(would if planned.removed else "No version is old enough to go; nothing was done.")
         return
     question = f"Remove {units.count(len(planned.removed), 'version')} ({units.size(planned.bytes)})?"
     if not session.out.confirmed(question, yes=yes):

@@ -13,6 +13,7 @@ profile_name = "lab"                # credentials are in the cloud's own files a
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -28,6 +29,9 @@ SECRETS = frozenset({
     "account_key", "aws_access_key_id", "aws_secret_access_key", "aws_session_token", "client_secret", "pickle_key",
     "sas_token",
 })  # fmt: skip
+PREFIX = "AUTOSTORE_"
+NEARLY = 0.85
+"""How like a setting's name a variable's is, of 1, that is a slip; `UI`, of other tools, is less like `URI`."""
 _KNOWN = {one.name: one.type for kind in (AzureStorageConfig, S3StorageConfig, LocalFileConfig) for one in fields(kind)}
 _FILE_KEYS = frozenset({"uri", "settings", "profiles"})
 
@@ -128,14 +132,23 @@ def _checked(told: Mapping[str, Any], file: Path, where: str) -> dict[str, Any]:
 def _check_names(told: Mapping[str, Any], known: Any, file: Path, where: str) -> None:
     unknown = next((name for name in told if name not in known), None)
     if unknown is not None:
-        raise InvalidConfigError(f"{file}: {where}{unknown} is no setting. Known are {', '.join(sorted(known))}.")
+        sayable = sorted({*known} - SECRETS)
+        near = difflib.get_close_matches(unknown, sayable, 1)
+        remedy = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(sayable)}."
+        raise InvalidConfigError(f"{file}: {where}{unknown} is no setting. {remedy}")
 
 
 def _of(environ: Mapping[str, str]) -> dict[str, Any]:
-    """`AUTOSTORE_CACHE_ENABLED=true` is `cache_enabled=True`."""
+    """`AUTOSTORE_CACHE_ENABLED=true` is `cache_enabled=True`; a name that is nearly one is a slip, and refused."""
+    names = {"SETTINGS", "URI", *map(str.upper, _KNOWN)}
+    for variable in environ:
+        name = variable.removeprefix(PREFIX)
+        near = difflib.get_close_matches(name, names, 1, NEARLY) if variable.startswith(PREFIX) else []
+        if near and name not in names:
+            raise InvalidConfigError(f"{variable} is no setting. Did you mean {PREFIX}{near[0]}?")
     found: dict[str, Any] = {}
     for name, kind in _KNOWN.items():
-        variable = f"AUTOSTORE_{name.upper()}"
+        variable = f"{PREFIX}{name.upper()}"
         text = environ.get(variable)
         if text is not None and (name not in SECRETS or name == "pickle_key"):
             found[name] = _value(variable, text, str(kind))

@@ -7,6 +7,7 @@ whatever differs, byte by byte.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,9 +18,11 @@ from autostore.cli.output import Output
 from autostore.cli.places import Place
 from autostore.errors import (
     InvalidConfigError,
+    LeftOutWarning,
     PreconditionFailedError,
     StorageError,
     StorageFileNotFoundError,
+    StoragePermissionError,
     compose,
 )
 from autostore.info.values import Entry
@@ -40,6 +43,7 @@ class Step(NamedTuple):
         key: in `source`, as it is listed.
         target: the key there; None: its own, bare only where it was written so.
         replaces: whether something is there.
+        ending: what the file's name has behind a bare key.
     """
 
     action: str
@@ -49,6 +53,7 @@ class Step(NamedTuple):
     other: AutoStore | None = None
     target: str | None = None
     replaces: bool = False
+    ending: str = ""
 
     def run(self, *, checked: bool = False) -> None:
         """Do it; with `checked` the copy is read back and compared."""
@@ -87,7 +92,25 @@ def copies(sources: Iterable[Place], target: Place, action: str, *, recursive: b
                 steps.append(_below(place, entry, target, action))
             else:
                 steps.append(_single(place, entry, target, action))
+    _check_distinct(steps)
     return _compared(steps, target)
+
+
+def _check_distinct(steps: list[Step]) -> None:
+    """Refuse two objects under one key: the second would replace the first, which `mv` has removed by then."""
+    first: dict[str, str] = {}
+    for step in steps:
+        assert step.other is not None
+        source, target = _address(step.source, step.key), _address(step.other, step.target or step.key)
+        for name in (target, target + step.ending):
+            other = first.setdefault(name, source)
+            if other != source:
+                problem = f"{other} and {source} would both become {target}"
+                raise InvalidConfigError(f"{problem}. Copy or move each to a key or folder of its own.")
+
+
+def _address(store: AutoStore, key: str) -> str:
+    return f"{store.uri.rstrip('/')}/{key}"
 
 
 def _is_key(place: Place) -> bool:
@@ -97,18 +120,24 @@ def _is_key(place: Place) -> bool:
 def _below(place: Place, entry: Entry, target: Place, action: str) -> Step:
     source = place.store / place.folder if place.folder else place.store
     other = target.store / target.folder if target.folder else target.store
-    return Step(action, source, entry.key[len(place.folder) :], entry.size, other)
+    return Step(action, source, entry.key[len(place.folder) :], entry.size, other, ending=_ending(entry))
 
 
 def _single(place: Place, entry: Entry, target: Place, action: str) -> Step:
     name = entry.key.rpartition("/")[2]
+    step = Step(action, place.store, entry.key, entry.size, target.store, target.key, ending=_ending(entry))
     if not target.is_folder:
-        return Step(action, place.store, entry.key, entry.size, target.store, target.key)
+        return step
     if place.store.uri == target.store.uri:
-        return Step(action, place.store, entry.key, entry.size, target.store, target.folder + name)
+        return step._replace(target=target.folder + name)
     folder = entry.key[: -len(name)]
     source = place.store / folder if folder else place.store
-    return Step(action, source, name, entry.size, target.store / target.folder if target.folder else target.store)
+    other = target.store / target.folder if target.folder else target.store
+    return step._replace(source=source, key=name, other=other, target=None)
+
+
+def _ending(entry: Entry) -> str:
+    return entry.path[len(entry.key) :]
 
 
 def _compared(steps: list[Step], target: Place) -> list[Step]:
@@ -146,16 +175,31 @@ def difference(source: Place, target: Place, *, checksum: bool) -> Iterator[Step
 
 
 def surplus(source: Place, target: Place) -> Iterator[Step]:
-    """What `sync --delete` removes: keys that are there only."""
+    """What `sync --delete` removes: keys that are there only; refused where the source may have more than it shows."""
     here = source.store / source.folder if source.folder else source.store
     there = target.store / target.folder if target.folder else target.store
     keys, paths = set[str](), set[str]()
-    for entry in here.entries():
+    for entry in _all_of(here):
         keys.add(entry.key)
         paths.add(entry.path)
     for entry in there.entries():
+        if not keys:
+            problem = f"Nothing is stored in {here.uri}, so --delete would remove all of {there.uri}"
+            raise StorageFileNotFoundError(f"{problem}. Name the source that has keys, or sync without --delete.")
         if entry.path not in paths and entry.key not in keys:
             yield Step("remove", there, entry.key, entry.size)
+
+
+def _all_of(store: AutoStore) -> list[Entry]:
+    """Its keys; `StoragePermissionError` where some may lie in what a listing leaves out."""
+    with warnings.catch_warnings(record=True) as said:  # the listing of what to send has shown them
+        warnings.simplefilter("always", LeftOutWarning)
+        found = list(store.entries())
+    for one in said:
+        if isinstance(one.message, LeftOutWarning) and one.message.hides_keys:
+            problem = "What lies there is not known, so nothing is removed from the target for it"
+            raise StoragePermissionError(f"{one.message} {problem}. Make it readable, or sync without --delete.")
+    return found
 
 
 @dataclass

@@ -12,6 +12,7 @@ from autostore.errors import (
     StorageError,
     StorageFileNotFoundError,
     TooLargeError,
+    UnknownTypeError,
     UntrustedDataError,
 )
 from autostore.info.values import Entry
@@ -50,8 +51,8 @@ def _judged(store: AutoStore, entry: Entry, *, headers: bool) -> tuple[str, str]
             store.read(entry.key)
     except StorageFileNotFoundError:
         return "ok", ""  # removed since it was listed
-    except UntrustedDataError as error:
-        # A class that is not imported is no damage: the file itself was read up to its name.
+    except (UntrustedDataError, UnknownTypeError) as error:
+        # A class that is not imported, or of a script, is no damage: the file itself was read up to its name.
         return ("pickled" if entry.format in _CODE else "class"), str(error)
     except (CorruptDataError, TooLargeError) as error:
         return ("damaged" if isinstance(error, CorruptDataError) else "unreadable"), str(error)

@@ -51,6 +51,16 @@ def test_verify_runs_no_code(tmp_path, shell):
     assert not trap.exists()
 
 
+def test_verify_takes_a_class_of_a_script_for_a_class(tmp_path, shell):
+    """Its `__main__` is not that of the command, which is no damage."""
+    said = b'{"$autostore": 1, "type": "__main__:Mine", "data": {"a": 1}}'
+    (shell.folder / "d").mkdir()
+    (shell.folder / "d" / "k.dataclass.json").write_bytes(said)
+    [line] = shell("verify", "d").lines
+    assert line.startswith("class\tk\t")
+    assert "Mine is a class of the script" in line
+
+
 @pytest.mark.filterwarnings("ignore::autostore.PickledWarning")
 def test_migrate_makes_pickles_plain(filled, place, shell):
     """What a plain format holds exactly is written again in it; what only a pickle holds, and a name in full, stays."""

@@ -80,6 +80,23 @@ def test_nobody_reads_on(tmp_path, shell):
         assert (run.returncode, err) == (141, b""), words
 
 
+@pytest.mark.parametrize("closed", [[0], [1], [2], [0, 1, 2]])
+def test_closed_streams(shell, closed):
+    """A daemon may have none of stdin, stdout and stderr; no file of the store gets their numbers."""
+    store = AutoStore(shell.folder / "d")
+    store["k"] = 1
+    streams = {
+        name: subprocess.PIPE for number, name in enumerate(("stdin", "stdout", "stderr")) if number not in closed
+    }
+    closing = ["sh", "-c", " ".join(['exec "$@"', *(f"{number}>&-" for number in closed)]), "sh"]
+    words = [*closing, *COMMAND, "mv", "d/k", "d/moved"]
+    with subprocess.Popen(words, cwd=shell.folder, env=shell.environment, **streams) as run:
+        out, err = run.communicate(timeout=60)
+    assert (run.returncode, err or b"") == (0, b"")
+    assert out in (None, b"move\tk\t1\n")
+    assert store["moved"] == 1
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -170,6 +187,15 @@ def test_a_key_that_is_like_another_is_named(filled, place, shell):
     for words in (["cat", "note"], ["rm", "note"], ["restore", "note", "1-1"]):
         assert "Did you mean 'notes'?" in sentence(shell(*words, "-s", place, code=3))
     assert "Did you" not in sentence(shell("cat", place + "quite-another", code=3))
+    assert "Did you" not in sentence(shell("restore", "notes", "1-none", "-s", place, code=3))
+
+
+def test_a_folder_is_told(filled, place, shell):
+    """A word that names a folder full of keys is not said to name nothing."""
+    for words in (["rm", "flights"], ["cp", "flights", "other"], ["cat", "flights"], ["cat", "flights/"]):
+        said = sentence(shell(*words, "-s", place, code=3))
+        assert "a folder, not a key" in said
+        assert ("'folder/**'" if words[0] == "cat" else "-r") in said
 
 
 def test_remedies_are_commands(filled, place, shell):

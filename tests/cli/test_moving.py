@@ -105,6 +105,57 @@ def test_nothing_is_copied_into_itself(filled, place, shell):
     assert filled["flights2/deep/er"] == {"a": 1}
 
 
+@pytest.mark.parametrize("command", ["cp", "mv"])
+def test_two_objects_never_become_one(filled, place, shell, command):
+    """Keys of one name in several folders do not go into one: the second would replace the first."""
+    filled.update({"other/monday": 1, "other/table": "t", "table.txt": "named"})
+    AutoStore(shell.folder / "mine")["monday"] = 2
+    before = contents(filled)
+    for words in (
+        [place + "flights/monday", place + "other/monday", "here/"],
+        [place + "flights/monday", place + "other/monday", place + "archive/"],
+        [place + "flights/monday", "mine/monday", place + "archive/"],
+        [place + "**/monday", "here/"],
+        [place + "other/table", place + "table.txt", "here/"],
+        ["-r", place + "flights", place + "other", "here"],
+    ):
+        assert "both become" in shell(command, *words, code=2).err
+    assert contents(filled) == before
+    assert not (shell.folder / "here").exists()
+    shell(command, place + "flights/monday", place + "other/table", "here/")
+    assert sorted(AutoStore(shell.folder / "here").keys()) == ["monday", "table"]
+
+
+def test_delete_removes_nothing_for_what_the_source_does_not_show(tmp_path, shell):
+    """A source with nothing in it is a wrong word; a link that leads out, or a closed folder, may hold all of it."""
+    with AutoStore(tmp_path / "source") as source, AutoStore(tmp_path / "backup") as backup:
+        for store in (source, backup):
+            store.update({"a/one": 1, "b/two": 2})
+        before = contents(backup)
+        assert "remove all" in shell("sync", "--delete", tmp_path / "sourec", tmp_path / "backup", code=3).err
+        (tmp_path / "source" / "b").rename(tmp_path / "elsewhere")
+        (tmp_path / "source" / "b").symlink_to(tmp_path / "elsewhere")
+        assert "without --delete" in shell("sync", "--delete", tmp_path / "source", tmp_path / "backup", code=4).err
+        assert contents(backup) == before
+        (tmp_path / "source" / "b").unlink()
+        shell("sync", "--delete", tmp_path / "source", tmp_path / "backup")
+        assert list(backup.keys()) == ["a/one"]
+
+
+def test_a_sync_that_does_nothing_says_why(tmp_path, shell):
+    """The target has it all, or the source is a wrong word; no steps are counted that were none."""
+    with AutoStore(tmp_path / "source") as source:
+        source["k"] = 1
+        source.copy_to(AutoStore(tmp_path / "target"), "k")
+    for more in ([], ["-n"]):
+        assert (
+            shell("sync", *more, tmp_path / "source", tmp_path / "target").err
+            == "Nothing changed since the last time.\n"
+        )
+        told = shell("sync", *more, tmp_path / "sourec", tmp_path / "target").err
+        assert told == f"Nothing is stored in {(tmp_path / 'sourec').as_uri()}/; nothing was done.\n"
+
+
 def test_sync_by_checksum_and_verified(tmp_path, shell):
     """What has the same size and is older, and yet another, is found byte by byte; what is the same is let be."""
     source, target = AutoStore(shell.folder / "a"), AutoStore(shell.folder / "b")

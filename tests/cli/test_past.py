@@ -47,6 +47,7 @@ def test_prune(filled, place, kept):
     assert kept("prune", "--keep", "1", place).lines == told
     assert len(kept("versions", place + "notes").lines) == 1
     assert filled["notes"] == {"a": 1}
+    assert kept("prune", "--keep", "1", place).err == "No version is old enough to go; nothing was done.\n"
     assert "Pass --keep, --days or both" in kept("prune", place, code=2).err
 
 

@@ -45,7 +45,8 @@ def test_the_longest_configured_store_wins(tmp_path, shell):
     [
         ('[settings]\naws_secret_access_key = "hunter2"', "secret"),
         ('[profiles.x]\nuri = "s3://b/"\npickle_key = "hunter2"', "secret"),
-        ("[settings]\ntimeouts = 3", "timeouts"),
+        ("[settings]\ntimeouts = 3", "timeouts is no setting. Did you mean timeout?"),
+        ("[settings]\naws_secret_acess_key = 'hunter2'", "is no setting"),
         ("[profiles.x]\n", "uri"),
         ("colour = 3", "colour"),
         ("= 3", "TOML"),
@@ -69,6 +70,9 @@ def test_variables_win(tmp_path, shell):
     shell("rm", "d/k")
     shell.environment["AUTOSTORE_TIMEOUT"] = "soon"
     assert "AUTOSTORE_TIMEOUT" in shell("ls", "d", code=2).err
+    del shell.environment["AUTOSTORE_TIMEOUT"]
+    shell.environment |= {"AUTOSTORE_UI": "1", "AUTOSTORE_HISTROY": "true"}
+    assert "Did you mean AUTOSTORE_HISTORY?" in shell("ls", "d", code=2).err
 
 
 def test_common_options_stand_before_the_command_too(tmp_path, shell):
