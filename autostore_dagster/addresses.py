@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from autostore import InvalidKeyError
+from autostore import InvalidConfigError, InvalidKeyError
 from autostore_dagster import keys
 from autostore_dagster.partitions import dimensions
 
@@ -66,6 +66,8 @@ def asset_uri(
     partitions_def: dg.PartitionsDefinition[Any] | None = None,
 ) -> str:
     """The same below a store's URI, without the extension that the value's format adds; no request."""
+    if not isinstance(uri, str) or not uri:
+        raise InvalidConfigError(f"uri={uri!r:.80} names no store. Pass its URI, such as store.uri.")
     return f"{uri.rstrip('/')}/{asset_key(asset, partition, partitions_def=partitions_def)}"
 
 

@@ -1,4 +1,4 @@
-"""Which library the name `autostore` stands for here: the distribution `autostore` on the index is another one.
+"""Whether Dagster is here, and which library the name `autostore` stands for: that on the index is another one.
 
 Two distributions with one package name overwrite or shadow each other, and pip allows it.
 """
@@ -6,6 +6,7 @@ Two distributions with one package name overwrite or shadow each other, and pip 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 
 __all__ = ["check_installation"]
 
@@ -14,7 +15,11 @@ _OURS = "PickledWarning"
 
 
 def check_installation() -> None:
-    """Raise `ImportError`, with the commands that mend it, where `autostore` is another library's package."""
+    """Raise `ImportError`, with the commands that mend it: no Dagster, or `autostore` is another library's package."""
+    if importlib.util.find_spec("dagster") is None:
+        raise ModuleNotFoundError(
+            "This needs dagster, which is not installed. Run: pip install 'dagster-autostore[dagster]'", name="dagster"
+        )
     package = importlib.import_module("autostore")
     if hasattr(package, _OURS):
         return

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
+from autostore import InvalidConfigError
 from autostore_dagster.inspecting import Found, same_type
 
 __all__ = ["Schemas", "Values", "Wanted", "described", "problems"]
@@ -26,6 +27,15 @@ class Wanted:
     max_rows: int | None
     fresh_within: timedelta | None
     schema_unchanged: bool
+
+    def __post_init__(self) -> None:
+        for name, rows in (("min_rows", self.min_rows), ("max_rows", self.max_rows)):
+            if rows is not None and (type(rows) is not int or rows < 0):
+                raise InvalidConfigError(f"{name}={rows!r:.40} is no number of rows. Pass an int from 0 up, or None.")
+        if self.max_rows is not None and self.max_rows < (self.min_rows or 0):
+            raise InvalidConfigError(f"max_rows={self.max_rows} is less than min_rows={self.min_rows}. Swap them.")
+        if self.fresh_within is not None and not isinstance(self.fresh_within, timedelta):
+            raise InvalidConfigError(f"fresh_within={self.fresh_within!r:.40} is no timedelta. Pass timedelta(days=1).")
 
     def names(self) -> list[str]:
         """The checks that an asset gets."""

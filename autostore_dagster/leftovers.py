@@ -26,6 +26,7 @@ class Leftover:
         why: "run", "partition" or "orphan".
         address: what the key stands for.
         bytes: the size of its file; 0 before that was asked.
+        etag: the version of its file that was judged.
         kept: why it stays all the same; empty where it goes.
     """
 
@@ -33,6 +34,7 @@ class Leftover:
     why: str
     address: Address
     bytes: int = 0
+    etag: str = ""
     kept: str = ""
 
 

@@ -5,7 +5,7 @@ Where the annotation leaves the type open, it is the one that the store recorded
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import dagster as dg
 
@@ -213,8 +213,14 @@ def _refuse_unknown(metadata: Mapping[str, Any]) -> None:
 
 
 def _cannot_hold(request: Request, count: int) -> str:
-    name = getattr(request.annotation, "__name__", str(request.annotation))
+    asked = request.annotation
+    # Of list[T] and dict[int, T], which are to hold many, T is one.
+    one = get_args(asked)[-1] if get_origin(asked) in (list, dict) else asked
     return (
-        f"Asset {name_of(request.context)} is read for {count} partitions, which {name} cannot hold. "
-        f"Annotate the input as dict[str, {name}], pl.DataFrame, pl.LazyFrame or Partitions."
+        f"Asset {name_of(request.context)} is read for {count} partitions, which {_spelled(asked)} cannot hold. "
+        f"Annotate the input as dict[str, {_spelled(one)}], pl.DataFrame, pl.LazyFrame or Partitions."
     )
+
+
+def _spelled(annotation: Any) -> str:
+    return str(annotation) if get_args(annotation) else getattr(annotation, "__name__", str(annotation))

@@ -9,7 +9,7 @@ from autostore_dagster.locating import beginning_of
 from autostore_dagster.partitions import single_key
 from autostore_dagster.reading import Request
 
-__all__ = ["tell_origin"]
+__all__ = ["lies_in_base", "tell_origin"]
 
 
 def tell_origin(request: Request, keys: Mapping[str, str] | None) -> None:
@@ -31,13 +31,14 @@ def tell_origin(request: Request, keys: Mapping[str, str] | None) -> None:
 def _from_base(store: AutoStore, keys: Collection[str]) -> set[str]:
     """Those of the keys whose value is not the branch's own."""
     if len(keys) == 1:
-        return {key for key in keys if _lies_in_base(store, key)}
+        return {key for key in keys if lies_in_base(store, key)}
     changed = {change.key for change in store.diff(beginning_of(keys))}
     return {key for key in keys if key not in changed}
 
 
-def _lies_in_base(store: AutoStore, key: str) -> bool:
+def lies_in_base(store: AutoStore, key: str) -> bool:
+    """Whether the value of a key is not the branch's own; a look, and none of a store without a base."""
     try:
-        return not store.url(key).startswith(f"{store.uri.rstrip('/')}/")
+        return store.base is not None and not store.url(key).startswith(f"{store.uri.rstrip('/')}/")
     except StorageFileNotFoundError:
         return False

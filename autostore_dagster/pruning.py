@@ -15,11 +15,16 @@ from autostore_dagster.evidence import Evidence, runs_of
 from autostore_dagster.io_manager import manager_of
 from autostore_dagster.keys import RUNS
 from autostore_dagster.leftovers import Defined, Leftover, orphan_or_partition, output_of_run
+from autostore_dagster.origins import lies_in_base
 
 __all__ = ["Pruned", "build_prune_job", "prune"]
 
 SHOWN = 1000
 """Rows of the table in the UI."""
+
+
+BASE_S = "it lies in the base"
+"""Of a branch: removed here it would be hidden only, and be deleted there by the next promotion."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +76,7 @@ def prune(
 
     Of an asset or partition only the file that its last materialization wrote; of runs those that have ended. What
     another code location materialized stays, and so do assets that are only named here, as a dependency. Costs 1 LIST
-    per 1,000 keys; for each value that may go 1 request and 1 query of the event log, 1 request more to remove it.
+    per 1,000 keys; for each value that may go 1 request and 1 query of the event log, 2 requests more to remove it.
 
     Args:
         defs: all that is defined over this store.
@@ -133,9 +138,9 @@ def _prune(store: AutoStore, graph: Any, instance: dg.DagsterInstance, wanted: _
     looked = [seen for left in found if (seen := _of_an_asset(store, evidence, left))]
     if wanted.runs_older_than is not None:
         looked += _of_runs(store, instance, datetime.now(UTC) - wanted.runs_older_than)
-    going = [left for left in looked if not left.kept]
     if not wanted.dry_run:
-        going = [left for left in going if _remove(store, left.key)]
+        looked = [done for left in looked if (done := left if left.kept else _removed(store, left))]
+    going = [left for left in looked if not left.kept]
     return Pruned(going, [left for left in looked if left.kept], wanted.dry_run)
 
 
@@ -144,7 +149,8 @@ def _of_an_asset(store: AutoStore, evidence: Evidence, left: Leftover) -> Leftov
         file = store.get_metadata(left.key)
     except StorageFileNotFoundError:  # gone since it was listed
         return None
-    return dataclasses.replace(left, bytes=file.size, kept=evidence.why_kept(left, file.etag))
+    kept = BASE_S if lies_in_base(store, left.key) else evidence.why_kept(left, file.etag)
+    return dataclasses.replace(left, bytes=file.size, etag=file.etag, kept=kept)
 
 
 def _of_runs(store: AutoStore, instance: dg.DagsterInstance, before: datetime) -> list[Leftover]:
@@ -157,13 +163,17 @@ def _of_runs(store: AutoStore, instance: dg.DagsterInstance, before: datetime) -
         except StorageFileNotFoundError:
             continue
         kept = runs.why_kept(left.address.run[0], file.modified_time, before) if runs else ""
-        looked.append(dataclasses.replace(left, bytes=file.size, kept=kept))
+        kept = BASE_S if lies_in_base(store, left.key) else kept
+        looked.append(dataclasses.replace(left, bytes=file.size, etag=file.etag, kept=kept))
     return looked
 
 
-def _remove(store: AutoStore, key: str) -> bool:
+def _removed(store: AutoStore, left: Leftover) -> Leftover | None:
+    """What became of it; None where it was gone. It is looked at again, as a run may have written it meanwhile."""
     try:
-        del store[key]
+        if store.get_metadata(left.key).etag != left.etag:
+            return dataclasses.replace(left, kept="it was changed meanwhile")
+        del store[left.key]
     except StorageFileNotFoundError:
-        return False
-    return True
+        return None
+    return left

@@ -43,8 +43,8 @@ class Request:
         try:
             return self.retrying(lambda: self._read(key, annotation, self.store))
         except StorageFileNotFoundError:
-            if self.previous is None:
-                raise
+            if self.previous is None or self.when.version is not None:
+                raise  # a version that is gone is no older value
             previous = self.previous
             return self.retrying(lambda: previous.read(key, lambda store, path: self._read(path, annotation, store)))
 
@@ -102,4 +102,9 @@ class Request:
 
     def _from(self, store: AutoStore, key: str, **how: Any) -> Any:
         """The previous place has no past that is told here."""
-        return self.when.read(store, key, **how) if store is self.store else store.read(key, **how)
+        try:
+            return self.when.read(store, key, **how) if store is self.store else store.read(key, **how)
+        except UnsupportedFormatError as error:
+            if how.get("as_type") is None:
+                raise
+            raise UnsupportedFormatError(f"{error} The input's annotation is what as_type is here.") from error

@@ -31,7 +31,8 @@ class Strict:
 
     if not TYPE_CHECKING:  # checkers make the signature of a class of Pydantic's from its fields
 
-        def __init__(self, **settings: Any) -> None:
+        def __init__(self, *unnamed: Any, **settings: Any) -> None:
+            _refuse_unnamed(type(self), unnamed)
             # Not a validator: Pydantic would wrap the error, and forget which it was.
             _refuse_unknown(type(self), settings)
             _refuse_missing(type(self), settings)
@@ -43,6 +44,12 @@ class Strict:
     def _prepared(cls, settings: dict[str, Any]) -> dict[str, Any]:
         """The settings as Dagster takes them."""
         return settings
+
+
+def _refuse_unnamed(kind: Any, unnamed: tuple[Any, ...]) -> None:
+    if unnamed:
+        first = next(iter(kind.model_fields))
+        raise InvalidConfigError(f"{kind.__name__} takes its settings by name. Write {kind.__name__}({first}=...).")
 
 
 def _refuse_unknown(kind: Any, settings: dict[str, Any]) -> None:

@@ -21,6 +21,9 @@ __all__ = ["Options", "write"]
 PREFIX = "autostore/"
 COLUMNS = "dagster/column_schema"
 
+FRAMES = frozenset(("pandas", "polars", "pyarrow"))
+"""Whose tables give an Arrow stream as often as they are asked."""
+
 # Partitions encoded at the same time: each may need as much memory again as its value.
 WRITERS = 8
 
@@ -86,7 +89,7 @@ def _write_one(
     key, partition, value = entry
     began = time.perf_counter()
     chosen = options.format if value is not None else None  # a None has a format of its own
-    file = retrying(partial(store.write, key, value, format=chosen))
+    file = _repeating(retrying, value)(partial(store.write, key, value, format=chosen))
     seconds = time.perf_counter() - began
     version = retrying(partial(_version, store, key, file)) if store.config.history else None
     stored = Stored(key, store.uri, file, seconds=seconds, format=chosen, version=version)
@@ -101,6 +104,14 @@ def _write_one(
     if PREVIEW_ERROR in metadata:
         context.log.warning("No preview of %s: %s", key, metadata[PREVIEW_ERROR].value)
     return key, partition, metadata
+
+
+def _repeating(retrying: Retry, value: Any) -> Retry:
+    """How it is tried: once where a second attempt would lack what the first one took, as of a reader."""
+    kind = type(value)
+    frame = any(base.__module__.partition(".")[0] in FRAMES for base in kind.__mro__)
+    once = hasattr(kind, "__next__") or (hasattr(kind, "__arrow_c_stream__") and not frame)
+    return (lambda action: action()) if once else retrying
 
 
 def _described(context: dg.OutputContext) -> dg.TableSchema | None:

@@ -46,6 +46,24 @@ def show(store: AutoStore) -> None:
     print(f"  the model is off by {report.improvement_percent:.1f} % less than the best baseline")
 
 
+def tell_next(uri: str) -> None:
+    """Print what to type next."""
+    print("  make ui                                      # the same assets in Dagster's UI")
+    python = _beside("python")
+    # What `.env` says of S3 and its credentials is needed there as well.
+    python = f"{_beside('dotenv')} run {python}" if Path(".env").is_file() else python
+    print(f"  {python:<44} # or read one back, in three lines:")
+    print("  >>> from autostore import AutoStore")
+    print(f'  >>> store = AutoStore("{uri}")')
+    print('  >>> store["model_report"].model.mae_minutes')
+
+
+def _beside(name: str) -> str:
+    """A command of this environment, as a shell in this folder calls it: `python` alone may have no autostore."""
+    command, here = Path(sys.executable).with_name(name), Path.cwd()
+    return str(command.relative_to(here) if command.is_relative_to(here) else command)
+
+
 def main() -> int:
     """Run, show, and say what to do next."""
     load_dotenv(".env")  # as Dagster's own commands do
@@ -56,15 +74,8 @@ def main() -> int:
     seconds = time.perf_counter() - began
     with store_resource().open() as store:
         show(store)
-    uri = store_uri()
-    print(f"\nMaterialized in {seconds:.0f} s into {uri}. Next:")
-    print("  make ui                                      # the same assets in Dagster's UI")
-    # What `.env` says of S3 and its credentials is needed there as well.
-    python = "dotenv run python" if Path(".env").is_file() else "python"
-    print(f"  {python:<44} # or read one back, in three lines:")
-    print("  >>> from autostore import AutoStore")
-    print(f'  >>> store = AutoStore("{uri}")')
-    print('  >>> store["model_report"].model.mae_minutes')
+    print(f"\nMaterialized in {seconds:.0f} s into {store_uri()}. Next:")
+    tell_next(store_uri())
     return 0
 
 

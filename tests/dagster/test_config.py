@@ -13,7 +13,7 @@ import pytest
 from dagster._core.snap import JobSnap
 
 import autostore
-from autostore import StorageError
+from autostore import InvalidConfigError, StorageError
 from autostore_dagster import (
     AutoStoreIOManager,
     AutoStoreResource,
@@ -289,6 +289,21 @@ def test_a_wrong_type_is_not_quoted(make):
     with pytest.raises(ValueError, match=r"validation error|not match") as caught:
         make()
     assert "canary" not in f"{caught.value!s} {caught.value!r}"
+
+
+@pytest.mark.parametrize(
+    ("cls", "call"),
+    [
+        (AutoStoreIOManager, "AutoStoreIOManager(uri=...)"),
+        (AutoStoreResource, "AutoStoreResource(uri=...)"),
+        (S3StorageConfig, "S3StorageConfig(timeout=...)"),
+    ],
+)
+def test_settings_are_given_by_name(cls, call):
+    """A place without `uri=` is refused with how it is written, and not quoted."""
+    with pytest.raises(InvalidConfigError, match=re.escape(f"by name. Write {call}")) as caught:
+        cls("canary")
+    assert "canary" not in str(caught.value)
 
 
 def test_an_environment_variable_is_resolved_later():

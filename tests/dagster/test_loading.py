@@ -312,6 +312,23 @@ def test_many_partitions_do_not_fit_one_type(rig):
     fill(rig, number)
     with pytest.raises(UnsupportedFormatError, match=r"dict\[str, int\]"):
         rig.load(number, int, between=(DAYS[0], DAYS[-1]))
+    for asked in (list[int], dict[int, int]):
+        with pytest.raises(UnsupportedFormatError, match=r"as dict\[str, int\]"):
+            rig.load(number, asked, between=(DAYS[0], DAYS[-1]))
+
+
+@TYPES
+def test_a_frame_under_another_annotation(rig):
+    """It is told what lies there, and which `as_type` is meant: nobody wrote one."""
+
+    @dg.asset
+    def framed() -> pl.DataFrame:
+        return pl.DataFrame({"a": [1]})
+
+    rig.run(framed)
+    for asked in (dict, int):
+        with pytest.raises(UnsupportedFormatError, match=r"it is a table.*annotation is what as_type is here"):
+            rig.load(framed, asked)
 
 
 @pytest.mark.parametrize("kind", [pl.DataFrame, pl.LazyFrame, pl.LazyFrame | None])

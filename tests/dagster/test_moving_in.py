@@ -90,6 +90,13 @@ def test_addresses_of_keys(key, partition, more, wanted):
     assert asset_uri(key, partition, uri="s3://bucket/prefix/", **more) == f"s3://bucket/prefix/{wanted}"
 
 
+@pytest.mark.parametrize("uri", [None, "", 3])
+def test_an_address_is_below_a_store(uri):
+    """Without one there is none."""
+    with pytest.raises(InvalidConfigError, match=r"store\.uri"):
+        asset_uri("flights", uri=uri)
+
+
 @given(st.lists(st.text(min_size=1, max_size=30), min_size=1, max_size=4), st.text(min_size=1, max_size=30) | st.none())
 def test_addresses_go_both_ways(path, partition):
     """Whatever an asset and its partition are called, their key gives them back."""

@@ -119,6 +119,27 @@ def test_a_partition_that_comes_again(local_rig):
         local_rig.load(client, partition="zoe")
 
 
+def test_a_value_that_is_computed_while_it_is_judged(local_rig, monkeypatch):
+    """A client that comes again while pruning looks at the event log keeps what its new run wrote."""
+    fill(local_rig)
+    fetch = local_rig.instance.fetch_materializations
+
+    def meanwhile(asked, **more):
+        found = fetch(asked, **more)
+        if asked.asset_partitions == ["zoe"]:
+            monkeypatch.undo()
+            local_rig.instance.add_dynamic_partitions("clients", ["zoe"])
+            local_rig.run(client, partition="zoe")
+        return found
+
+    monkeypatch.setattr(local_rig.instance, "fetch_materializations", meanwhile)
+    pruned = prune(defs_of(local_rig, client), instance=local_rig.instance, orphans=False)
+    assert [(left.key, left.kept) for left in pruned.kept] == [
+        ("client/partition=zoe/data", "it was changed meanwhile")
+    ]
+    assert local_rig.load(client, partition="zoe") == "zoe"
+
+
 def test_strangers(local_rig, tmp_path):
     """What Dagster did not write, and what was changed since, stays, and the table says why."""
     fill(local_rig)
@@ -142,6 +163,23 @@ def test_strangers(local_rig, tmp_path):
     assert "partition" in str(pruned)
     assert f"{len(pruned.removed)} value(s)" in str(pruned)
     assert pruned.bytes == sum(left.bytes for left in pruned.removed) > 0
+
+
+def test_a_branch_prunes_what_is_its_own(local_rig, tmp_path):
+    """What lies in the base stays: here it would only be hidden, and the next promotion would delete it there."""
+    fill(local_rig)
+    before = local_rig.stored()
+    base, local_rig.uri = local_rig.manager, str(tmp_path / "branch")
+    local_rig.manager = local_rig.manage(base=base)
+    local_rig.run(gone)
+    with local_rig.manager.open() as branch:
+        pruned = prune(defs_of(local_rig, shorter, client, graph), instance=local_rig.instance, runs_older_than=NOW)
+        assert [left.key for left in pruned.removed] == ["gone"]
+        assert {left.kept for left in pruned.kept} == {"it lies in the base"}
+        assert "daily/date=2024-01-01/data" in branch
+        assert "gone" not in branch
+    with base.open() as production:
+        assert sorted(production.keys()) == before
 
 
 def test_runs_that_go_on(local_rig):

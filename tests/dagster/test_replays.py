@@ -7,7 +7,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from autostore import InvalidConfigError, StorageFileNotFoundError
+from autostore import AutoStore, InvalidConfigError, StorageFileNotFoundError
 from autostore_dagster import AutoStoreIOManager, LocalStorageConfig
 from autostore_dagster.replaying import AS_OF_TAG
 from autostore_dagster.writing import _version
@@ -201,15 +201,19 @@ def test_what_is_no_moment_is_refused(keeping, text):
         assert "offset" in str(result.all_events)
 
 
-def test_an_unknown_version_is_not_found(keeping):
-    """And says so, in the words of the store."""
+@pytest.mark.parametrize("moved_in", [False, True])
+def test_an_unknown_version_is_not_found(keeping, moved_in, tmp_path):
+    """And says so, in the words of the store; what another manager wrote before is not that version."""
     keeping(number, n=1)
+    manager = keeping.manage(previous=str(tmp_path / "before") if moved_in else None)
+    with AutoStore(tmp_path / "before") as before:
+        before["number"] = 7
 
     @dg.asset(name="double", ins={"number": dg.AssetIn(metadata={"version": "123-abc"})})
     def pinned(number: int) -> int:
         return 2 * number
 
-    result = keeping(number, pinned)
+    result = keeping(number, pinned, manager=manager)
     assert not result.success
     failure = next(event for event in result.all_events if event.is_step_failure)
     assert StorageFileNotFoundError.__name__ in str(failure.event_specific_data.error)

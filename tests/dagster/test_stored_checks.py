@@ -7,7 +7,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from autostore import AutoStore, LocalFileBackend
+from autostore import AutoStore, InvalidConfigError, LocalFileBackend
 from autostore_dagster import AutoStoreIOManager, build_stored_checks
 
 days = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-01-04")
@@ -58,6 +58,20 @@ def test_all_is_well(local_rig, asset):
     assert [spec.name for checks in build_stored_checks([table], readable=False) for spec in checks.check_specs] == [
         "stored"
     ]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"min_rows": "3"}, {"min_rows": -1}, {"max_rows": True}, {"min_rows": 3, "max_rows": 2}),
+        *({"fresh_within": 3}, {"assets": table}),
+    ],
+    ids=lambda wrong: "-".join(wrong),
+)
+def test_what_cannot_be_checked_is_refused_where_it_is_asked(wrong):
+    """Not in each run, as a check that never passes."""
+    with pytest.raises(InvalidConfigError, match=r"Pass|Swap"):
+        build_stored_checks(**{"assets": [table], **wrong})
 
 
 SPOILT = {

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
+import pyarrow as pa
 import pytest
 
 import autostore
@@ -232,6 +233,35 @@ def test_retries_end(flaky):
     result = flaky.run(one, expect=False)
     assert "The line is down" in str(result.failure_data_for_node("one"))
     assert Flaky.failures == 99 - 4
+
+
+class Capsule:
+    """Another library's stream."""
+
+    def __init__(self, reader):
+        self._reader = reader
+
+    def __arrow_c_stream__(self, schema=None):
+        return self._reader.__arrow_c_stream__(schema)
+
+
+@pytest.mark.parametrize("kind", ["reader", "stream"])
+def test_what_is_given_once_is_not_written_without_its_beginning(flaky, kind):
+    """A table that is gone through while it is written is not tried again with what a failed attempt left of it."""
+    frames, computed = [pl.DataFrame({"n": [n]}) for n in range(3)], []
+
+    @dg.asset(retry_policy=dg.RetryPolicy(max_retries=1), metadata={"autostore/format": "parquet"})
+    def table() -> Any:
+        computed.append(1)
+        Flaky.failures = 1 if len(computed) == 1 else 0
+        reader = pa.RecordBatchReader.from_batches(
+            pl.concat(frames).to_arrow().schema, pl.concat(frames).to_arrow().to_batches()
+        )
+        return {"reader": reader, "stream": Capsule(reader)}[kind]
+
+    flaky.run(table)
+    assert flaky.load(table, pl.DataFrame)["n"].to_list() == [0, 1, 2]
+    assert computed == [1, 1]
 
 
 def test_other_errors_are_not_repeated(flaky):

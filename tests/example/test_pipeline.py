@@ -147,6 +147,14 @@ def test_the_table_of_the_demo(uri, store, capsys):
     assert f"{store['model_report'].model.mae_minutes:.3f}" in printed
 
 
+def test_what_the_demo_says_to_type_next(monkeypatch, tmp_path, capsys):
+    """The Python that it names has the library, from wherever the demo ran."""
+    monkeypatch.chdir(tmp_path)
+    demo.tell_next("./data")
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "read one back" in line]
+    subprocess.run([line.split()[0], "-I", "-c", "import autostore"], check=True, timeout=60)
+
+
 def test_without_torch(uri):
     """The same keys without torch: the network's files give way to the regression's, and all works on."""
     result = materialize(uri, torch=False)
