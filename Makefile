@@ -41,7 +41,7 @@ test-oldest: .venv-oldest/done
 soak: .venv/dev
 	rm -f .soak.jsonl
 	AUTOSTORE_SOAK=1 AUTOSTORE_RESULTS=$(CURDIR)/.soak.jsonl \
-	  $(BIN)/python -m pytest -n 2 --dist worksteal tests/reliability tests/security tests/store tests/history tests/layers tests/s3/test_history_budget.py tests/handlers/test_truth.py tests/formats/test_values.py tests/memo/test_keys.py tests/dagster/test_dask.py $(ARGS)
+	  $(BIN)/python -m pytest -n 2 --dist worksteal tests/reliability tests/security tests/store tests/history tests/layers tests/s3/test_history_budget.py tests/handlers/test_truth.py tests/handlers/test_passing.py tests/formats/test_values.py tests/memo/test_keys.py tests/plugins/test_hostile_plugins.py tests/dagster/test_dask.py $(ARGS)
 	$(BIN)/python -m tests.reliability.report .soak.jsonl docs/reliability.md
 
 check: .venv/dev
