@@ -5,11 +5,17 @@ import shutil
 import uuid
 
 import pytest
+from hypothesis import settings
 
 from autostore import AutoStore
 from tests.optional import installed, missing_behind, missing_in, said_to_be_missing
+from tests.reliability.scale import SOAK
 
 pytest_plugins = ["tests.servers"]
+
+if SOAK:
+    # On a machine of CI Hypothesis draws the same values each time, and a proof in parts would repeat its first.
+    settings.load_profile("default")
 
 
 @pytest.fixture(params=["local", "memory", "moto", "moto-cached", "radosgw", "radosgw-cached"])
