@@ -58,7 +58,8 @@ class Room:
                 return
 
     def __del__(self) -> None:
-        _remove(self.name)
+        if _rooms:  # else our hook has removed it: at the interpreter's end nothing is left in this module
+            _remove(self.name)
 
     def is_used(self) -> bool:
         """Whether some call has files here."""

@@ -211,6 +211,32 @@ def test_at_exit(store, tmp_path, order, closing, held):
     assert not leftovers(store)
 
 
+UNCAUGHT = """
+import sys
+from hypothesis import given, settings, strategies
+from autostore import AutoStore
+store = AutoStore(sys.argv[1])
+@settings(database=None)
+@given(strategies.integers())
+def fails(number):
+    store["k"] = number
+    raise KeyError("of the user")
+fails()
+"""
+
+
+def test_who_is_held_to_the_very_end_says_nothing(tmp_path):
+    """An error that nobody catches, in a library that holds the store longer than our modules live, is told alone."""
+    # Mutation that this was seen to catch: Room.__del__ without its condition.
+    script = tmp_path / "fails.py"
+    script.write_text(UNCAUGHT)
+    command = [sys.executable, str(script), str(tmp_path / "store")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert "KeyError: 'of the user'" in done.stderr
+    assert "Exception ignored" not in done.stderr
+    assert not list(tmp_path.glob("store/.autostore/tmp/*"))
+
+
 def plain(value):
     """A setting as text of Python can say it."""
     return str(value) if isinstance(value, os.PathLike) else value
