@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from autostore.config import StorageConfig
-from autostore.errors import UnknownTypeError, UnsupportedFormatError, UntrustedDataError
+from autostore.errors import StorageError, UnknownTypeError, UnsupportedFormatError, UntrustedDataError
 from autostore.guard.ceiling import read_whole
 from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
@@ -73,6 +74,18 @@ class PickleHandler(DataHandler):
             raise UnknownTypeError(
                 f"The pickle needs what is not importable here: {error}. Install or import it, under the name it had."
             ) from error
+        except (StorageError, OSError, MemoryError, EOFError, pickle.UnpicklingError):
+            raise
+        except Exception as error:
+            let_pass(error)
+            with open(file_path, "rb") as file:
+                if self._key is None and not pickled_header.is_whole(file):
+                    raise
+                classes = _classes_here(pickled_header.pickled(file).type or "its class")
+            raise UnknownTypeError(
+                f"The pickle is whole, but {classes} makes no object of what it holds: {type(error).__name__}: "
+                f"{error!s:.300}. Read it where the version is that wrote it, and store it there in another format."
+            ) from error
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write protocol 5, signed where the store has a key."""
@@ -95,6 +108,13 @@ class PickleHandler(DataHandler):
                 f"A pickle cannot be {verb}, because this store has allow_pickle=False. "
                 "Store a value that another format holds, or allow pickles where you trust the place."
             )
+
+
+def _classes_here(named: str) -> str:
+    """The library of the first class, in the version that is here; or the class where it has none."""
+    library = named.partition(".")[0]
+    version = getattr(sys.modules.get(library), "__version__", None)
+    return f"{library} {version}, which is installed here," if version else f"{named} as it is here"
 
 
 def _remedy(data: Any, error: Exception) -> str:

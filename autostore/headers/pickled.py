@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from autostore.headers.header import LONGEST, Header, beginning
 
-__all__ = ["checkpoint", "pickled"]
+__all__ = ["checkpoint", "is_whole", "pickled"]
 
 _LOOKED_AT = 64 * 1024
 _MOST_PARTS = 1000
@@ -44,6 +44,14 @@ def pickled(file: BinaryIO) -> Header:
     except ValueError:  # cut, or no pickle
         return Header()
     return Header()
+
+
+def is_whole(file: BinaryIO) -> bool:
+    """Whether each instruction is one, and the last ends both the program and the file; none is run."""
+    try:
+        return any(opcode.name == "STOP" for opcode, _, _ in pickletools.genops(file)) and not file.read(1)
+    except Exception:  # whatever parts of a file that is no pickle say
+        return False
 
 
 def checkpoint(file: BinaryIO) -> Header:

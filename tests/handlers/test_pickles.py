@@ -8,6 +8,7 @@ import re
 import sys
 import threading
 import types
+import zipfile
 from collections import Counter, OrderedDict, defaultdict
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from autostore import AutoStore
 from autostore.config import StorageConfig
-from autostore.errors import UnknownTypeError, UnsupportedFormatError, UntrustedDataError
+from autostore.errors import CorruptDataError, UnknownTypeError, UnsupportedFormatError, UntrustedDataError
 from autostore.handlers.pickles import PickleHandler
 from autostore.testing import HandlerContract, same
 from tests.handlers import shapes
@@ -213,6 +214,26 @@ def test_a_full_disk_is_not_a_refusal(tmp_path: Path) -> None:
 
 
 SORTED_KEYS = pa.map_(pa.string(), pa.int64(), keys_sorted=True)
+
+
+class Later:
+    """Pickles as a class of the standard library with arguments that it does not take: as later versions of it do."""
+
+    def __reduce__(self) -> tuple[Any, tuple[str, ...]]:
+        return zipfile.ZipInfo, ("name", "of", "a", "later", "version")
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+def test_what_a_later_library_wrote_is_not_called_damaged(tmp_path: Path, key: str | None) -> None:
+    """A whole pickle of which the classes that are installed make nothing; a cut one is damaged."""
+    store = AutoStore(tmp_path, StorageConfig(pickle_key=key))
+    store["later.pkl"] = Later()
+    with pytest.raises(UnknownTypeError, match=r"is whole, but zipfile.ZipInfo as it is here .* version is that wrote"):
+        store["later.pkl"]
+    data = (tmp_path / "later.pkl").read_bytes()
+    (tmp_path / "later.pkl").write_bytes(data[:40])
+    with pytest.raises(UntrustedDataError if key else CorruptDataError):
+        store["later.pkl"]
 
 
 @pytest.mark.parametrize(
