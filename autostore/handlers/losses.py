@@ -3,12 +3,16 @@
 Pillow pickles the frame of an image that is open; pyarrow forgets the rows of a table without
 columns, and that the keys of a map are sorted; Polars does not read its own arrays of width 0;
 NumPy leaves out what was set on an array of a subclass; an exception is made again of its message alone.
+
+One loss is mended instead: pydantic's `Page[Item]` is a class that is found by its name only where somebody
+has made it already, so it is named by the class and the arguments that make it anew.
 """
 
 from __future__ import annotations
 
 import copyreg
 import io
+import operator
 import pickle
 from collections.abc import Callable, Mapping
 from typing import IO, Any
@@ -33,18 +37,17 @@ class _CarefulPickler(pickle.Pickler):
     def __init__(self, file: IO[bytes], protocol: int) -> None:
         super().__init__(file, protocol=protocol)
         self.dispatch_table = _registered()
-        self._checks: dict[type, Callable[[Any], None] | None] = {}  # asked for once a class, as there may be millions
+        self._checks: dict[type, Callable[[Any], Any] | None] = {}  # asked for once a class, as there may be millions
 
     def reducer_override(self, value: Any) -> Any:
-        """Only look: how the value pickles stays its own affair."""
+        """Look, and say how only where it could not be read: else how a value pickles stays its own affair."""
         kind = type(value)
         try:
             check = self._checks[kind]
         except KeyError:
             check = self._checks[kind] = _check_of(kind)
-        if check is not None:
-            check(value)
-        return NotImplemented
+        made = None if check is None else check(value)
+        return NotImplemented if made is None else made
 
 
 def _registered() -> Mapping[type, Callable[[Any], Any]]:
@@ -60,7 +63,9 @@ def _registered() -> Mapping[type, Callable[[Any], Any]]:
     }
 
 
-def _check_of(kind: Any) -> Callable[[Any], None] | None:
+def _check_of(kind: Any) -> Callable[[Any], Any] | None:
+    if issubclass(kind, type):
+        return _parametrised
     image, array = loaded_type("PIL.Image", "Image"), loaded_type("numpy", "ndarray")
     if image is not None and issubclass(kind, image):
         return _check_image
@@ -69,6 +74,15 @@ def _check_of(kind: Any) -> Callable[[Any], None] | None:
     if array is not None and issubclass(kind, array):
         return _check_array
     return {"pyarrow": _check_arrow, "polars": _check_polars, "torch": _check_tensor}.get(package_of(kind))
+
+
+def _parametrised(kind: type) -> tuple[Any, ...] | None:
+    """How a generic class of pydantic is made of its origin and arguments; None for others."""
+    generic = vars(kind).get("__pydantic_generic_metadata__") or {}
+    if not generic.get("args"):
+        return None
+    args = generic["args"]
+    return operator.getitem, (generic["origin"], args if len(args) > 1 else args[0])
 
 
 def _check_image(image: Any) -> None:

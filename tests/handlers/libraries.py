@@ -144,7 +144,7 @@ def possible(make: Any) -> Any:
     def made(*args: Any) -> Any:
         try:
             return make(*args)
-        except (TypeError, ValueError, NotImplementedError, OverflowError):
+        except (AttributeError, TypeError, ValueError, NotImplementedError, OverflowError):
             reject()
 
     return made

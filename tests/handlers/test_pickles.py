@@ -1,10 +1,12 @@
 """Pickles, and the signatures that prove who wrote them."""
 
 import copyreg
+import datetime as dt
 import hashlib
 import hmac
 import pickle
 import re
+import subprocess
 import sys
 import threading
 import types
@@ -349,6 +351,18 @@ def test_a_class_need_not_say_its_module(tmp_path: Path) -> None:
         with pytest.raises(UnsupportedFormatError):
             store[name] = [Odd()]
     assert store.cache(lambda value: type(value) is Odd)(Odd())
+
+
+def test_generic_models_are_read_where_nobody_made_their_class(tmp_path: Path) -> None:
+    """pydantic puts `Box[...]` into its module when it is made, which another process has not done."""
+    # Mutation that this was seen to catch: _parametrised gives None.
+    box = shapes.Box[list[dt.date | None]]
+    made = [box(content=[None]), shapes.Box[shapes.Box[str]](content=shapes.Box[str](content="x")), box, shapes.Box]
+    AutoStore(tmp_path)["k.pkl"] = made
+    read = "import sys; from autostore import AutoStore; print(AutoStore(sys.argv[1])['k'])"
+    done = subprocess.run([sys.executable, "-c", read, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == str(made), done.stderr
+    assert same(AutoStore(tmp_path)["k"], made)
 
 
 def test_what_is_only_like_it_is_kept(tmp_path: Path) -> None:
