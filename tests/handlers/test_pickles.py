@@ -354,7 +354,7 @@ def test_a_class_need_not_say_its_module(tmp_path: Path) -> None:
 
 
 def test_generic_models_are_read_where_nobody_made_their_class(tmp_path: Path) -> None:
-    """pydantic puts `Box[...]` into its module when it is made, which another process has not done."""
+    """Pydantic puts `Box[...]` into its module when it is made, which another process has not done."""
     # Mutation that this was seen to catch: _parametrised gives None.
     box = shapes.Box[list[dt.date | None]]
     made = [box(content=[None]), shapes.Box[shapes.Box[str]](content=shapes.Box[str](content="x")), box, shapes.Box]
