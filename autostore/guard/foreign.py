@@ -13,7 +13,7 @@ from types import CodeType, TracebackType
 from autostore.errors import StorageError
 from autostore.guard.behind import all_behind
 
-__all__ = ["add_libraries", "let_pass", "noted", "users_own"]
+__all__ = ["add_libraries", "let_pass", "noted", "raised_in", "users_own"]
 
 # Beside the standard library: what formats and places are made with, and what that is made with; formats add to them.
 _libraries = {
@@ -67,6 +67,11 @@ def noted(error: BaseException, note: str) -> BaseException:
     if not any(kept.startswith("autostore: ") for kept in getattr(error, "__notes__", ())):
         error.add_note(f"autostore: {note}")
     return error
+
+
+def raised_in(error: BaseException) -> str:
+    """The module whose code raised it."""
+    return _innermost(error.__traceback__)[0]
 
 
 def _is_users(error: BaseException) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from autostore.config import StorageConfig
 from autostore.errors import StorageError, UnknownTypeError, UnsupportedFormatError, UntrustedDataError
 from autostore.guard.ceiling import read_whole
-from autostore.guard.foreign import let_pass
+from autostore.guard.foreign import let_pass, raised_in
 from autostore.handler import DataHandler
 from autostore.handlers.losses import dump
 from autostore.handlers.signing import SigningKey, sign_file, verified
@@ -81,9 +81,9 @@ class PickleHandler(DataHandler):
             with open(file_path, "rb") as file:
                 if self._key is None and not pickled_header.is_whole(file):
                     raise
-                classes = _classes_here(pickled_header.pickled(file).type or "its class")
+                named = pickled_header.pickled(file).type or "its class"
             raise UnknownTypeError(
-                f"The pickle is whole, but {classes} makes no object of what it holds: {type(error).__name__}: "
+                f"The pickle is whole, but {_here(error, named)} makes no object of it: {type(error).__name__}: "
                 f"{error!s:.300}. Read it where the version is that wrote it, and store it there in another format."
             ) from error
 
@@ -110,11 +110,14 @@ class PickleHandler(DataHandler):
             )
 
 
-def _classes_here(named: str) -> str:
-    """The library of the first class, in the version that is here; or the class where it has none."""
-    library = named.partition(".")[0]
-    version = getattr(sys.modules.get(library), "__version__", None)
-    return f"{library} {version}, which is installed here," if version else f"{named} as it is here"
+def _here(error: Exception, named: str) -> str:
+    """The library that raised it, or that of the class that the pickle names first, in the version that is here."""
+    for name in (raised_in(error), named):
+        library = name.partition(".")[0]
+        version = getattr(sys.modules.get(library), "__version__", None)
+        if version and library != "autostore":
+            return f"{library} {version}, which is installed here,"
+    return f"{named} as it is here"
 
 
 def _remedy(data: Any, error: Exception) -> str:
