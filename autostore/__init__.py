@@ -91,7 +91,10 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'autostore' has no attribute {name!r}")
-    home = importlib.import_module(f"autostore.{_HOMES.get(name, 'errors')}")
+    try:
+        home = importlib.import_module(f"autostore.{_HOMES.get(name, 'errors')}")
+    except AttributeError as error:  # Python would say that there is no such name
+        raise ImportError(f"autostore.{name} cannot be imported: {error}") from error
     value = globals()[name] = getattr(home, name)
     return value
 

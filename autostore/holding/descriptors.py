@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import resource
 import select
-import sys
 from collections.abc import Callable
-from typing import Any, Protocol, Self, cast
+from typing import Any, Protocol, Self
 
 __all__ = ["Descriptor", "are_scarce", "opened"]
 
@@ -51,7 +50,7 @@ def are_scarce(number: int) -> bool:
 
 
 class _Owner:
-    """An owner in Python, for systems whose library has none in C."""
+    """An owner in Python, where the library has none in C."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -81,5 +80,6 @@ class _Owner:
 
 
 # Nothing of epoll is used but that its object, written in C, owns any descriptor and closes it when it is
-# freed: even its release cannot be interrupted.
-_owner: Callable[[int], Descriptor] = cast("Any", select).epoll.fromfd if sys.platform == "linux" else _Owner
+# freed: even its release cannot be interrupted. Other systems have none, and gevent and eventlet take it away.
+_epoll: Any = getattr(select, "epoll", None)
+_owner: Callable[[int], Descriptor] = _Owner if _epoll is None else _epoll.fromfd
