@@ -73,6 +73,11 @@ def name_class(cls: type) -> str:
         found = find_class(name, may_import=True)
     except StorageError:
         found = None
+    if isinstance(found, type) and found is not cls:
+        raise UnsupportedFormatError(
+            f"{name:.200} is another class by now: it was defined again, or its module reloaded. "
+            "Make the object anew, of that class."
+        )
     if found is not cls or len(name) > LONGEST_NAME:
         raise UnsupportedFormatError(
             f"{cls.__qualname__} cannot be found as {name:.200} when it is read. "

@@ -123,6 +123,8 @@ def _here(error: Exception, named: str) -> str:
 def _remedy(data: Any, error: Exception) -> str:
     if isinstance(data, Generator):
         return "Store list(...) of it"
+    if "not the same object" in str(error):
+        return "Its class was defined again, or its module reloaded: make the object anew"
     # A TypeError says that no such object pickles, the others that a name is not found.
     named = "" if isinstance(error, TypeError) else ", or define it, or its class, at the top level of a module"
     return f"Store the data it is made of{named}"

@@ -409,3 +409,18 @@ def test_large_plain_parts_are_judged_at_the_speed_of_c(tmp_path: Path) -> None:
     begun = time.perf_counter()
     HANDLER.write_to_file([rows, dt.date(2024, 1, 1)], tmp_path / "f", ".typed.json")
     assert time.perf_counter() - begun < 10 * plain + 1
+
+
+@pytest.mark.parametrize("name", ["Point", "Reading", "Colour", "Pair", "NotAModel"])
+def test_a_class_that_was_defined_again_is_named(tmp_path, monkeypatch, name):
+    """As it is after `%autoreload`, or after a cell of a notebook ran twice: nobody is told to move the class."""
+    kind = getattr(shapes, name)
+    arguments = {"Point": (1.0,), "Colour": ("red",), "Pair": (1, 2)}.get(name, ())
+    value = kind(*arguments) if name != "Reading" else kind(sensor="a", value=1.0)
+    again = type(name, (), {"__module__": kind.__module__, "__qualname__": name})
+    monkeypatch.setattr(shapes, name, again)
+    for made in (value, [value], {"in": value}):
+        with pytest.raises(UnsupportedFormatError, match=r"(defined|reloaded).*[Mm]ake the object anew") as caught:
+            AutoStore(tmp_path)["k"] = made
+        assert "top level" not in str(caught.value)
+    assert not list(AutoStore(tmp_path))
