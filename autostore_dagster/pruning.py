@@ -124,9 +124,9 @@ def _op(name: str, io_manager_key: str, wanted: _Wanted, defs: Callable[[], dg.D
         graph = defs().resolve_asset_graph() if defs else context.repository_def.asset_graph
         with getattr(context.resources, io_manager_key).open() as store:
             pruned = _prune(store, graph, context.instance, wanted)
-        shown = dg.MetadataValue.table([dg.TableRecord(row) for row in pruned.records()[:SHOWN]])
+        rows = [dg.TableRecord(row) for row in pruned.records()[:SHOWN]]
         counts = {"values": len(pruned.removed), "bytes": pruned.bytes, "kept": len(pruned.kept)}
-        context.add_output_metadata({"pruned": shown, **counts} if pruned.records() else counts)
+        context.add_output_metadata({**({"pruned": dg.MetadataValue.table(rows)} if rows else {}), **counts})
 
     return prune_op
 
