@@ -242,6 +242,13 @@ def test_a_job_that_finds_nothing(local_rig):
     assert local_rig.stored() == ["gone"]
 
 
+def test_a_job_outside_of_a_code_location(local_rig):
+    """What is defined is not known there, and the error says how to say it."""
+    defs = defs_of(local_rig, gone, schedules=[build_prune_job()])
+    with pytest.raises(InvalidConfigError, match=r"outside of a code location.*defs="):
+        defs.resolve_job_def("prune_store").execute_in_process(instance=local_rig.instance)
+
+
 PROJECT = """
 import dagster as dg
 from datetime import timedelta
