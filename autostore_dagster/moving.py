@@ -17,6 +17,7 @@ from autostore import (
 )
 from autostore.plugins import in_order, same
 from autostore_dagster import annotations
+from autostore_dagster.choosing import Asset, chosen_assets, graph_of
 from autostore_dagster.io_manager import AutoStoreIOManager, manager_of
 from autostore_dagster.keys import asset_key
 from autostore_dagster.outputs import stored_assets
@@ -32,8 +33,6 @@ AT_ONCE = 4
 
 SHOWN = 1000
 """Rows of the table in the UI."""
-
-Asset = str | Sequence[str] | dg.AssetKey
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +80,7 @@ def move_in(
 
     Args:
         defs: whose resource `io_manager_key` is an `AutoStoreIOManager` with a `previous`.
-        assets: only these, each with all its partitions; None: all that it stores.
+        assets: only these, each with all its partitions; None: all that it stores. One that is not defined is refused.
         dry_run: all is read in the previous place, and nothing written.
         instance: whose dynamic partitions count; None: that of `DAGSTER_HOME`, where some asset has such.
         io_manager_key: the resource that has both places.
@@ -109,9 +108,8 @@ def build_move_in_job(
 
     @dg.op(name=f"{name}_op", required_resource_keys={io_manager_key}, out=dg.Out(dg.Nothing))
     def move_in_op(context: dg.OpExecutionContext, config: MoveInConfig) -> None:
-        assets = None if config.assets is None else [dg.AssetKey.from_user_string(asset) for asset in config.assets]
-        graph = defs().resolve_asset_graph() if defs else context.repository_def.asset_graph
-        values = _values(graph, assets, context.instance, io_manager_key)
+        graph = graph_of(context, defs)
+        values = _values(graph, config.assets, context.instance, io_manager_key)
         moved = _move(getattr(context.resources, io_manager_key), values, dry_run=config.dry_run)
         rows = [dg.TableRecord(dict(row)) for row in moved.records()[:SHOWN]]
         counts = {"values": len(moved.keys), "failed": len(moved.failed)}
@@ -127,7 +125,7 @@ def build_move_in_job(
 def _values(
     graph: Any, assets: Sequence[Asset] | None, instance: dg.DagsterInstance | None, io_manager_key: str
 ) -> Iterator[_Value]:
-    wanted = None if assets is None else {dg.AssetKey.from_coercible(asset) for asset in assets}
+    wanted = None if assets is None else set(chosen_assets(assets, graph))
     for definition in graph.assets_defs:
         for asset in stored_assets(definition, io_manager_key):
             if wanted is not None and asset.key not in wanted:

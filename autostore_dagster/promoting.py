@@ -1,10 +1,12 @@
 """Puts what a branch deployment computed into production's store, where that still has what the branch saw."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
 
 from autostore import AutoStore, InvalidConfigError, PreconditionFailedError
+from autostore_dagster.choosing import Asset, chosen_assets, graph_around
 from autostore_dagster.io_manager import manager_of
 from autostore_dagster.keys import asset_key
 
@@ -29,7 +31,7 @@ class Promoted(list[tuple[str, str]]):
 def promote(
     defs: dg.Definitions,
     *,
-    assets: Sequence[str | Sequence[str] | dg.AssetKey] | None = None,
+    assets: Sequence[Asset] | None = None,
     dry_run: bool = False,
     io_manager_key: str = "io_manager",
 ) -> Promoted:
@@ -41,12 +43,13 @@ def promote(
 
     Args:
         defs: whose resource `io_manager_key` is an `AutoStoreIOManager` with a `base`.
-        assets: only these, each with all its partitions; None: whatever the branch changed.
+        assets: only these, each with all its partitions; None: whatever the branch changed. One that is neither
+            defined nor changed is refused.
         dry_run: nothing is changed.
         io_manager_key: the resource that has the branch.
     """
     with manager_of(defs, io_manager_key, "promote").open() as store:
-        return _promote(store, _prefixes(assets), dry_run=dry_run)
+        return _promote(store, assets, defs.resolve_asset_graph(), dry_run=dry_run)
 
 
 class PromoteConfig(dg.Config):
@@ -64,9 +67,8 @@ def build_promote_job(*, name: str = "promote_branch", io_manager_key: str = "io
 
     @dg.op(name=f"{name}_op", required_resource_keys={io_manager_key}, out=dg.Out(dg.Nothing))
     def promote_op(context: dg.OpExecutionContext, config: PromoteConfig) -> None:
-        assets = None if config.assets is None else [dg.AssetKey.from_user_string(asset) for asset in config.assets]
         with getattr(context.resources, io_manager_key).open() as store:
-            promoted = _promote(store, _prefixes(assets), dry_run=config.dry_run)
+            promoted = _promote(store, config.assets, graph_around(context), dry_run=config.dry_run)
         rows = [dg.TableRecord(dict(row)) for row in promoted.records()[:SHOWN]]
         context.add_output_metadata(
             {"keys": len(promoted), **({"promoted": dg.MetadataValue.table(rows)} if rows else {})}
@@ -79,22 +81,14 @@ def build_promote_job(*, name: str = "promote_branch", io_manager_key: str = "io
     return promote_job
 
 
-def _prefixes(assets: Sequence[str | Sequence[str] | dg.AssetKey] | None) -> list[str]:
-    """The keys of the assets and the folders of their partitions; "" is everything."""
-    if assets is None:
-        return [""]
-    keys = [asset_key(dg.AssetKey.from_coercible(asset).path) for asset in assets]
-    return [prefix for key in keys for prefix in (key, f"{key}/")]
-
-
-def _promote(store: AutoStore, prefixes: Sequence[str], *, dry_run: bool) -> Promoted:
+def _promote(store: AutoStore, assets: Sequence[Asset] | None, graph: Any, *, dry_run: bool) -> Promoted:
     if store.base is None:
         raise InvalidConfigError(
             f"{store.uri} is no branch, so there is nothing to promote it into. Give the manager a base=."
         )
     act = store.diff if dry_run else store.promote
     done: Promoted = Promoted()
-    for prefix in prefixes:
+    for prefix in [""] if assets is None else _prefixes(store, assets, graph):
         try:
             done += [(change.key, change.kind) for change in act(prefix)]
         except PreconditionFailedError as error:
@@ -102,3 +96,17 @@ def _promote(store: AutoStore, prefixes: Sequence[str], *, dry_run: bool) -> Pro
                 error.add_note(f"Promoted before it: {', '.join(key for key, _ in done)}.")
             raise
     return done
+
+
+def _prefixes(store: AutoStore, assets: Sequence[Asset], graph: Any) -> list[str]:
+    """The keys of the assets and the folders of their partitions."""
+
+    def changed(key: dg.AssetKey) -> bool:
+        return any(store.diff(prefix) for prefix in _keys(key))
+
+    return [prefix for key in chosen_assets(assets, graph, changed) for prefix in _keys(key)]
+
+
+def _keys(asset: dg.AssetKey) -> tuple[str, str]:
+    key = asset_key(asset.path)
+    return key, f"{key}/"

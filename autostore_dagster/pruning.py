@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from autostore import AutoStore, StorageFileNotFoundError
+from autostore_dagster.choosing import graph_of
 from autostore_dagster.evidence import Evidence, runs_of
 from autostore_dagster.io_manager import manager_of
 from autostore_dagster.keys import RUNS
@@ -121,12 +122,12 @@ def build_prune_job(
 def _op(name: str, io_manager_key: str, wanted: _Wanted, defs: Callable[[], dg.Definitions] | None) -> dg.OpDefinition:
     @dg.op(name=f"{name}_op", required_resource_keys={io_manager_key}, out=dg.Out(dg.Nothing))
     def prune_op(context: dg.OpExecutionContext) -> None:
-        graph = defs().resolve_asset_graph() if defs else context.repository_def.asset_graph
+        graph = graph_of(context, defs)
         with getattr(context.resources, io_manager_key).open() as store:
             pruned = _prune(store, graph, context.instance, wanted)
-        shown = dg.MetadataValue.table([dg.TableRecord(row) for row in pruned.records()[:SHOWN]])
+        rows = [dg.TableRecord(row) for row in pruned.records()[:SHOWN]]
         counts = {"values": len(pruned.removed), "bytes": pruned.bytes, "kept": len(pruned.kept)}
-        context.add_output_metadata({"pruned": shown, **counts} if pruned.records() else counts)
+        context.add_output_metadata({**({"pruned": dg.MetadataValue.table(rows)} if rows else {}), **counts})
 
     return prune_op
 

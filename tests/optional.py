@@ -131,9 +131,11 @@ def missing_in(value: object, depth: int = 3) -> str | None:
 
 def missing_behind(error: BaseException | None) -> str | None:
     """The library that a test failed for, by what was raised, or by what our own error says; None where it is here."""
-    while error is not None:
+    seen: set[int] = set()  # Dagster raises errors that are their own cause's cause
+    while error is not None and id(error) not in seen:
         if found := said_to_be_missing(f"{type(error).__name__}: {error}"):
             return found
+        seen.add(id(error))
         error = error.__cause__ or error.__context__
     return None
 

@@ -83,6 +83,9 @@ def test_what_an_error_says_is_missing():
     """Only libraries that may be missing and are count: a typo stays an error."""
     assert missing_behind(ModuleNotFoundError("No module named 'numpyy'")) is None
     assert missing_behind(ValueError("no library")) is None
+    first, second = ValueError("first"), ValueError("second")
+    first.__cause__, second.__cause__ = second, first
+    assert missing_behind(first) is None  # a circle has an end
     assert said_to_be_missing("ModuleNotFoundError: No module named 'pytest'") is None
     lacking = next((library for library in sorted(KNOWN) if not installed(library)), None)
     if lacking:

@@ -16,9 +16,11 @@ import functools
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
 from autostore.memo.arguments import Recipe
+from autostore.memo.durations import in_seconds
 from autostore.memo.results import MISSING, MemoInfo, Memory
 from autostore.memo.turns import Step, Turn
 from autostore.parallel import in_thread
@@ -78,9 +80,9 @@ class Memoized(Generic[P, R]):
         """Remove the result of these arguments, so that the next call computes it; False where there is none."""
         return self._memory.forget(self.key(*args, **kwargs))
 
-    def forget_all(self, *, older: float | None = None) -> int:
-        """Remove all results of the function, also those of older code; or those that are so many seconds old."""
-        return self._memory.forget_all(older)
+    def forget_all(self, *, older: float | timedelta | None = None) -> int:
+        """Remove all results of the function, also those of older code; or those of so many seconds; how many."""
+        return self._memory.forget_all(None if older is None else in_seconds("older", older, zero=True))
 
     def info(self) -> MemoInfo:
         """Hits and misses of this process, and what the store holds; one listing of the results."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
-from autostore.errors import InvalidConfigError
+from autostore.memo.durations import in_seconds
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from autostore.memo.function import Memoized
     from autostore.memo.results import Memory
 
@@ -71,9 +72,7 @@ class MemoInterface(ABC):
         Raises:
             UnhashableInputError: by a call: an argument, or what the code reads, cannot be hashed; nothing was run.
         """
-        seconds = expires.total_seconds() if isinstance(expires, timedelta) else expires
-        if seconds is not None and not seconds > 0:
-            raise InvalidConfigError(f"expires={expires!r} is out of range. Pass seconds, or a timedelta, above 0.")
+        seconds = None if expires is None else in_seconds("expires", expires)
 
         def memoized(function: Callable[..., Any]) -> Any:
             from autostore.memo.making import make

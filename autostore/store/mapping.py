@@ -88,6 +88,7 @@ class DictInterface(ABC):
 
         `prefix` is a plain string, in which `*` is itself: patterns are those of `list_files`. A file that somebody
         laid there has the shortest key that reads it: `t` for `t.csv`, and `t.xlsx` for `t.xlsx` (docs/store.md).
+        Where several files could answer to a bare key, each has its full name, also the one that was written under it.
         """
         return (listed.key for listed in self._entries(prefix))
 

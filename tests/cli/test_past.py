@@ -99,6 +99,27 @@ def test_a_branch_is_compared_promoted_and_discarded(filled, place, shell):
     assert shell("diff", "branch", code=2).err  # without a base there is nothing to compare
 
 
+@pytest.mark.parametrize("command", ["promote", "discard"])
+def test_a_wrong_word_for_the_base(filled, place, shell, command):
+    """Over a base where nothing lies every key is a change, to be moved there or removed: -y says that it is meant."""
+    keys = sorted(filled.keys())
+    empty = place.rstrip("/") + "-emtpy/"
+    assert "-y" in shell(command, place, "--base", empty, code=3).err
+    assert (sorted(filled.keys()), list(AutoStore(empty).keys())) == (keys, [])
+    assert len(shell(command, "-y", place, "--base", empty).lines) == len(keys)
+    assert not list(filled.keys())
+
+
+def test_a_branch_and_its_base_the_wrong_way_round(filled, place, shell):
+    """What is no branch, over what is one, is not emptied of what it has and that lacks."""
+    branch = AutoStore(shell.folder / "branch").over(place)
+    branch["notes"] = "mine"
+    keys = sorted(filled.keys())
+    assert "other way round" in shell("discard", place, "--base", "branch", code=2).err
+    assert sorted(filled.keys()) == keys
+    assert shell("discard", "branch", "--base", place).lines == ["changed\tnotes"]
+
+
 def test_what_a_promotion_replaces_is_kept(filled, place, shell):
     """Production keeps versions, which the shell is not told: what a promotion replaces there is one all the same."""
     with AutoStore(place, dataclasses.replace(filled.config, history=True)) as production:

@@ -124,6 +124,27 @@ def test_promotion(rig, production):
     assert AutoStore(production)["airports"] == {"JFK": "renamed in production"}
 
 
+def test_assets_are_chosen_as_the_catalog_names_them(rig, production):
+    """A text with slashes is a path; what is neither defined nor changed is refused, as it would promote nothing."""
+
+    @dg.asset(key=["raw", "rates"])
+    def rates() -> int:
+        return 5
+
+    rig.manager = rig.manage(base=production)
+    rig.run(rates)
+    defs = dg.Definitions(assets=[rates, airports], resources={"io_manager": rig.manager})
+    for wrong, told in [(["raw/rate"], "'raw/rates'"), (["nothing"], "No asset 'nothing'"), ("airports", "no list")]:
+        with pytest.raises(InvalidConfigError, match=told):
+            promote(defs, assets=wrong)
+    assert promote(defs, assets=["raw/rates"]) == [("raw/rates", "added")]
+    assert promote(defs, assets=["raw/rates", "airports"]) == []  # there already
+
+    rig.run(rates)
+    without = dg.Definitions(assets=[airports], resources={"io_manager": rig.manager})
+    assert promote(without, assets=[["raw", "rates"]]) == [("raw/rates", "changed")]  # changed, if no longer defined
+
+
 def test_the_job_promotes_and_shows_a_table(rig, production):
     """Its run has the rows; a dry run changes nothing."""
     rig.manager = rig.manage(base=production)

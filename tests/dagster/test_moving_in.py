@@ -374,7 +374,10 @@ def test_moving_all(local_rig, tmp_path, instance):
     assert set(local_rig.stored()) == wanted | {asset_key(daily, DAYS[0])}
     assert local_rig.store()[asset_key(daily, DAYS[0])] == "newer"
     assert local_rig.store().get_metadata(asset_key(named, "a")).path.endswith(".csv")
-    assert move_in(defs, instance=instance, assets=["plain", ["raw", "q1.csv"]]).keys == []
+    assert move_in(defs, instance=instance, assets=["raw/q1.csv", ["raw", "q1.csv"]]).keys == []
+    for wrong, told in [(["plain", "raw/q1"], "No asset 'plain'"), (["raw/q1"], "'raw/q1.csv'"), ("cell", "no list")]:
+        with pytest.raises(InvalidConfigError, match=told):
+            move_in(defs, instance=instance, assets=wrong)
 
     del local_rig.store()[asset_key(plain)]
     run = defs.resolve_job_def("move_in").execute_in_process(instance=instance)

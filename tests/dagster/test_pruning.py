@@ -227,6 +227,28 @@ def test_a_job_and_its_schedule(local_rig):
     assert event.event_specific_data.metadata["values"].value == 4
 
 
+def test_a_job_that_finds_nothing(local_rig):
+    """The nightly run of a store in which all is needed succeeds, and counts nothing."""
+    local_rig.run(gone)
+    schedule = build_prune_job(defs=lambda: defs_of(local_rig, gone))
+    defs = defs_of(local_rig, gone, schedules=[schedule])
+    result = defs.resolve_job_def("prune_store").execute_in_process(instance=local_rig.instance)
+    (event,) = [event for event in result.all_events if event.event_type_value == "STEP_OUTPUT"]
+    assert {name: shown.value for name, shown in event.event_specific_data.metadata.items()} == {
+        "values": 0,
+        "bytes": 0,
+        "kept": 0,
+    }
+    assert local_rig.stored() == ["gone"]
+
+
+def test_a_job_outside_of_a_code_location(local_rig):
+    """What is defined is not known there, and the error says how to say it."""
+    defs = defs_of(local_rig, gone, schedules=[build_prune_job()])
+    with pytest.raises(InvalidConfigError, match=r"outside of a code location.*defs="):
+        defs.resolve_job_def("prune_store").execute_in_process(instance=local_rig.instance)
+
+
 PROJECT = """
 import dagster as dg
 from datetime import timedelta

@@ -86,7 +86,7 @@ def test_results_are_forgotten(store, double, runs):
     assert not double.forget(1)
     double(1)
     assert runs == [1, 2, 3, 1]
-    assert double.forget_all(older=3600) == 0
+    assert double.forget_all(older=3600) == double.forget_all(older=timedelta(hours=1)) == 0
     assert double.forget_all() == 3
     assert list(store.keys()) == ["_cache/other"]
 
@@ -222,6 +222,16 @@ def test_what_is_no_function_is_refused(tmp_path):
             store.cache(**options)(module_level)
     with pytest.raises(InvalidConfigError, match="reads no y"):
         store.cache(ignore=["y"])(module_level)(1)
+
+
+@pytest.mark.parametrize("wrong", ["1h", True, -1, float("nan"), [1]])
+def test_what_is_no_length_of_time_is_named(tmp_path, wrong):
+    """Of the argument that it was given for, when it is given."""
+    store = AutoStore(tmp_path)
+    with pytest.raises(InvalidConfigError, match="expires="):
+        store.cache(expires=wrong)
+    with pytest.raises(InvalidConfigError, match="older="):
+        store.cache(module_level).forget_all(older=wrong)
 
 
 def test_it_is_still_the_function(tmp_path):

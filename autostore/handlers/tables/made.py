@@ -24,7 +24,7 @@ def made(rows: Any, kind: str) -> Any:
     if type(rows) is not list or not all(type(row) is dict for row in rows):
         found = f"a value of the type {type(rows).__name__}" if type(rows) is not list else "a list of other things"
         raise UnsupportedFormatError(
-            f"The file holds {found}, and a {kind} is made of rows, a list of dicts. Read it without as_type."
+            f"The file holds {found}, and a {kind} is made of rows, a list of dicts. store[key] gives it as it is."
         )
     pl = require("polars")
     try:
