@@ -131,7 +131,9 @@ def missing_in(value: object, depth: int = 3) -> str | None:
 
 def missing_behind(error: BaseException | None) -> str | None:
     """The library that a test failed for, by what was raised, or by what our own error says; None where it is here."""
-    while error is not None:
+    seen: set[int] = set()  # chains of exceptions may be circles, as Dagster's are
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         if found := said_to_be_missing(f"{type(error).__name__}: {error}"):
             return found
         error = error.__cause__ or error.__context__
