@@ -7,6 +7,8 @@ import dagster as dg
 
 from autostore import StorageError, StorageFileNotFoundError
 from autostore_dagster import contexts
+from autostore_dagster.keys import asset_key
+from autostore_dagster.partitions import dimension_names
 from autostore_dagster.reading import Request
 
 __all__ = ["missing", "name_of", "not_stored", "some", "tell_absent"]
@@ -18,16 +20,25 @@ LOOKED_AT = 1000
 def tell_absent(request: Request, partitions: Sequence[str]) -> None:
     """Refuse partitions that are not stored, or warn of them where the input allows that."""
     if partitions and not request.allow_missing:
-        raise missing(request.context, partitions)
+        raise missing(request, partitions)
     if partitions:
         request.context.log.warning("Skipped partitions that are not stored: %s.", some(partitions))
 
 
-def missing(context: dg.InputContext, partitions: Sequence[str]) -> StorageFileNotFoundError:
-    """The error of an input whose partitions are not stored."""
+def missing(request: Request, partitions: Sequence[str]) -> StorageFileNotFoundError:
+    """The error of an input whose partitions are not stored. One listing looks for folders of other names."""
+    context = request.context
+    told = f"{_what(context)} has {len(partitions)} partition(s) that are not stored: {some(partitions)}."
+    names, asset = dimension_names(contexts.definition(context)), contexts.asset(context)
+    found = _a_partition(request, asset_key(asset.path)) if asset and contexts.definition(context) else ""
+    if found and found.partition("=")[0] not in names:
+        return StorageFileNotFoundError(
+            f"{told} Of other folders there is {found!r:.80}, and those of this definition are called "
+            f"{', '.join(f'{name}=...' for name in names)}: the asset was partitioned otherwise when that was laid "
+            "there, or another program did. Rename the folders, or materialize the partitions."
+        )
     return StorageFileNotFoundError(
-        f"{_what(context)} has {len(partitions)} partition(s) that are not stored: {some(partitions)}. Materialize "
-        'them first, or give the input the metadata {"allow_missing_partitions": True}.'
+        f'{told} Materialize them first, or give the input the metadata {{"allow_missing_partitions": True}}.'
     )
 
 

@@ -148,7 +148,7 @@ def _stream(request: Request, keys: Mapping[str, str]) -> Iterator[tuple[str, An
         except StorageFileNotFoundError as error:
             if request.allow_missing:
                 return None
-            raise missing(request.context, [partition]) from error
+            raise missing(request, [partition]) from error
 
     return (found for found in in_flight(read, keys, min(request.concurrency, AHEAD)) if found)
 

@@ -14,6 +14,7 @@ from polars.testing import assert_frame_equal
 from pydantic import BaseModel
 
 from autostore import StorageError, StorageFileNotFoundError, UnsupportedFormatError
+from autostore_dagster import Partitions
 
 days = dg.DailyPartitionsDefinition("2013-01-01", end_date="2013-01-04")
 DAYS = days.get_partition_keys()
@@ -511,6 +512,23 @@ def test_an_asset_of_another_code_location_that_has_partitions(rig):
     rig.store()["alone/other"] = 1
     with pytest.raises(StorageFileNotFoundError, match="Materialize it first"):
         rig.load(dg.AssetSpec("alone").with_io_manager_key("io_manager"))
+
+
+@pytest.mark.parametrize("annotation", [int, pl.DataFrame, Partitions])
+def test_partitions_under_folders_of_another_name(local_rig, annotation):
+    """`day=...` of another program, or a definition that changed its kind: the error says what lies there."""
+
+    @dg.asset(partitions_def=days)
+    def daily() -> int:
+        return 1
+
+    local_rig.store()[f"daily/day={DAY}/data"] = 1
+    with pytest.raises(StorageFileNotFoundError, match=rf"not stored.*'day={DAY}'.*called date=\.\.\."):
+        list(local_rig.load(daily, annotation, between=(DAY, DAY)))
+    local_rig.run(daily, partition=days.get_partition_keys()[-1])
+    del local_rig.store()[f"daily/day={DAY}/data"]
+    with pytest.raises(StorageFileNotFoundError, match="Materialize them first"):
+        local_rig.load(daily, int, partition=DAY)
 
 
 @pytest.mark.parametrize("kind", [pl.DataFrame, pl.LazyFrame, Any])
