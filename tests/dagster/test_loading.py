@@ -706,6 +706,23 @@ def test_a_class_that_is_gone(local_rig, monkeypatch):
 
 
 @TYPES
+class Line(BaseModel):
+    """A row."""
+
+    x: int
+
+
+def test_a_list_is_asked_for_outside_of_runs(rig):
+    """Nobody checks what `load_asset_value` gives: a table is its rows, and what does not fit is an error."""
+    rig.store().update({"table": pl.DataFrame({"x": [1, 2]}), "rows": [{"y": 1}], "text": "abc"})
+    table, rows, text = (dg.AssetSpec(key).with_io_manager_key("io_manager") for key in ("table", "rows", "text"))
+    assert rig.load(table, list[dict]) == [{"x": 1}, {"x": 2}]
+    assert rig.load(table, list[Line]) == [Line(x=1), Line(x=2)]
+    for spec, annotation in ((rows, list[Line]), (rows, dict[str, Line]), (text, list), (text, list[str])):
+        with pytest.raises(UnsupportedFormatError):
+            rig.load(spec, annotation)
+
+
 def test_a_wrong_annotation_is_refused(rig):
     """What cannot become the annotation's type is an error that names both."""
 
