@@ -27,7 +27,7 @@ def of_nothing(annotation: Any, *, one_to_one: bool, columns: Sequence[str], nam
         return None
     kind = getattr(wanted, "__name__", str(wanted))
     raise StorageFileNotFoundError(
-        f"This input has no partition of asset {name}: none is defined, or none lies where its mapping leads, as on "
-        f"the first day of an asset that reads the day before. Annotate it as {kind} | None to get None then, or as "
-        f"dict[str, {kind}] to get an empty dict."
+        f"This input has no partition of asset {name}: none is defined, none is stored where that is allowed, or none "
+        "lies where its mapping leads, as on the first day of an asset that reads the day before. Annotate it as "
+        f"{kind} | None to get None then, or as dict[str, {kind}] to get an empty dict."
     )

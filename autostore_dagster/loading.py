@@ -3,6 +3,7 @@
 Where the annotation leaves the type open, it is the one that the store recorded.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args, get_origin
@@ -15,8 +16,8 @@ from autostore import (
     UnsupportedFormatError,
 )
 from autostore.plugins import in_order
-from autostore_dagster import annotations, contexts, frames
-from autostore_dagster.absences import missing, name_of, tell_absent
+from autostore_dagster import annotations, asking, contexts, frames
+from autostore_dagster.absences import missing, name_of, not_stored, tell_absent
 from autostore_dagster.empty import of_nothing
 from autostore_dagster.locating import locate
 from autostore_dagster.origins import tell_origin
@@ -24,8 +25,8 @@ from autostore_dagster.partitions import (
     dimension_names,
     dimensions,
     is_one_to_one,
-    key_in_this_run,
     keys_by_partition,
+    keys_in_this_run,
     single_key,
 )
 from autostore_dagster.previous import Previous
@@ -66,23 +67,23 @@ def _load_one(request: Request) -> Any:
     try:
         return request.read(key, request.annotation)
     except StorageFileNotFoundError as error:
-        partition = key_in_this_run(context)
-        if partition is None:
-            raise missing(context, [key], str(error)) from error
-        return request.read(partition, request.annotation)
+        for partition in keys_in_this_run(context):
+            with contextlib.suppress(StorageFileNotFoundError):
+                return request.read(partition, request.annotation)
+        raise not_stored(request, key, str(error)) from error
 
 
 def _request(store: AutoStore, context: dg.InputContext, options: Options) -> Request:
     metadata = context.definition_metadata or {}
-    _refuse_unknown(metadata)
+    asking.refuse_unknown(metadata)
     annotation = contexts.annotation(context)
     return Request(
         store=store,
         context=context,
         annotation=annotations.required(annotation),
         allows_none=annotations.fits(None, annotation),
-        columns=_columns(metadata),
-        allow_missing=bool(metadata.get("allow_missing_partitions", False)),
+        columns=asking.columns(metadata),
+        allow_missing=asking.allows_missing(metadata),
         concurrency=options.concurrency,
         retrying=options.retrying,
         previous=options.previous,
@@ -105,7 +106,8 @@ def _load_partitions(request: Request, keys: Mapping[str, str]) -> Any:
         return _load_each(request, keys, item if by_partition else Any)
     if by_partition:
         return _load_only(request, keys, item, one_to_one=one_to_one)
-    return next(iter(_load_each(request, keys, request.annotation).values()), None)
+    values = _load_each(request, keys, request.annotation)
+    return next(iter(values.values())) if values else _load_nothing(request, one_to_one=one_to_one)
 
 
 def _load_nothing(request: Request, *, one_to_one: bool) -> Any:
@@ -146,7 +148,7 @@ def _stream(request: Request, keys: Mapping[str, str]) -> Iterator[tuple[str, An
         except StorageFileNotFoundError as error:
             if request.allow_missing:
                 return None
-            raise missing(request.context, [partition], "") from error
+            raise missing(request, [partition]) from error
 
     return (found for found in in_flight(read, keys, min(request.concurrency, AHEAD)) if found)
 
@@ -181,35 +183,17 @@ def _load_item(request: Request, keys: Mapping[str, str], item: Any) -> dict[str
 def _load_frame(request: Request, keys: Mapping[str, str]) -> Any:
     """One frame over all partitions: scanned where they lie, and one by one where some are no Parquet."""
     found, frame = scanned(request, keys)
-    if found:
-        return frame
+    if not found:
+        frame = _load_tables(request, keys)
+    return _load_nothing(request, one_to_one=False) if frame is None else frame
+
+
+def _load_tables(request: Request, keys: Mapping[str, str]) -> Any:
     plain = dataclasses.replace(request, columns=None)
     tables = _load_each(plain, keys, frames.lazy_type())
     definition = contexts.definition(request.context)
     parts = [(dimensions(definition, key), table) for key, table in tables.items() if table is not None]
     return frames.union(parts, request.annotation, request.columns)
-
-
-def _columns(metadata: Mapping[str, Any]) -> list[str] | None:
-    columns = metadata.get("columns")
-    value = columns.value if isinstance(columns, dg.MetadataValue) else columns
-    if value is None:
-        return None
-    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
-        raise dg.DagsterInvariantViolationError(
-            f'The input metadata "columns" is {value!r}. Pass a list of column names.'
-        )
-    return list(value)
-
-
-def _refuse_unknown(metadata: Mapping[str, Any]) -> None:
-    for name in metadata:
-        if name.startswith("autostore/"):
-            raise UnsupportedFormatError(
-                f'The input metadata {name!r} is not understood. An input has "columns", "allow_missing_partitions", '
-                '"version" and "as_of"; "autostore/format", "autostore/previews" and "autostore/data_version" '
-                "belong to the asset."
-            )
 
 
 def _cannot_hold(request: Request, count: int) -> str:

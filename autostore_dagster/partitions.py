@@ -11,7 +11,7 @@ from autostore_dagster import contexts
 from autostore_dagster.keys import DATE, PARTITION, asset_key, run_key
 from autostore_dagster.mappings import is_fixed, maps_to_one
 
-__all__ = ["dimension_names", "dimensions", "is_one_to_one", "key_in_this_run", "keys_by_partition", "single_key"]
+__all__ = ["dimension_names", "dimensions", "is_one_to_one", "keys_by_partition", "keys_in_this_run", "single_key"]
 
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}(-\d{2}:\d{2})?")
 """How Dagster writes days and hours, unless a definition says otherwise."""
@@ -46,12 +46,18 @@ def keys_by_partition(context: contexts.Context) -> dict[str, str] | None:
     return {key: asset_key(asset.path, dimensions(definition, key)) for key in _ordered(context, definition, asked)}
 
 
-def key_in_this_run(context: dg.InputContext) -> str | None:
-    """The store key under which an op's asset may lie in a run of one partition; None in a run without."""
+def keys_in_this_run(context: dg.InputContext) -> list[str]:
+    """The store keys under which an op's asset may lie in a run of one partition; none in a run without.
+
+    How the asset is partitioned is not known here: first as the job is, then as either kind of definition has it.
+    """
     asset = contexts.asset(context)
     if asset is None or context.has_asset_key or not contexts.is_for_one(context):
-        return None
-    return asset_key(asset.path, dimensions(None, context.partition_key))
+        return []
+    key, step = context.partition_key, contexts.step(context)
+    told = [dimensions(step.job_def.partitions_def if step else None, key), dimensions(None, key)]
+    unnamed = [] if len(told[0]) > 1 else [{DATE: key}, {PARTITION: key}]
+    return list(dict.fromkeys(asset_key(asset.path, partition) for partition in [*told, *unnamed]))
 
 
 def dimensions(definition: dg.PartitionsDefinition[Any] | None, key: str) -> Mapping[str, str]:

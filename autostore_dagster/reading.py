@@ -15,7 +15,7 @@ from autostore import (
     UnsupportedFormatError,
     UntrustedDataError,
 )
-from autostore_dagster import annotations, frames
+from autostore_dagster import annotations, contexts, frames
 from autostore_dagster.previous import Previous
 from autostore_dagster.replaying import NOW, When
 from autostore_dagster.retrying import Retry
@@ -69,8 +69,10 @@ class Request:
             return self._read_otherwise(key, annotation, store, error)
         if recorded is None or annotations.fits(recorded, wanted or Any):
             return self._with_parts(key, annotation, store, recorded)
-        # The parts of a fan-in come one by one, under the annotation of their list.
-        return recorded if wanted is list else self._from(store, key, as_type=wanted)
+        if wanted is list:
+            # The parts of a fan-in come one by one, under the annotation of their list; outside of runs there is none.
+            return recorded if self._is_judged() else self._from(store, key, as_type=annotations.required(annotation))
+        return self._from(store, key, as_type=wanted)
 
     def _with_parts(self, key: str, annotation: Any, store: AutoStore, recorded: Any) -> Any:
         """A collection of records of another class: as annotated, where it can be; else Dagster judges it."""
@@ -79,7 +81,13 @@ class Request:
         try:
             return self._from(store, key, as_type=annotation)
         except StorageError:
-            return recorded
+            if self._is_judged():
+                return recorded
+            raise
+
+    def _is_judged(self) -> bool:
+        """Whether Dagster checks the type of what is given: in runs, and not of `load_asset_value`."""
+        return contexts.step(self.context) is not None
 
     def _read_otherwise(self, key: str, annotation: Any, store: AutoStore, error: StorageError) -> Any:
         """A None where a table was wanted; or the annotation's class where the recorded one is gone or not allowed."""

@@ -68,7 +68,7 @@ def write(
     retrying: Retry,
 ) -> None:
     """Store the value, or each partition's value, and add what was stored to the event log."""
-    options = options.of_asset(context.definition_metadata or {})
+    options = options.of_asset({**(context.definition_metadata or {}), **(context.output_metadata or {})})
     keys = keys_by_partition(context)
     count = 1 if keys is None else len(keys)
     one = partial(_write_one, store, context, options, retrying)

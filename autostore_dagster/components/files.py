@@ -1,5 +1,6 @@
 """`StoredFilesComponent`: files that others lay down, as external assets that know their columns and are observed."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, Optional
 
@@ -7,7 +8,7 @@ import dagster as dg
 from dagster.components.resolved.core_models import ResolvedAssetAttributes
 from pydantic import Field
 
-from autostore import StorageFileNotFoundError
+from autostore import InvalidConfigError, StorageFileNotFoundError
 from autostore_dagster.components.observing import look, observation
 from autostore_dagster.components.settings import ResolvedStorage, ResolvedUri, below, storage_for
 from autostore_dagster.io_manager import AutoStoreIOManager
@@ -74,7 +75,7 @@ class StoredFilesComponent(dg.Component, dg.Resolvable, dg.Model):
         """The assets, what reads them, and the schedule."""
         root = context.project_root
         place = AutoStoreResource(uri=below(root, self.uri), storage=storage_for(self.uri, self.storage))
-        name = "_".join(["stored_files", *(part for part in context.path.parts[-1:] if part.isidentifier())])
+        name = _name_in_project(context)
         assets = [
             definition
             for number, files in enumerate(self.files)
@@ -90,6 +91,7 @@ class StoredFilesComponent(dg.Component, dg.Resolvable, dg.Model):
     def _observed(
         self, name: str, place: AutoStoreResource, files: StoredFiles, io_manager_key: str
     ) -> dg.AssetsDefinition | None:
+        _refuse_extension(files.match)
         found = look(place, files.match, files.attributes, columns=self.columns)
         if not found:
             return None
@@ -118,3 +120,21 @@ class StoredFilesComponent(dg.Component, dg.Resolvable, dg.Model):
         selection = dg.AssetSelection.assets(*assets)
         job = dg.define_asset_job(f"observe_{name}", selection=selection)
         return [dg.ScheduleDefinition(job=job, cron_schedule=self.observe_schedule)]
+
+
+def _name_in_project(context: dg.ComponentLoadContext) -> str:
+    """What resources and jobs are called: by the folders of the component, and its place in a file of several."""
+    path, root = context.path, context.defs_module_path
+    folders = path.relative_to(root).parts if path.is_relative_to(root) else path.parts[-1:]
+    number = context.component_path.instance_key
+    parts = [*folders, *([str(number)] if number else [])]
+    return "_".join(["stored_files", *(["__".join(re.sub(r"\W", "_", part) for part in parts)] if parts else [])])
+
+
+def _refuse_extension(match: str) -> None:
+    folder, slash, name = match.rpartition("/")
+    if "." in name:
+        raise InvalidConfigError(
+            f"match: {match!r:.200} names files with their extension, and keys of assets have none, so nothing would "
+            f"be found. Write {folder + slash + name.partition('.')[0]!r:.200}."
+        )

@@ -88,14 +88,23 @@ class AutoStoreComponent(dg.Component, dg.Resolvable, dg.Model):
         store = AutoStoreResource(**place, base=places["base"])
         return dg.Definitions(
             resources={self.io_manager_key: manager, self.resource_key: store},
-            jobs=[_JOBS[name](io_manager_key=self.io_manager_key) for name in self.jobs],
+            jobs=[self._job(name) for name in self.jobs],
             schedules=self._schedules(),
         )
 
     def _schedules(self) -> list[dg.ScheduleDefinition]:
         if self.prune_schedule is None:
             return []
-        return [build_prune_job(cron_schedule=self.prune_schedule, io_manager_key=self.io_manager_key)]
+        name = self._called("prune_store")
+        return [build_prune_job(name=name, cron_schedule=self.prune_schedule, io_manager_key=self.io_manager_key)]
+
+    def _job(self, name: str) -> dg.JobDefinition:
+        called, build = _JOBS[name]
+        return build(name=self._called(called), io_manager_key=self.io_manager_key)
+
+    def _called(self, job: str) -> str:
+        """A job's name, which no other store of the project has."""
+        return job if self.io_manager_key == "io_manager" else f"{job}_{self.io_manager_key}"
 
 
-_JOBS = {"promote": build_promote_job, "move_in": build_move_in_job}
+_JOBS = {"promote": ("promote_branch", build_promote_job), "move_in": ("move_in", build_move_in_job)}

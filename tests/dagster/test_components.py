@@ -209,14 +209,60 @@ def test_a_store_from_yaml(loaded, project):
     with manager.open() as store:
         assert (store.config.max_retries, store.config.timeout, store.config.history) == (2, 5.5, True)
         assert store.base.uri == AutoStore(project[0] / "data").uri
-    assert defs.resolve_job_def("promote_branch").name == "promote_branch"
-    assert defs.resolve_schedule_def("prune_store_schedule").cron_schedule == "0 3 * * *"
+    assert defs.resolve_job_def("promote_branch_branch").name == "promote_branch_branch"
+    assert defs.resolve_schedule_def("prune_store_branch_schedule").cron_schedule == "0 3 * * *"
     assert defs.resources["io_manager"].uri == str(project[0] / "data")
 
 
 def built(component, text):
     """The definitions of one component, from YAML."""
     return component_defs(component=component.resolve_from_yaml(text))
+
+
+@pytest.mark.parametrize("match", ["orders.csv", "sales/*.csv", "**/*.csv.gz"])
+def test_a_pattern_with_an_extension_is_refused(match):
+    """It could find nothing, and the asset that it names was never there."""
+    with pytest.raises(InvalidConfigError, match="names files with their extension") as told:
+        built(StoredFilesComponent, f"uri: landing\nfiles: [{{match: '{match}'}}]")
+    assert repr(match.partition(".")[0]) in str(told.value)
+
+
+SEVERAL = {
+    "one/land": ("StoredFilesComponent", "{uri: one, files: [{match: x}], observe_schedule: '0 * * * *'}"),
+    "two/land": ("StoredFilesComponent", "{uri: two, files: [{match: y}], observe_schedule: '0 * * * *'}"),
+    "with-dash": ("StoredFilesComponent", "{uri: two, files: [{match: z}]}"),
+    "other-dash": ("StoredFilesComponent", "{uri: one, files: [{match: w}]}"),
+    "first": ("AutoStoreComponent", "{uri: a, base: b, jobs: [promote, move_in], prune_schedule: '0 3 * * *'}"),
+    "second": (
+        "AutoStoreComponent",
+        "{uri: c, base: b, jobs: [promote, move_in], prune_schedule: '0 3 * * *', io_manager_key: k, resource_key: r}",
+    ),
+}
+
+
+def test_several_components_of_a_project(tmp_path, monkeypatch):
+    """Folders of one name, names with dashes, several in a file, two stores: each reads its own place, and all load."""
+    package = tmp_path / "several_project"
+    (package / "defs").mkdir(parents=True)
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "several_project"\nversion = "0.1"\n'
+        '[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "several_project"\n'
+    )
+    for name in ("__init__", "defs/__init__"):
+        (package / f"{name}.py").write_text("")
+    for folder, (kind, attributes) in SEVERAL.items():
+        (package / "defs" / folder).mkdir(parents=True)
+        text = f"type: autostore_dagster.components.{kind}\nattributes: {attributes}\n"
+        if folder == "one/land":
+            text += "---\n" + text.replace("uri: one", "uri: two").replace("match: x", "match: v")
+        (package / "defs" / folder / "defs.yaml").write_text(text)
+    AutoStore(tmp_path / "one").update({"x": "x", "w": "w"})
+    AutoStore(tmp_path / "two").update({"y": "y", "z": "z", "v": "v"})
+    monkeypatch.syspath_prepend(str(tmp_path))
+    defs = dg.load_from_defs_folder(path_within_project=package)
+    dg.Definitions.validate_loadable(defs)
+    assert [defs.load_asset_value(name) for name in "vwxyz"] == list("vwxyz")
+    assert {job.name for job in defs.jobs} == {"promote_branch", "promote_branch_k", "move_in", "move_in_k"}
 
 
 def test_a_place_that_does_not_answer(caplog):

@@ -14,6 +14,7 @@ from polars.testing import assert_frame_equal
 from pydantic import BaseModel
 
 from autostore import StorageError, StorageFileNotFoundError, UnsupportedFormatError
+from autostore_dagster import Partitions
 
 days = dg.DailyPartitionsDefinition("2013-01-01", end_date="2013-01-04")
 DAYS = days.get_partition_keys()
@@ -426,6 +427,110 @@ def test_an_option_of_ours_that_no_input_has(local_rig):
         local_rig.load(spec, metadata={"autostore/columns": ["a"]})
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("column", "columns"),
+        ("collumns", "columns"),
+        ("as-of", "as_of"),
+        ("Version", "version"),
+        ("allow_missing_partition", "allow_missing_partitions"),
+        ("allowMissingPartitions", "allow_missing_partitions"),
+    ],
+)
+def test_a_misspelt_option_is_refused(local_rig, name, meant):
+    """It would read all columns, or today's value instead of yesterday's, in silence; other names are the user's."""
+    local_rig.store()["number"] = 5
+    spec = dg.AssetSpec("number").with_io_manager_key("io_manager")
+    with pytest.raises(UnsupportedFormatError, match=f"{name}.*Did you mean '{meant}'"):
+        local_rig.load(spec, metadata={name: ["a"]})
+    assert local_rig.load(spec, metadata={"conversion": "x", "rows": 1, "owner": "me"}) == 5
+
+
+def test_whether_partitions_may_lack_is_no_text(local_rig):
+    """The text "false" allowed it."""
+
+    @dg.asset(partitions_def=colors)
+    def part() -> int:
+        return 1
+
+    with pytest.raises(UnsupportedFormatError, match=r"allow_missing_partitions.*'false'.*True or False"):
+        local_rig.load(part, metadata={"allow_missing_partitions": "false"})
+
+
+@pytest.mark.parametrize("stored", ["nothing", "None"])
+@pytest.mark.parametrize("annotation", [pl.DataFrame, pl.LazyFrame, pl.DataFrame | None])
+def test_a_frame_of_what_is_allowed_to_lack(rig, annotation, stored):
+    """A fan-in of which nothing is there, or but None, is a frame without rows, not a None."""
+
+    @dg.asset(partitions_def=colors)
+    def maybe() -> pl.DataFrame | None:
+        return None
+
+    if stored == "None":
+        fill(rig, maybe, colors)
+    for given in (
+        rig.load(maybe, annotation, metadata={"allow_missing_partitions": True}),
+        received(rig, annotation, maybe, metadata={"allow_missing_partitions": True}),
+    ):
+        assert isinstance(given, pl.LazyFrame if annotation is pl.LazyFrame else pl.DataFrame)
+        assert given.lazy().collect().schema == {"partition": pl.String}
+
+
+def test_one_value_that_is_allowed_to_lack(local_rig):
+    """The only partition lacks: None where the annotation allows it, else the error says what would."""
+
+    @dg.asset(partitions_def=colors)
+    def part() -> int:
+        return 1
+
+    allowed = {"allow_missing_partitions": True}
+    assert local_rig.load(part, int | None, partition="red", metadata=allowed) is None
+    assert local_rig.load(part, partition="red", metadata=allowed) is None
+    assert local_rig.load(part, dict[str, int], partition="red", metadata=allowed) == {}
+    assert local_rig.load(part, pl.DataFrame, partition="red", metadata=allowed).is_empty()
+    with pytest.raises(StorageFileNotFoundError, match=r"no partition of asset part.*int \| None"):
+        local_rig.load(part, int, partition="red", metadata=allowed)
+
+
+def test_an_asset_of_another_code_location_that_has_partitions(rig):
+    """Named here without its partitions it is not "not stored": the error says what lies there, and what to name."""
+
+    @dg.asset(partitions_def=colors)
+    def elsewhere(context) -> str:
+        return context.partition_key
+
+    rig.run(elsewhere, partition="red")
+    bare = dg.AssetSpec("elsewhere").with_io_manager_key("io_manager")
+    with pytest.raises(
+        StorageFileNotFoundError, match=r"by partition, 'partition=red' for one.*partitions_def"
+    ) as told:
+        rig.load(bare)
+    assert "Materialize" not in str(told.value)
+    named = dg.AssetSpec("elsewhere", partitions_def=colors).with_io_manager_key("io_manager")
+    assert rig.load(named, partition="red") == "red"
+    rig.store()["alone/other"] = 1
+    with pytest.raises(StorageFileNotFoundError, match="Materialize it first"):
+        rig.load(dg.AssetSpec("alone").with_io_manager_key("io_manager"))
+
+
+@pytest.mark.parametrize("annotation", [int, pl.DataFrame, Partitions])
+def test_partitions_under_folders_of_another_name(local_rig, annotation):
+    """`day=...` of another program, or a definition that changed its kind: the error says what lies there."""
+
+    @dg.asset(partitions_def=days)
+    def daily() -> int:
+        return 1
+
+    local_rig.store()[f"daily/day={DAY}/data"] = 1
+    with pytest.raises(StorageFileNotFoundError, match=rf"not stored.*'day={DAY}'.*called date=\.\.\."):
+        list(local_rig.load(daily, annotation, between=(DAY, DAY)))
+    local_rig.run(daily, partition=days.get_partition_keys()[-1])
+    del local_rig.store()[f"daily/day={DAY}/data"]
+    with pytest.raises(StorageFileNotFoundError, match="Materialize them first"):
+        local_rig.load(daily, int, partition=DAY)
+
+
 @pytest.mark.parametrize("kind", [pl.DataFrame, pl.LazyFrame, Any])
 def test_columns_of_one_table(rig, kind):
     """Only the columns that the input names are read."""
@@ -601,6 +706,23 @@ def test_a_class_that_is_gone(local_rig, monkeypatch):
 
 
 @TYPES
+class Line(BaseModel):
+    """A row."""
+
+    x: int
+
+
+def test_a_list_is_asked_for_outside_of_runs(rig):
+    """Nobody checks what `load_asset_value` gives: a table is its rows, and what does not fit is an error."""
+    rig.store().update({"table": pl.DataFrame({"x": [1, 2]}), "rows": [{"y": 1}], "text": "abc"})
+    table, rows, text = (dg.AssetSpec(key).with_io_manager_key("io_manager") for key in ("table", "rows", "text"))
+    assert rig.load(table, list[dict]) == [{"x": 1}, {"x": 2}]
+    assert rig.load(table, list[Line]) == [Line(x=1), Line(x=2)]
+    for spec, annotation in ((rows, list[Line]), (rows, dict[str, Line]), (text, list), (text, list[str])):
+        with pytest.raises(UnsupportedFormatError):
+            rig.load(spec, annotation)
+
+
 def test_a_wrong_annotation_is_refused(rig):
     """What cannot become the annotation's type is an error that names both."""
 

@@ -237,6 +237,42 @@ def test_an_op_reads_an_asset(local_rig):
     assert "neither an upstream output nor an asset" in failure(result)
 
 
+months = dg.TimeWindowPartitionsDefinition(start="2024-01", end="2024-04", fmt="%Y-%m", cron_schedule="0 0 1 * *")
+quarters = dg.StaticPartitionsDefinition(["2024-01-01", "2024-04-01"])
+
+
+@pytest.mark.parametrize(("definition", "key"), [(months, "2024-02"), (quarters, "2024-04-01")])
+@pytest.mark.parametrize("job_has_them", [True, False])
+def test_an_op_reads_a_partition_whose_name_does_not_tell(local_rig, definition, key, job_has_them):
+    """Months, and static partitions that look like days, are found by an op, whatever kind the job has."""
+
+    @dg.asset(partitions_def=definition)
+    def part(context) -> str:
+        return context.partition_key
+
+    local_rig.run(part, partition=key)
+    seen = []
+
+    @dg.op(ins={"given": dg.In(asset_key=part.key, input_manager_key="io_manager")}, out=dg.Out(dg.Nothing))
+    def reading(given):
+        seen.append(given)
+
+    other = dg.DynamicPartitionsDefinition(name="any")
+    local_rig.instance.add_dynamic_partitions("any", [key, "never"])
+
+    @dg.job(resource_defs={"io_manager": local_rig.manager}, partitions_def=definition if job_has_them else other)
+    def reads():
+        reading()
+
+    reads.execute_in_process(instance=local_rig.instance, partition_key=key)
+    assert seen == [key]
+    if not job_has_them:
+        told = failure(
+            reads.execute_in_process(instance=local_rig.instance, partition_key="never", raise_on_error=False)
+        )
+        assert "by partition" in told
+
+
 BY_HAND = {
     "an asset": ({"asset_key": "thing"}, "thing"),
     "a segmented asset": ({"asset_key": ["deep", "er"]}, "deep/er"),

@@ -100,6 +100,17 @@ def test_the_format_of_an_asset(rig, extension):
     assert rig.load(table)["x"].to_list() == [1, 2]
 
 
+def test_the_format_of_one_output(rig):
+    """What a step says of its output goes before what the asset says; it was passed over in silence."""
+
+    @dg.asset(metadata={"autostore/format": "parquet"})
+    def table():
+        return dg.Output(pl.DataFrame({"x": [1]}), metadata={"autostore/format": "csv"})
+
+    rig.run(table)
+    assert rig.store().get_metadata("table").path == "table.csv"
+
+
 @pytest.mark.parametrize(
     "metadata", [{"autostore/format": "xyz"}, {"autostore/fromat": "csv"}, {"autostore/previews": "no"}]
 )
