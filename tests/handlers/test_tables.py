@@ -22,7 +22,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autostore import AutoStore
+from autostore import AutoStore, StorageConfig
 from autostore.errors import (
     CorruptDataError,
     MissingDependencyError,
@@ -962,13 +962,40 @@ def test_an_extension_type_that_nobody_registered_is_named(tmp_path: Path) -> No
 
         pa.register_extension_type(Own())
         table = pa.table({"a": pa.ExtensionArray.from_storage(Own(), pa.array([1, 2], pa.int64()))})
-        handler.write_to_file(table, Path(folder) / "t", ".parquet")
-        assert handler.read_from_file(Path(folder) / "t", ".parquet").equals(table)
+        from autostore import AutoStore
+        store = AutoStore(folder)
+        for key in ("t", "t.arrow"):
+            store[key] = table
+            assert store[key].equals(table)
     """
     blocked(tmp_path, (), code)
-    with pytest.raises(UnknownTypeError, match=r"tests\.own.*Import the library"):
-        PARQUET.read_from_file(tmp_path / "t", ".parquet")
-    assert PARQUET.read_as(tmp_path / "t", ".parquet", pl.DataFrame)["a"].to_list() == [1, 2]
+    store = AutoStore(tmp_path)
+    for key in ("t.parquet", "t.arrow"):
+        with pytest.raises(UnknownTypeError, match=r"tests\.own.*Import the library"):
+            store[key]
+        assert store.read(key, as_type=pl.DataFrame)["a"].to_list() == [1, 2]
+        assert store.read(key, as_type=list[dict]) == [{"a": 1}, {"a": 2}]
+
+
+NAMED = {b"ARROW:extension:name": b"tests.nobodys", b"ARROW:extension:metadata": b"x"}
+UNREGISTERED = {
+    "column": pa.table([pa.array([b"x"])], schema=pa.schema([pa.field("a", pa.binary(), metadata=NAMED)])),
+    "list": pa.table([pa.array([[1]])], schema=pa.schema([pa.field("a", pa.list_(pa.int64()), metadata=NAMED)])),
+    "items": pa.table({"a": pa.array([[1]], pa.list_(pa.field("item", pa.int64(), metadata=NAMED)))}),
+}
+
+
+@pytest.mark.parametrize("table", UNREGISTERED.values(), ids=UNREGISTERED)
+def test_a_type_that_nobody_registered_where_it_was_written_comes_back(tmp_path: Path, table: Any) -> None:
+    """As Arrow reads, say, GeoArrow without its library: the storage, and the type's name in the field's metadata."""
+    store = AutoStore(tmp_path, StorageConfig(allow_pickle=False))
+    for value in (table, table.schema, table.to_batches()[0], {"t": table, "n": 1}):
+        store["k"] = value
+        assert same(store["k"], value)
+    store["k"] = table.to_reader()
+    assert same(store["k"], table)
+    store["k.arrow"] = table
+    assert same(store["k.arrow"], table)
 
 
 @pytest.mark.parametrize("labels", [[2, 1, 5], [True, False], [NOON.date()], [], np.array([1, 2], "i1")], ids=repr)

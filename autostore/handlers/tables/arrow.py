@@ -11,14 +11,15 @@ import base64
 import contextlib
 import functools
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from autostore.equality import same
-from autostore.errors import MissingDependencyError, UnknownTypeError, UnsupportedFormatError
+from autostore.errors import MissingDependencyError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
 from autostore.guard.foreign import let_pass
+from autostore.handlers.tables.extensions import check_registered, unregistered
 from autostore.handlers.tables.kinds import not_one_column
 from autostore.handlers.tables.mark import MARK, TableMark, mark_text
 from autostore.handlers.tables.moments import arrow_rows
@@ -57,7 +58,7 @@ def read_table(stream: Any, mark: TableMark, ceiling: Ceiling | None = None, col
     if not table.num_columns:
         return _without_columns(mark.get("rows", footer.num_rows), metadata)
     if str(mark["type"]).startswith(("pyarrow.", "pandas.", "geopandas.")):
-        table = _restored(table, (footer.metadata or {}).get(_SCHEMA))
+        table = _restored(table, (footer.metadata or {}).get(_SCHEMA), mark)
     return table.replace_schema_metadata(metadata or None) if ours else table
 
 
@@ -80,32 +81,19 @@ def _pandas_types() -> None:
     require("pandas").period_range("2000", periods=1, freq="D").array.__arrow_array__()
 
 
-def _check_registered(fields: Iterable[Any]) -> None:
-    """Refuse a type that a library adds to Arrow and that nobody has registered here: it would be another type."""
-    for field in fields:
-        name = (field.metadata or {}).get(b"ARROW:extension:name")
-        if name is not None:
-            raise UnknownTypeError(
-                f"The column {field.name!r:.80} is of Arrow's extension type {name.decode(errors='replace')!r:.80}, "
-                "which no library has registered in this process. Import the library that brings it, or read the table "
-                "with as_type=polars.DataFrame."
-            )
-        _check_registered(field.type.field(at) for at in range(field.type.num_fields))
-
-
 def _without_columns(rows: int, metadata: dict[bytes, bytes]) -> Any:
     # Whatever changes a table without columns forgets how many rows it has.
     pa = require("pyarrow")
     return pa.table({"": pa.nulls(rows)}).replace_schema_metadata(metadata or None).select([])
 
 
-def _restored(table: Any, stored: bytes | None) -> Any:
+def _restored(table: Any, stored: bytes | None, mark: TableMark) -> Any:
     if stored is None:
         return table
     schema = require("pyarrow").ipc.read_schema(require("pyarrow").py_buffer(base64.b64decode(stored)))
     if schema.names != table.column_names:  # some of them, or in another order
         schema = require("pyarrow").schema([schema.field(name) for name in table.column_names], schema.metadata)
-    _check_registered(schema)
+    check_registered(schema, mark)
     # The metadata tells the names of a map's parts, too.
     return table if schema.equals(table.schema, check_metadata=True) else table.cast(schema)
 
@@ -163,7 +151,7 @@ def write_table(data: Any, file: Path, options: ParquetOptions = DEFAULT, kind: 
     """Write the table, if what is read back is the same."""
     if MARK.encode() in (data.schema.metadata or {}):
         raise UnsupportedFormatError(f"The table's metadata already has the key {MARK!r}. Remove it.")
-    details = {} if data.num_columns else {"rows": data.num_rows}
+    details = unregistered(data.schema) if data.num_columns else {"rows": data.num_rows}
     with refused_by_arrow("Table"):
         write_marked(data, file, mark_text(kind, **details), options)
         kept = is_plain(data.schema) or same(_read_back(file, details), data)

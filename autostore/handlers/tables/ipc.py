@@ -20,6 +20,7 @@ from autostore.handlers.fitting import fitted
 from autostore.handlers.named import NamedHandler
 from autostore.handlers.tables.arrow import rows_of
 from autostore.handlers.tables.cells import frame_of
+from autostore.handlers.tables.extensions import check_registered, unregistered
 from autostore.handlers.tables.ipc_size import unfolded_ipc
 from autostore.handlers.tables.kinds import asks_for_rows, kind_of, panics_are_errors, requested_kind, table_preview
 from autostore.handlers.tables.mark import MARK, mark_text
@@ -32,6 +33,8 @@ __all__ = ["ArrowHandler"]
 
 _KINDS = frozenset(("polars.DataFrame", "pandas.DataFrame", "pyarrow.Table"))
 _READABLE = _KINDS | {"polars.LazyFrame"}
+_ROWS = "rows"
+"""What is read as a table of Arrow, whose types nobody sees."""
 
 
 class ArrowHandler(NamedHandler):
@@ -55,7 +58,7 @@ class ArrowHandler(NamedHandler):
     def read_as(self, file_path: Path, file_extension: str, as_type: Any) -> Any:
         """Any of the four kinds of tables; or rows, as `list[Row]`, validated one by one."""
         if asks_for_rows(as_type):
-            return fitted(as_type, rows_of(_read(file_path, "pyarrow.Table", self.ceiling), self.ceiling), row="row")
+            return fitted(as_type, rows_of(_read(file_path, _ROWS, self.ceiling), self.ceiling), row="row")
         kind = None if as_type in (Any, object) else requested_kind(as_type)
         if kind is not None and kind not in _READABLE:
             raise UnsupportedFormatError("An Arrow file holds a table. Read it as a DataFrame, and take its column.")
@@ -106,7 +109,7 @@ def _write_arrow(table: Any, file: Path, kind: str) -> None:
         raise UnsupportedFormatError(f"The table's metadata already has the key {MARK!r}. Remove it.")
     if not table.num_columns and table.num_rows:
         raise UnsupportedFormatError("Arrow IPC holds no rows without columns. Use .parquet.")
-    marked = table.replace_schema_metadata({**metadata, MARK: mark_text(kind)})
+    marked = table.replace_schema_metadata({**metadata, MARK: mark_text(kind, **unregistered(table.schema))})
     with pa.OSFile(os.fspath(file), "wb") as sink, pa.ipc.new_file(sink, marked.schema) as writer:
         writer.write_table(marked)
 
@@ -121,6 +124,8 @@ def _read(file: Path, kind: str | None, ceiling: Ceiling) -> Any:
         kind = kind or _named(marked)
         if reader is None or kind.startswith("polars."):
             return _by_polars(stream, kind)
+        if marked is not None and kind != _ROWS:
+            check_registered(reader.schema, json.loads(marked))
         table = reader.read_all()
     table.validate(full=True)  # pyarrow believes what a file says of its offsets
     if marked is not None:

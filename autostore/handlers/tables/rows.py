@@ -10,6 +10,7 @@ from autostore.equality import same
 from autostore.errors import UnsupportedFormatError
 from autostore.guard.foreign import let_pass
 from autostore.handlers.tables.arrow import check_types, is_plain, read_table, refused_by_arrow, write_marked
+from autostore.handlers.tables.extensions import unregistered
 from autostore.handlers.tables.mark import MARK, mark_text
 from autostore.handlers.tables.options import ParquetOptions
 from autostore.handlers.tables.streams import TableStream
@@ -32,7 +33,7 @@ def write_groups(stream: TableStream, into: BinaryIO, options: ParquetOptions) -
     if MARK.encode() in (schema.metadata or {}):
         raise UnsupportedFormatError(f"The table's metadata already has the key {MARK!r}. Remove it.")
     check_types(schema)
-    marked = schema.with_metadata({**(schema.metadata or {}), MARK: mark_text(kind)})
+    marked = schema.with_metadata({**(schema.metadata or {}), MARK: mark_text(kind, **unregistered(schema))})
     layout = {"use_compliant_nested_type": False, **options.for_arrow}
     with refused_by_arrow("stream"), require("pyarrow.parquet").ParquetWriter(into, marked, **layout) as writer:
         for group in _groups(first, tables, options.rows):
@@ -104,5 +105,5 @@ def _is_kept(group: Any, kind: str) -> bool:
     file = io.BytesIO()
     write_marked(group, file, mark_text(kind))
     file.seek(0)
-    kept: bool = same(read_table(file, {"type": kind}), group)
+    kept: bool = same(read_table(file, {"type": kind, **unregistered(group.schema)}), group)
     return kept
