@@ -53,6 +53,9 @@ def _parts_unite(one: Any, other: Any) -> bool:
         return same and all(_unite(a.dtype, b.dtype) for a, b in zip(one.fields, other.fields, strict=True))
     if isinstance(one, pl.Array) and one.size != other.size:
         return False
+    kind: Any = getattr(pl, "Map", None)  # older ones have none
+    if kind is not None and isinstance(one, kind):
+        return _unite(one.key, other.key) and _unite(one.value, other.value)
     return _unite(one.inner, other.inner)
 
 

@@ -1,6 +1,7 @@
 """Arrow IPC and Feather by name: the kind of table comes back, Arrow's readers read it, hostile files are bounded."""
 
 import datetime as dt
+import decimal
 import subprocess
 import sys
 import zoneinfo
@@ -39,6 +40,68 @@ VALUES = {
     ),
     "pandas dates": pd.DataFrame({"t": pd.date_range("2024", periods=3, tz="Europe/Paris")}),
 }
+
+
+def column(cells, kind):
+    """A table of Arrow of one column."""
+    return pa.table({"a": pa.array(cells, kind)})
+
+
+NOT_FOR = {
+    "nanoseconds": (pl.DataFrame([pl.Series("a", [1]).cast(pl.Time)]), pd.DataFrame, "pandas"),
+    "decimal": (column([decimal.Decimal("1.1")], pa.decimal256(50, 1)), pl.DataFrame, "polars"),
+    "lazy": (column([decimal.Decimal("1.1")], pa.decimal256(50, 1)), pl.LazyFrame, "polars"),
+    "names": (pa.table([pa.array([1]), pa.array([2])], names=["a", "a"]), pl.DataFrame, "polars"),
+}
+
+
+@pytest.mark.parametrize(("table", "kind", "library"), NOT_FOR.values(), ids=NOT_FOR)
+def test_what_another_library_cannot_read_is_not_called_damaged(local_store, table, kind, library):
+    """The file is whole, and Arrow reads it; a damaged one is still called so."""
+    local_store["k.arrow"] = table
+    with pytest.raises(UnsupportedFormatError, match=rf"whole, but {library} cannot.*as_type=pyarrow\.Table"):
+        local_store.read("k.arrow", as_type=kind)
+    assert local_store.read("k.arrow", as_type=pa.Table).num_rows == 1
+    content = local_store.read("k.arrow", as_type=bytes)
+    local_store.path("k.arrow").write_bytes(content[:-40] + b"\xff" * 30 + content[-10:])
+    with pytest.raises(CorruptDataError):
+        local_store.read("k.arrow", as_type=kind)
+
+
+@pytest.mark.parametrize("key", ["k", "k.arrow"])
+def test_maps_are_rows_and_frames(local_store, key):
+    """Also with nulls and texts; where no library can take a column, the file is not called damaged."""
+    local_store[key] = column([[("k", "v")], None, []], pa.map_(pa.string(), pa.large_string()))
+    rows = local_store.read(key, as_type=list[dict])
+    assert [row["a"] if row["a"] is None else dict(row["a"]) for row in rows] == [{"k": "v"}, None, {}]
+    assert local_store.read(key, as_type=pd.DataFrame)["a"].to_list() == [[("k", "v")], None, []]
+    local_store[key] = local_store.read(key, as_type=pl.DataFrame)
+    assert [dict(row["a"] or {}) for row in local_store.read(key, as_type=list[dict])] == [{"k": "v"}, {}, {}]
+
+
+def test_a_key_that_stands_twice_in_a_map_is_not_lost(local_store):
+    """Which Arrow allows, and a dict of Python does not."""
+    local_store["k"] = table = column([[("k", "v"), ("k", "w")]], pa.map_(pa.string(), pa.large_string()))
+    assert same(local_store["k"], table)
+    frame = pl.from_arrow(table)
+    for key in ("k.parquet", "k.arrow", "k.jsonl"):
+        with pytest.raises(UnsupportedFormatError, match="key stands twice"):
+            local_store[key] = frame
+    for value in (frame.lazy(), table):
+        with pytest.raises(UnsupportedFormatError, match="key stands twice"):
+            local_store["k.jsonl"] = value
+
+
+@pytest.mark.parametrize("as_type", [pd.DataFrame, list[dict]], ids=str)
+def test_a_union_is_not_called_damaged(local_store, as_type):
+    """Nor a column of runs; only Arrow has them."""
+    numbers, texts = pa.array([1]), pa.array(["a"])
+    union = pa.UnionArray.from_dense(pa.array([0, 1], pa.int8()), pa.array([0, 0], pa.int32()), [numbers, texts])
+    for array in (union, pa.RunEndEncodedArray.from_arrays(pa.array([2], pa.int32()), texts)):
+        local_store["k.arrow"] = table = pa.table({"a": array})
+        with pytest.raises(UnsupportedFormatError, match=r"as_type=pyarrow\.Table"):
+            local_store.read("k.arrow", as_type=as_type)
+        assert same(local_store["k.arrow"], table)
 
 
 EMPTY = pl.Array(pl.Int8, 0)

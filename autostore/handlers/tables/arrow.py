@@ -24,7 +24,8 @@ from autostore.handlers.tables.kinds import not_one_column
 from autostore.handlers.tables.mark import MARK, TableMark, mark_text
 from autostore.handlers.tables.moments import arrow_rows
 from autostore.handlers.tables.options import DEFAULT, ParquetOptions
-from autostore.handlers.tables.repeated import read_within, spelt_out
+from autostore.handlers.tables.repeated import read_within
+from autostore.handlers.tables.spelt import spelt_out
 from autostore.optional import require
 
 __all__ = [

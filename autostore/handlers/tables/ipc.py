@@ -6,8 +6,10 @@ DataFrame. https://arrow.apache.org/docs/format/Columnar.html#ipc-file-format
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,7 +26,8 @@ from autostore.handlers.tables.extensions import check_registered, unregistered
 from autostore.handlers.tables.ipc_size import unfolded_ipc
 from autostore.handlers.tables.kinds import asks_for_rows, kind_of, panics_are_errors, requested_kind, table_preview
 from autostore.handlers.tables.mark import MARK, mark_text
-from autostore.handlers.tables.repeated import spelt_out
+from autostore.handlers.tables.moments import check_maps
+from autostore.handlers.tables.spelt import spelt_out
 from autostore.handlers.tables.texts import as_recorded
 from autostore.optional import DISTRIBUTION, require
 from autostore.preview import Preview
@@ -90,6 +93,7 @@ class ArrowHandler(NamedHandler):
 
 def _write_polars(data: Any, file: Path) -> None:
     pl = require("polars")
+    check_maps(data)
     try:
         with failing_disk_is_an_os_error(file), panics_are_errors():
             data.write_ipc(file)
@@ -122,8 +126,11 @@ def _read(file: Path, kind: str | None, ceiling: Ceiling) -> Any:
         reader = _opened(stream, kind)
         marked = None if reader is None else (reader.schema.metadata or {}).get(MARK.encode())
         kind = kind or _named(marked)
-        if reader is None or kind.startswith("polars."):
+        if reader is None:
             return _by_polars(stream, kind)
+        if kind.startswith("polars."):
+            with _whole(kind, stream):
+                return _by_polars(stream, kind)
         if marked is not None and kind != _ROWS:
             check_registered(reader.schema, json.loads(marked))
         table = reader.read_all()
@@ -131,11 +138,42 @@ def _read(file: Path, kind: str | None, ceiling: Ceiling) -> Any:
     if marked is not None:
         metadata = {name: text for name, text in table.schema.metadata.items() if name != MARK.encode()}
         table = table.replace_schema_metadata(metadata or None)
-    if kind != "pandas.DataFrame":
-        return table
+    return table if kind != "pandas.DataFrame" else _frame(table, marked, ceiling)
+
+
+def _frame(table: Any, marked: bytes | None, ceiling: Ceiling) -> Any:
     ceiling.check(spelt_out(table, categories=False), "The frame")
-    frame = frame_of(table)
-    return frame if marked is None or not _named(marked).startswith("pandas.") else as_recorded(frame, table)
+    if marked is not None and _named(marked).startswith("pandas."):
+        return as_recorded(frame_of(table), table)
+    with _whole("pandas.DataFrame"):
+        return frame_of(table)
+
+
+@contextlib.contextmanager
+def _whole(kind: str, stream: BinaryIO | None = None) -> Iterator[None]:
+    """What a library cannot make of a file that Arrow reads to its end; that file is not damaged."""
+    try:
+        yield
+    except UnsupportedFormatError:
+        raise
+    except Exception as error:  # whatever either library raises
+        let_pass(error)
+        if stream is not None and not _read_by_arrow(stream):
+            raise
+        raise UnsupportedFormatError(
+            f"The file is whole, but {kind.partition('.')[0]} cannot read it ({error!s:.300}). "
+            "Read it with as_type=pyarrow.Table."
+        ) from error
+
+
+def _read_by_arrow(stream: BinaryIO) -> bool:
+    pa = require("pyarrow")
+    stream.seek(0)
+    try:
+        pa.ipc.open_file(stream).read_all().validate(full=True)
+    except (pa.ArrowException, OSError, ValueError):
+        return False
+    return True
 
 
 def _opened(stream: BinaryIO, kind: str | None) -> Any:

@@ -10,6 +10,7 @@ from autostore.handler import DataHandler
 from autostore.handlers.json import JSONLinesHandler, dump_lines
 from autostore.handlers.tables.csv import as_polars
 from autostore.handlers.tables.kinds import FRAMES, failed_query, kind_of, table_preview
+from autostore.handlers.tables.moments import check_maps
 from autostore.preview import Preview
 
 __all__ = ["FrameLinesHandler"]
@@ -58,6 +59,7 @@ class FrameLinesHandler(DataHandler):
             frame = as_polars(data)
         if frame.height and not frame.width:
             raise UnsupportedFormatError("JSON lines hold no rows without columns. Use .parquet.")
+        check_maps(frame)
         with open(file_path, "wb") as file:
             for begin in range(0, frame.height, _SLICE):
                 rows = frame.slice(begin, _SLICE).to_dicts()

@@ -13,7 +13,7 @@ from autostore.errors import UnsupportedFormatError
 from autostore.guard.foreign import let_pass
 from autostore.optional import require
 
-__all__ = ["arrow_rows", "polars_rows"]
+__all__ = ["arrow_rows", "check_maps", "parts_of", "polars_rows"]
 
 _THOUSAND = 1000
 """Nanoseconds of a microsecond."""
@@ -24,8 +24,18 @@ def polars_rows(frame: Any) -> list[dict[str, Any]]:
     for series in frame:
         if _has_nanoseconds(series):
             raise _too_fine(series.name)
+    check_maps(frame)
     with _years_of_python():
         return list(frame.to_dicts())
+
+
+def check_maps(frame: Any) -> None:
+    """Refuse maps of which a dict, and Polars when it reads a file, would lose an entry."""
+    for series in frame:
+        if "Map(" in str(series.dtype) and _repeats_keys(series):
+            raise UnsupportedFormatError(
+                f"The column {series.name!r:.80} has maps in which a key stands twice, as in no dict. Keep the table."
+            )
 
 
 def arrow_rows(table: Any) -> list[dict[str, Any]]:
@@ -44,11 +54,38 @@ def arrow_rows(table: Any) -> list[dict[str, Any]]:
         return list(pa.Table.from_arrays(columns, names=table.column_names).to_pylist())
 
 
+def parts_of(series: Any) -> list[Any]:
+    """What the cells of a nested column of Polars are made of, as columns."""
+    pl, dtype = require("polars"), series.dtype
+    if dtype == pl.Struct:
+        return list(series.struct.unnest())
+    return [(_entries(series) if _is_map(dtype) else series).explode()]
+
+
+def _is_map(dtype: Any) -> bool:
+    return isinstance(dtype, getattr(require("polars"), "Map", ()))  # older ones have none
+
+
+def _entries(series: Any) -> Any:
+    """Maps as lists, as a map stays one when it is exploded."""
+    pl, dtype = require("polars"), series.dtype
+    return series.cast(pl.List(pl.Struct({"key": dtype.key, "value": dtype.value})))
+
+
+def _repeats_keys(series: Any) -> bool:
+    """Whether a dict of Python would have fewer entries than a map."""
+    pl, dtype = require("polars"), series.dtype
+    if _is_map(dtype):
+        keys = _entries(series).list.eval(pl.element().struct.field("key"))
+        if (keys.list.n_unique() != keys.list.len()).any():
+            return True
+    return bool(dtype.is_nested()) and any(map(_repeats_keys, parts_of(series)))
+
+
 def _has_nanoseconds(series: Any) -> bool:
     pl, dtype = require("polars"), series.dtype
     if dtype.is_nested():
-        parts = series.struct.unnest() if dtype == pl.Struct else [series.explode()]
-        return any(map(_has_nanoseconds, parts))
+        return any(map(_has_nanoseconds, parts_of(series)))
     fine = dtype == pl.Time or getattr(dtype, "time_unit", None) == "ns"
     return fine and bool((series.to_physical() % _THOUSAND != 0).any())
 

@@ -12,7 +12,7 @@ from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
 from autostore.handlers.tables.kinds import failed_query, not_one_column, panics_are_errors
 from autostore.handlers.tables.mark import MARK, TableMark, mark_text
-from autostore.handlers.tables.moments import polars_rows
+from autostore.handlers.tables.moments import check_maps, parts_of, polars_rows
 from autostore.handlers.tables.options import DEFAULT, ParquetOptions
 from autostore.handlers.tables.repeated import check_views
 from autostore.holding.descriptors import are_scarce
@@ -87,8 +87,7 @@ def _spelt_out(series: Any) -> int:
         length = pl.col("text").cast(pl.String).str.len_bytes().cast(pl.Int64)
         return int(counts.select((length * pl.col("times")).sum()).item())
     if dtype.is_nested() and any(part in str(dtype) for part in ("Categorical", "Enum")):
-        parts = series.struct.unnest() if dtype == pl.Struct else [series.explode()]
-        return sum(map(_spelt_out, parts))
+        return sum(map(_spelt_out, parts_of(series)))
     return int(series.estimated_size())
 
 
@@ -110,6 +109,7 @@ def write_schema(data: Any, file: Path, options: ParquetOptions = DEFAULT) -> No
 def write_frame(data: Any, file: Path, options: ParquetOptions = DEFAULT, kind: str = "polars.DataFrame") -> None:
     """Write all columns, if their dtypes come back."""
     pl = require("polars")
+    check_maps(data)
     try:
         with failing_disk_is_an_os_error(file), panics_are_errors():
             data.write_parquet(file, metadata={MARK: mark_text(kind)}, **options.for_polars)

@@ -11,12 +11,13 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
 from autostore.guard.ceiling import Ceiling
-from autostore.handlers.tables.dictionary import longest, texts_in
+from autostore.handlers.tables.dictionary import longest
 from autostore.handlers.tables.footer import BYTE_ARRAY, Chunk, Footer, read_footer
 from autostore.handlers.tables.pages import DELTA, DICTIONARY, INDICES, Page, content, packed, pages, shared_beginnings
+from autostore.handlers.tables.spelt import spelt_out
 from autostore.optional import require
 
-__all__ = ["check_views", "read_within", "spelt_out"]
+__all__ = ["check_views", "read_within"]
 
 _WHAT = "The table"
 
@@ -192,31 +193,6 @@ class _Careful:
             return texts.repeated()  # pyarrow would give each a place
         table = parquet.reader.read_row_group(group, column_indices=[leaf], use_threads=False)
         return spelt_out(table)
-
-
-def spelt_out(table: Any, *, categories: bool = True) -> int:
-    """Bytes of the texts of a table that share a place with others, once each takes its own; and of categories."""
-    return sum(_lengths(chunk, categories) for column in table.columns for chunk in column.chunks)
-
-
-def _lengths(array: Any, categories: bool) -> int:
-    pa, compute = require("pyarrow"), require("pyarrow.compute")
-    if pa.types.is_string_view(array.type) or pa.types.is_binary_view(array.type):
-        views = memoryview(array.buffers()[1] or b"").cast("i")
-        return sum(views[4 * array.offset : 4 * (array.offset + len(array)) : 4])  # each begins with its length
-    if isinstance(array, pa.ExtensionArray):
-        return _lengths(array.storage, categories)
-    if pa.types.is_dictionary(array.type):
-        if not categories:
-            return 0
-        words = texts_in(array.dictionary)
-        return compute.sum(compute.binary_length(words).take(array.indices), min_count=0).as_py() or 0
-    if pa.types.is_struct(array.type):
-        return sum(_lengths(part, categories) for part in array.flatten())
-    if pa.types.is_list_view(array.type) or pa.types.is_large_list_view(array.type):
-        items, own = compute.sum(array.sizes, min_count=0).as_py(), _lengths(array.values, categories)
-        return own if items <= len(array.values) else int(items * max(own, 8))  # its lists share their items
-    return _lengths(array.flatten(), categories) if array.type.num_fields else 0
 
 
 def _index(schema: Any) -> list[str]:
