@@ -212,3 +212,9 @@ def test_any_tree_comes_back_or_is_refused(tmp_path: Path) -> None:
 
     run()
     assert seen[True] > sum(seen.values()) / 5, seen
+
+
+def test_metadata_of_a_dtype_is_refused(local_store):
+    """As by .npy; no file holds it."""
+    with pytest.raises(UnsupportedFormatError, match="metadata"):
+        local_store["k.safetensors"] = np.zeros(1, np.dtype("i4", metadata={"unit": "m"}))

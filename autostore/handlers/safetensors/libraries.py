@@ -102,6 +102,8 @@ def _numpy_out(array: Any) -> Numbers:
     dtype = dtype or next((name for name, kind in _ML.items() if array.dtype.name == kind), None)
     if dtype is None:
         raise _refused(f"is of the dtype {array.dtype}. Convert it, or use .npz.")
+    if array.dtype.metadata:
+        raise _refused("has metadata of its dtype, which no file holds. Convert it with astype.")
     flat = np.ascontiguousarray(array).reshape(-1)
     return Numbers(dtype, tuple(array.shape), flat.view(np.uint8).data, {})
 
