@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
 from autostore.backends.bridge.translated import translated
-from autostore.config import FsspecConfig
-from autostore.errors import MissingDependencyError, UnsupportedSchemeError
+from autostore.backends.local.root import absolute
+from autostore.config import FsspecConfig, StorageConfig
+from autostore.errors import MissingDependencyError, StorageConnectionError, StorageError, UnsupportedSchemeError
 from autostore.holding.turns import Turns
 from autostore.optional import require
 
-__all__ = ["FileSystem"]
+__all__ = ["FileSystem", "is_of_this_machine", "over"]
 
 _turns: dict[str, Turns] = {}
 
@@ -25,6 +28,14 @@ def _forget_inherited() -> None:
 
 
 os.register_at_fork(after_in_child=_forget_inherited)
+
+
+def over(fs: Any, root: str | os.PathLike[str], config: StorageConfig | None) -> tuple[str, FsspecConfig]:
+    """The URI and the settings of a store over a file system that was made already."""
+    settings = FsspecConfig.adapt(config)
+    told = {name: getattr(settings, name) for name in settings.__dataclass_fields__} | {"fs": fs, "options": {}}
+    protocol = fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0]
+    return f"fsspec+{protocol}://{os.fspath(root)}", FsspecConfig(**told)
 
 
 class FileSystem:
@@ -41,12 +52,17 @@ class FileSystem:
     def opened(self) -> tuple[Any, str]:
         """Both; connects where nobody did."""
         found = self._opened
+        if found is not None and found[0] == os.getpid() and _has_hung_up(found[1]):
+            self._drop()
+            found = self._opened
         if found is None or found[0] != os.getpid():
             self._opening = self._opening if found is None else Turns()
             with self._opening.take(), translated(self._uri, ""):
                 found = self._opened
                 if found is None or found[0] != os.getpid():  # nobody did meanwhile
                     fs, root = self._made()
+                    if is_of_this_machine(fs):
+                        root = absolute(root or "/")
                     if hasattr(fs, "ftp"):  # of SFTP, which would wait for ever
                         fs.ftp.get_channel().settimeout(self._settings.timeout)
                     self._opened = found = os.getpid(), fs, str(root).rstrip("/")
@@ -66,18 +82,37 @@ class FileSystem:
         server = f"{self._protocol} {getattr(fs, 'host', '')} {port}"
         return _turns.setdefault(server, Turns()).take()
 
-    def move_on(self, beside: str, full: str) -> None:
+    def move_on(self, beside: str, old: Any | None) -> None:
         """Let the file that replaces one be later: SFTP tells whole seconds, and a time is all that tells two apart."""
         fs, _ = self.opened()
-        if not hasattr(fs, "ftp") or not fs.exists(full):
+        if not hasattr(fs, "ftp") or old is None:
             return
-        old, new = (int(fs.info(path)["mtime"].timestamp()) for path in (full, beside))
-        if new <= old:
-            fs.ftp.utime(beside, (old + 1, old + 1))
+        before, now = (int(info["mtime"].timestamp()) for info in (old, fs.info(beside)))
+        if now <= before:
+            fs.ftp.utime(beside, (before + 1, before + 1))
+
+    @contextlib.contextmanager
+    def kept_whole(self) -> Iterator[None]:
+        """Let nobody use a connection on which a call broke off: what the server still answers is another call's."""
+        try:
+            yield
+        except BaseException as error:
+            if isinstance(error, StorageConnectionError) or not isinstance(error, StorageError):
+                self._drop()
+            raise
 
     def close(self) -> None:
         """Fsspec itself keeps file systems for whoever else uses them."""
         self._opened = None
+
+    def _drop(self) -> None:
+        """Connect anew at the next call, if it is ours and has a connection."""
+        found = self._opened
+        if found is None or found[0] != os.getpid() or self._settings.fs is not None or not hasattr(found[1], "ftp"):
+            return
+        self._opened = None
+        with contextlib.suppress(Exception):  # it is broken
+            found[1].client.close()
 
     def _made(self) -> tuple[Any, Any]:
         if self._settings.fs is not None:
@@ -89,6 +124,17 @@ class FileSystem:
             options = {"timeout": self._settings.timeout, **options}
         fs, root = require("fsspec.core").url_to_fs(f"{self._protocol}://{self._rest}", **options)
         return fs, root
+
+
+def is_of_this_machine(fs: Any) -> bool:
+    """Whether names are those of this machine's files, where links may lead anywhere."""
+    return isinstance(fs, require("fsspec.implementations.local").LocalFileSystem)
+
+
+def _has_hung_up(fs: Any) -> bool:
+    """Whether an SSH server ended the connection, as many do where nothing is asked for a while."""
+    transport = fs.client.get_transport() if hasattr(fs, "ftp") and hasattr(fs, "client") else None
+    return transport is not None and not transport.is_active()
 
 
 def _check_known(protocol: str) -> None:
