@@ -116,6 +116,25 @@ def test_a_store_on_sftp(opened):
     assert "engine='fsspec'" in repr(store)
 
 
+def test_what_is_written_again_within_a_second(opened):
+    """Values of one size, removed and written again under one name: each is a version, and no ETag comes again."""
+    # Mutation that this was seen to catch: `move_on` knows only what is there; an id that says nothing of the path.
+    store = opened(single_writer=True, history=True)
+    for value in (1, "x", 3):
+        store["k"] = value
+    del store["k"]
+    store["k"] = 4
+    values = [store.read("k", version=version.id) for version in store.versions("k")]
+    assert values[:2] == [4, 3]
+    assert sorted(values[2:], key=str) == [1, "x"]  # of one second, and of two files
+    plain = opened(single_writer=True)
+    etag = plain.write("n.json", 1).etag
+    del plain["n.json"]
+    opened(single_writer=True)["n.json"] = 2
+    with pytest.raises(PreconditionFailedError):
+        plain.write("n.json", 3, if_etag=etag)
+
+
 def test_threads_with_stores_of_their_own_lose_nothing(opened):
     """Each thread opens the place for itself, and counts; the count is exact."""
     opened(single_writer=True)["n"] = 0

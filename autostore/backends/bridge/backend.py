@@ -104,7 +104,8 @@ class FsspecBackend(StorageBackend):
             if if_etag is not None and (not self._exists(path) or self.get_metadata(path).etag != if_etag):
                 raise changed(path, self.uri)
             for gone in (path, mark_path(path)):
-                if self._exists(gone):
+                if (found := self._look(gone)) is not None:
+                    self._place.removes(self._full(gone), found)
                     self._remove(gone)
 
     def move(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
@@ -210,7 +211,7 @@ class FsspecBackend(StorageBackend):
         beside = self._full(f"{RESERVED}/writing/{uuid.uuid4().hex}")
         try:
             fs.pipe_file(beside, body) if isinstance(body, bytes) else fs.put_file(str(body), beside)
-            self._place.move_on(beside, old)
+            self._place.move_on(beside, full, old)
             fs.mv(beside, full)
         except BaseException:
             with contextlib.suppress(Exception):  # what went wrong is told

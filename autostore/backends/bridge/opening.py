@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
+from autostore.backends.bridge.promises import modified_of
 from autostore.backends.bridge.translated import translated
 from autostore.backends.local.root import absolute
 from autostore.config import FsspecConfig, StorageConfig
@@ -20,6 +21,10 @@ from autostore.optional import require
 __all__ = ["FileSystem", "is_of_this_machine", "over"]
 
 _turns: dict[str, Turns] = {}
+
+MOST_REMOVED = 10_000
+_removed: dict[tuple[str, str], float] = {}
+"""When the files had been written that this process removed, by server and name: the last ones."""
 
 
 def _forget_inherited() -> None:
@@ -77,19 +82,34 @@ class FileSystem:
 
     def turn(self) -> AbstractContextManager[Any]:
         """Of all stores of this process on the same server, whatever else it was reached with."""
+        return _turns.setdefault(self._server(), Turns()).take()
+
+    def _server(self) -> str:
         fs, _ = self.opened()
         port = getattr(fs, "storage_options", {}).get("port", "")
-        server = f"{self._protocol} {getattr(fs, 'host', '')} {port}"
-        return _turns.setdefault(server, Turns()).take()
+        return f"{self._protocol} {getattr(fs, 'host', '')} {port}"
 
-    def move_on(self, beside: str, old: Any | None) -> None:
-        """Let the file that replaces one be later: SFTP tells whole seconds, and a time is all that tells two apart."""
+    def move_on(self, beside: str, full: str, old: Any | None) -> None:
+        """Let a file be later than what it replaces, and than what was removed there: its time tells the two apart.
+
+        SFTP tells whole seconds; a folder's clock may stand still for some milliseconds, and inodes are used again.
+        """
         fs, _ = self.opened()
-        if not hasattr(fs, "ftp") or old is None:
+        step = 1.0 if hasattr(fs, "ftp") else 0.001
+        if not hasattr(fs, "ftp") and not is_of_this_machine(fs):
             return
-        before, now = (int(info["mtime"].timestamp()) for info in (old, fs.info(beside)))
-        if now <= before:
-            fs.ftp.utime(beside, (before + 1, before + 1))
+        gone = _removed.pop((self._server(), full), None)
+        least = max([time for time in (gone, old and modified_of(old).timestamp()) if time is not None], default=None)
+        if least is None or modified_of(fs.info(beside)).timestamp() >= least + step:
+            return
+        later = int(least + step) if hasattr(fs, "ftp") else least + step
+        (fs.ftp.utime if hasattr(fs, "ftp") else os.utime)(beside, (later, later))
+
+    def removes(self, full: str, info: Any) -> None:
+        """Take note of a file that is about to be removed, for `move_on`."""
+        while len(_removed) >= MOST_REMOVED:
+            del _removed[next(iter(_removed))]
+        _removed[self._server(), full] = modified_of(info).timestamp()
 
     @contextlib.contextmanager
     def kept_whole(self) -> Iterator[None]:
