@@ -376,6 +376,20 @@ def test_a_zip_is_read(tmp_path):
     assert (tmp_path / "a.zip").read_bytes() == before
 
 
+def test_an_archive_or_key_file_that_is_not_there_is_no_absent_key(sftp, tmp_path):
+    """`get` would take it for its default."""
+    _, options = sftp
+    key = str(tmp_path / "id_none")
+    for uri, wrong in (
+        ("fsspec+zip://x", {"fo": str(tmp_path / "none.zip")}),
+        ("fsspec+sftp://127.0.0.1/x", {**options, "key_filename": key, "password": None}),
+    ):
+        with AutoStore(uri, FsspecConfig(options=wrong)) as store:
+            for call in (lambda store=store: store.get("k"), lambda store=store: "k" in store):
+                with pytest.raises((StorageConnectionError, StoragePermissionError)):
+                    call()
+
+
 def test_a_file_system_that_was_made_already():
     """`AutoStore(fs=..., root=...)` is the same store as by URI, pickles, and keeps history."""
     place = uuid.uuid4().hex

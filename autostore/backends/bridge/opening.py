@@ -14,7 +14,13 @@ from autostore.backends.bridge.promises import modified_of
 from autostore.backends.bridge.translated import translated
 from autostore.backends.local.root import absolute
 from autostore.config import FsspecConfig, StorageConfig
-from autostore.errors import MissingDependencyError, StorageConnectionError, StorageError, UnsupportedSchemeError
+from autostore.errors import (
+    MissingDependencyError,
+    StorageConnectionError,
+    StorageError,
+    UnsupportedSchemeError,
+    compose,
+)
 from autostore.holding.turns import Turns
 from autostore.optional import require
 
@@ -65,7 +71,7 @@ class FileSystem:
             with self._opening.take(), translated(self._uri, ""):
                 found = self._opened
                 if found is None or found[0] != os.getpid():  # nobody did meanwhile
-                    fs, root = self._made()
+                    fs, root = self._reached()
                     if is_of_this_machine(fs):
                         root = absolute(root or "/")
                     if hasattr(fs, "ftp"):  # of SFTP, which would wait for ever
@@ -133,6 +139,15 @@ class FileSystem:
         self._opened = None
         with contextlib.suppress(Exception):  # it is broken
             found[1].client.close()
+
+    def _reached(self) -> tuple[Any, Any]:
+        """What is missing here is no key: an archive, or the file of an SSH key."""
+        try:
+            return self._made()
+        except (FileNotFoundError, KeyError) as error:
+            problem = "The file system cannot be opened, as something that its options name is missing"
+            remedy = "Check its options, such as the path of an archive or of a key file."
+            raise StorageConnectionError(compose(problem, uri=self._uri, remedy=remedy)) from error
 
     def _made(self) -> tuple[Any, Any]:
         if self._settings.fs is not None:
