@@ -42,7 +42,8 @@ class FileMetadata:
     Attributes:
         path: relative to the backend's URI, with the extension.
         size: bytes.
-        etag: changes whenever the bytes do; opaque, and not a checksum.
+        etag: changes whenever the bytes do, and names no other bytes in another process, where caches and branches
+            are read, too; opaque, and not a checksum.
         modified_time: aware, UTC.
         content_type: media type, guessed from the extension; None where unknown.
         extra: what else the place keeps beside the bytes.

@@ -106,7 +106,8 @@ def parse_uri(uri: str | os.PathLike[str]) -> ParsedUri:
             "(S3StorageConfig(aws_access_key_id=..., aws_secret_access_key=...)), in a profile, or in the environment."
         )
     match = _SCHEME.match(text)
-    if _ONE_SLASH.match(text) or _RELATIVE_FILE.match(text):
+    # Blanks or quotes around a URI would make it a folder of this machine, of which nobody knows.
+    if _ONE_SLASH.match(text) or _RELATIVE_FILE.match(text) or (match is None and "://" in text):
         remedy = "Write two slashes, 's3://bucket/prefix/', and three before a folder, 'file:///folder'."
         raise InvalidKeyError(f"{redacted(text)!r} is not a URI. {remedy}")
     if match is None:

@@ -33,7 +33,6 @@ class _Space:
     def __init__(self) -> None:
         self.turns = Turns()
         self.files: dict[str, tuple[bytes, FileMetadata]] = {}
-        self.writes = 0
 
 
 # `memory://name` lives as long as the process, `memory://` as long as a backend uses it.
@@ -88,11 +87,10 @@ class MemoryBackend(StorageBackend):
                 raise exists_already(path, self.uri)
             if if_etag is not None and (old is None or old[1].etag != if_etag):
                 raise changed(path, self.uri)
-            self._space.writes += 1
             new = FileMetadata(
                 path=path,
                 size=len(data),
-                etag=str(self._space.writes),
+                etag=uuid.uuid4().hex,  # a cache, or a branch's record, may be read by another process
                 modified_time=_later(old),
                 content_type=content_type(path),
                 mark=mark,

@@ -107,7 +107,7 @@ def _hint(scheme: str) -> str:
 
 def over_file_system(fs: Any, root: str | os.PathLike[str], config: StorageConfig | None) -> tuple[str, StorageConfig]:
     """The URI and the settings of a store over a file system of fsspec that was made already."""
-    over = importlib.import_module("autostore.backends.bridge.backend").over
+    over = importlib.import_module("autostore.backends.bridge.opening").over
     return cast("tuple[str, StorageConfig]", over(fs, root, config))
 
 

@@ -11,6 +11,7 @@ from autostore.cli.places import Place
 from autostore.cli.session import Session, command
 from autostore.cli.transfers import Step, check_apart, copies, difference, done, surplus
 from autostore.cli.words import DryRun, Keys, Over, Recursive, Source, Target, Yes, completed, switch
+from autostore.errors import InvalidConfigError
 from autostore.telling import units
 
 __all__ = ["add"]
@@ -55,7 +56,7 @@ def mv(
     yes: Yes = False,
 ) -> None:
     """Move objects within a store or to another: copied first, then removed."""
-    found = map(session.find_to_change, sources)
+    found = [_to_remove(session, word, recursive=recursive) for word in sources]
     steps = copies(found, _target(session, target, recursive=recursive), "move", recursive=recursive)
     _go(session, steps, verify=verify, dry_run=dry_run, yes=yes)
 
@@ -66,7 +67,7 @@ def rm(
     """Remove objects; -r all below a folder."""
     steps = [
         Step("remove", place.store, entry.key, entry.size)
-        for place in map(session.find_to_change, keys)
+        for place in [_to_remove(session, word, recursive=recursive) for word in keys]
         for entry in matching(place, recursive=recursive)
     ]
     _go(session, steps, dry_run=dry_run, yes=yes)
@@ -100,6 +101,14 @@ def sync(
 
 def _target(session: Session, word: str, *, recursive: bool) -> Place:
     return session.find_to_change(_folder(word) if recursive else word)
+
+
+def _to_remove(session: Session, word: str, *, recursive: bool) -> Place:
+    place = session.find_to_change(word)
+    if recursive and place.store.uri == "file:///" and not place.folder:
+        problem = f"{word!r} is all of this machine: did a variable before the slash have no value?"
+        raise InvalidConfigError(f"{problem} Name a folder.")
+    return place
 
 
 def _folder(word: str) -> str:

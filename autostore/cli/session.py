@@ -19,7 +19,7 @@ from autostore.cli.output import Output
 from autostore.cli.places import Place, Places
 from autostore.cli.settings import Settings
 from autostore.cli.words import switch
-from autostore.errors import InvalidKeyError, StorageError, StorageFileNotFoundError
+from autostore.errors import InvalidConfigError, InvalidKeyError, StorageError, StorageFileNotFoundError
 
 __all__ = ["Debug", "Json", "Profile", "Session", "Store", "command", "said_before"]
 
@@ -45,6 +45,9 @@ class Session:
 
     def find(self, word: str | None, base: str | None = None, *, may_be_store: bool = False) -> Place:
         """The store and key of a word; without one all of the store. With a base, as a branch over that."""
+        if word == "":
+            problem = "An empty word names no key and no store: is that a variable which is not set?"
+            raise InvalidConfigError(f"{problem} All keys of a store are '**'.")
         word = ("" if self.places.default is not None else ".") if word is None else word
         place = self.places.find(word, may_be_store=may_be_store)
         return place if base is None else replace(place, store=place.store.over(self.places.store(base)))

@@ -108,7 +108,7 @@ def is_version_id(name: object) -> bool:
 
 def version_id(backend: StorageBackend, found: FileMetadata) -> str:
     """Names the write that `found` (of one file, not of a listing) tells of; of foreign files their time and ETag."""
-    return backend.write_of(found) or f"{in_nanoseconds(found.modified_time)}-{_plain(found.etag)}"
+    return backend.write_of(found) or f"{in_nanoseconds(found.modified_time)}-{_plain(found.etag, found.path)}"
 
 
 def in_nanoseconds(time: datetime) -> int:
@@ -141,7 +141,8 @@ def kept_files(listed: Iterable[FileMetadata]) -> Iterator[Kept]:
             yield Kept(None if stem.startswith(f"{RESERVED}/") else stem, parsed[1], parsed[2], deleted, file)
 
 
-def _plain(etag: str) -> str:
+def _plain(etag: str, path: str) -> str:
+    """The ETag; one that is made of a time and a size is of this file only, and another's may be the same."""
     if etag.isascii() and etag.isalnum() and len(etag) <= 64:
         return etag
-    return hashlib.blake2b(etag.encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(f"{etag}\n{path}".encode(), digest_size=16).hexdigest()

@@ -14,9 +14,9 @@ USER, PASSWORD = "tester", "sekret-VALUE-7f3a"
 
 
 @contextmanager
-def running_sftp(folder: Path, log: Path) -> Iterator[int]:
+def running_sftp(folder: Path, log: Path, port: int | None = None) -> Iterator[int]:
     """Serves `folder` as its root; gives the port."""
-    port = free_port()
+    port = port or free_port()
     with process([sys.executable, "-m", "tests.backends.sftp", str(folder), str(port)], log):
         wait_for(lambda: listens(port), "the SFTP server")
         yield port

@@ -1,6 +1,7 @@
 """The bridge to fsspec: what each place keeps of the promises, and that it refuses what it does not keep."""
 
 import contextlib
+import errno
 import pickle
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from autostore import (
     AutoStore,
     FsspecConfig,
     InvalidConfigError,
+    InvalidKeyError,
+    LeftOutWarning,
     MissingDependencyError,
     PreconditionFailedError,
     StorageConnectionError,
@@ -113,6 +116,25 @@ def test_a_store_on_sftp(opened):
     assert "engine='fsspec'" in repr(store)
 
 
+def test_what_is_written_again_within_a_second(opened):
+    """Values of one size, removed and written again under one name: each is a version, and no ETag comes again."""
+    # Mutation that this was seen to catch: `move_on` knows only what is there; an id that says nothing of the path.
+    store = opened(single_writer=True, history=True)
+    for value in (1, "x", 3):
+        store["k"] = value
+    del store["k"]
+    store["k"] = 4
+    values = [store.read("k", version=version.id) for version in store.versions("k")]
+    assert values[:2] == [4, 3]
+    assert sorted(values[2:], key=str) == [1, "x"]  # of one second, and of two files
+    plain = opened(single_writer=True)
+    etag = plain.write("n.json", 1).etag
+    del plain["n.json"]
+    opened(single_writer=True)["n.json"] = 2
+    with pytest.raises(PreconditionFailedError):
+        plain.write("n.json", 3, if_etag=etag)
+
+
 def test_threads_with_stores_of_their_own_lose_nothing(opened):
     """Each thread opens the place for itself, and counts; the count is exact."""
     opened(single_writer=True)["n"] = 0
@@ -195,14 +217,147 @@ def test_what_a_place_without_conditions_refuses(opened):
 
 
 def test_wrong_passwords_and_servers(sftp):
-    """Both are errors of the connection, which show no secret."""
+    """The one is refused, the other cannot be reached; neither error shows a secret."""
     _, options = sftp
-    for odd in ({"password": "wrong-VALUE"}, {"port": 1}):
+    for odd, error in (({"password": "wrong-VALUE"}, StoragePermissionError), ({"port": 1}, StorageConnectionError)):
         config = FsspecConfig(options={**options, **odd})
-        with AutoStore("fsspec+sftp://127.0.0.1/x", config) as store, pytest.raises(StorageConnectionError) as caught:
+        with AutoStore("fsspec+sftp://127.0.0.1/x", config) as store, pytest.raises(error) as caught:
             store["k"]
         assert "wrong-VALUE" not in str(caught.value)
         assert PASSWORD not in repr(config)
+
+
+def test_a_server_that_is_gone_is_no_empty_store(tmp_path):
+    """Every call says that it cannot be reached, and the same store goes on once the server is there again."""
+    pytest.importorskip("asyncssh")
+    pytest.importorskip("paramiko")
+    folder, log = tmp_path / "served", tmp_path / "log"
+    folder.mkdir()
+    options = {"username": USER, "password": PASSWORD, "host_key_policy": "auto_add"}
+    with running_sftp(folder, log) as port:
+        options["port"] = port
+        store = AutoStore("fsspec+sftp://127.0.0.1/x", FsspecConfig(options=options, single_writer=True))
+        store.update({"a.json": 1, "deep/b": "text"})
+    with store:
+        for call in (
+            lambda: list(store.keys()),
+            lambda: list(store.keys("deep/")),
+            lambda: "a.json" in store,
+            lambda: store.get("deep/b"),
+            lambda: store.write("a.json", 2, if_absent=True),
+            lambda: store.__delitem__("a.json"),
+        ):
+            with pytest.raises(StorageConnectionError):
+                call()
+        with running_sftp(folder, log, port):
+            assert dict(store.items()) == {"a": 1, "deep/b": "text"}
+
+
+def _broken_at(tmp_path, **broken):
+    """A store of `a.json` and `deep/b.json` whose file system fails at calls of these names, of names that end so."""
+    from fsspec.implementations.local import LocalFileSystem
+
+    class Broken(LocalFileSystem):
+        protocol = "own"
+        cachable = False
+        raising = None
+
+        def _fail(self, call, path):
+            if self.raising is not None and str(path).endswith(broken.get(call, "\0")):
+                self.calls += 1
+                if self.calls >= self.first:
+                    raise self.raising
+
+        def info(self, path, **kwargs):
+            self._fail("info", path)
+            return super().info(path, **kwargs)
+
+        def ls(self, path, detail=False, **kwargs):
+            self._fail("ls", path)
+            return super().ls(path, detail=detail, **kwargs)
+
+        def breaks(self, error, first=1):
+            self.raising, self.first, self.calls = error, first, 0
+
+    fs = Broken()
+    store = AutoStore(fs=fs, root=tmp_path, config=FsspecConfig(replaces="rename", single_writer=True))
+    store.update({"a.json": 1, "deep/b.json": 2})
+    return store, fs
+
+
+def test_a_listing_says_what_it_could_not_list(tmp_path):
+    """A folder that cannot be reached is an error, one that may not be read is left out and said, or refused."""
+    store, fs = _broken_at(tmp_path, ls="deep")
+    fs.breaks(ConnectionResetError(errno.ECONNRESET, "reset"))
+    for prefix in ("", "deep/"):
+        with pytest.raises(StorageConnectionError):
+            list(store.keys(prefix))
+    fs.breaks(PermissionError(errno.EACCES, "no"))
+    with pytest.warns(LeftOutWarning, match="'deep/'") as said:
+        assert list(store.keys()) == ["a"]
+    assert len(said) == 1
+    with pytest.raises(StoragePermissionError):
+        list(store.keys("deep/"))
+    fs.breaks(None)
+    assert list(store.keys()) == ["a", "deep/b"]
+
+
+@pytest.mark.parametrize("first", range(1, 7))
+@pytest.mark.parametrize(
+    "error", [ConnectionResetError(errno.ECONNRESET, "reset"), PermissionError(errno.EACCES, "no")]
+)
+def test_a_look_that_fails_is_no_absence(tmp_path, first, error):
+    """Whichever look fails: what is there is not replaced as absent, nor said to be removed while it is there."""
+    store, fs = _broken_at(tmp_path, info="/a.json")
+    fs.breaks(error, first)
+    with pytest.raises((StorageConnectionError, StoragePermissionError, PreconditionFailedError)):
+        store.write("a.json", 99, if_absent=True)
+    fs.breaks(None)
+    assert store["a.json"] == 1
+    fs.breaks(error, first)
+    try:
+        del store["a.json"]
+    except (StorageConnectionError, StoragePermissionError):
+        pass  # it may be there or not
+    else:
+        fs.breaks(None)
+        assert "a.json" not in store
+
+
+def test_links_that_lead_out_of_a_folder(tmp_path):
+    """By the bridge as by the place of folders' own: neither read, written through, removed nor listed."""
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    inside.mkdir()
+    outside.mkdir()
+    (outside / "secret.txt").write_text("secret")
+    (inside / "link.txt").symlink_to(outside / "secret.txt")
+    (inside / "folder").symlink_to(outside)
+    with AutoStore(f"fsspec+file://{inside}", FsspecConfig(single_writer=True)) as store:
+        store["own"] = 1
+        (inside / "same.json").symlink_to("own.json")
+        for refused in (
+            lambda: store["link.txt"],
+            lambda: store["folder/secret.txt"],
+            lambda: store.write("link.txt", "x"),
+            lambda: store.write("folder/new.txt", "x"),
+            lambda: store.__delitem__("folder/secret.txt"),
+        ):
+            with pytest.raises(InvalidKeyError, match="leads out"):
+                refused()
+        with pytest.warns(LeftOutWarning, match=r"link\.txt"):
+            assert list(store.keys()) == ["own", "same"]
+        assert store["same"] == 1
+    assert [file.name for file in outside.iterdir()] == ["secret.txt"]
+    assert (outside / "secret.txt").read_text() == "secret"
+
+
+def test_a_file_goes_into_no_folder_of_its_name(tmp_path):
+    """A folder stands where the file should: refused, and nothing is moved into it."""
+    (tmp_path / "k.json" / "deep").mkdir(parents=True)
+    with AutoStore(f"fsspec+file://{tmp_path}", FsspecConfig(single_writer=True)) as store:
+        with pytest.raises(InvalidKeyError, match="share a name"):
+            store["k.json"] = 1
+        assert [file.name for file in (tmp_path / "k.json").iterdir()] == ["deep"]
 
 
 def test_a_zip_is_read(tmp_path):
@@ -219,6 +374,20 @@ def test_a_zip_is_read(tmp_path):
             with pytest.raises(StoragePermissionError, match="only read"):
                 refused()
     assert (tmp_path / "a.zip").read_bytes() == before
+
+
+def test_an_archive_or_key_file_that_is_not_there_is_no_absent_key(sftp, tmp_path):
+    """`get` would take it for its default."""
+    _, options = sftp
+    key = str(tmp_path / "id_none")
+    for uri, wrong in (
+        ("fsspec+zip://x", {"fo": str(tmp_path / "none.zip")}),
+        ("fsspec+sftp://127.0.0.1/x", {**options, "key_filename": key, "password": None}),
+    ):
+        with AutoStore(uri, FsspecConfig(options=wrong)) as store:
+            for call in (lambda store=store: store.get("k"), lambda store=store: "k" in store):
+                with pytest.raises((StorageConnectionError, StoragePermissionError)):
+                    call()
 
 
 def test_a_file_system_that_was_made_already():

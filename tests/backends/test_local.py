@@ -3,10 +3,13 @@
 import fcntl
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from autostore import AutoStore
 from autostore.backend import StorageBackend
 from autostore.backends.local.backend import LocalFileBackend
 from autostore.config import LocalFileConfig
@@ -203,3 +206,27 @@ def test_unwritable_folder(backend, tmp_path):
     finally:
         os.chmod(tmp_path / "root", 0o700)
     assert (tmp_path / "root" / "x.json").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("utf8", [False, True])
+def test_a_locale_that_is_not_utf8(tmp_path, utf8):
+    """Where this process would call files otherwise than all others: refused and said to be left out, never absent."""
+    AutoStore(tmp_path).update({"plain": 1, "café": 2})
+    code = (
+        "import sys, warnings; from autostore import AutoStore, InvalidKeyError\n"
+        "store = AutoStore(sys.argv[1])\n"
+        "with warnings.catch_warnings(record=True) as said:\n"
+        "    warnings.simplefilter('always')\n"
+        "    print(ascii(list(store.keys())), [one.message.hides_keys for one in said])\n"
+        "for use in (store.get, lambda key: key in store, lambda key: store.write(key, 3).path):\n"
+        "    try: print(use('plain'), ascii(use('caf\\u00e9')))\n"
+        "    except InvalidKeyError as error: print('PYTHONUTF8' in str(error))\n"
+    )
+    told = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": str(int(utf8))}
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path], env=os.environ | told, capture_output=True, text=True, check=True
+    )
+    if utf8:
+        assert done.stdout.split("\n")[:3] == [r"['caf\xe9', 'plain'] []", "1 2", "True True"]
+    else:
+        assert done.stdout == "['plain'] [True]\nTrue\nTrue\nTrue\n"

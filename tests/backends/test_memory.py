@@ -1,5 +1,7 @@
 """The memory backend, the reference, keeps the backend contract."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +46,27 @@ def test_named_spaces_are_shared_and_anonymous_ones_private():
     assert names("memory://shared-space") == ["x.bin"]
     assert names("memory://") == []
     assert names(private.uri) == ["x.bin"]
+
+
+def test_what_another_process_had_in_its_memory_is_not_read(tmp_path):
+    """One cache, and a branch's records, outlive the space: what lies under the same name now is told from it."""
+    # Mutation that this was seen to catch: ETags that count the writes.
+    code = (
+        "import sys; from autostore import AutoStore, PreconditionFailedError, StorageConfig\n"
+        "word, cache, branch = sys.argv[1:]\n"
+        "base = AutoStore('memory://place', StorageConfig(cache_enabled=True, cache_dir=cache))\n"
+        "base['k'] = word\n"
+        "print(base['k'])\n"
+        "if word == 'one': AutoStore(branch, base=base)['k'] = 'mine'\n"
+        "else:\n"
+        "    try: AutoStore(branch, base=base).promote()\n"
+        "    except PreconditionFailedError as error: print(error.conflicts, base['k'])\n"
+    )
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", code, word, tmp_path / "cache", tmp_path / "branch"],
+            capture_output=True, text=True, check=True,
+        ).stdout.split("\n")
+        for word in ("one", "two")
+    ]  # fmt: skip
+    assert said == [["one", ""], ["two", "['k'] two", ""]]

@@ -55,6 +55,20 @@ def test_mv(filled, place, shell):
     assert sorted(after.values()) == sorted(before.values())
 
 
+def test_a_variable_that_is_not_set_removes_nothing(filled, place, shell):
+    """An empty word is no store, and `/` is all of the machine."""
+    before = contents(filled)
+    with shell.changed({"AUTOSTORE_URI": place}):
+        for words in (
+            ("rm", "-r", ""), ("mv", "-r", "", "there"), ("cp", place + "notes", ""), ("sync", "there", "", "--delete"),
+            ("prune", "", "--keep", "1"), ("discard", "", "--base", "there"), ("rm", "", place + "notes"),
+        ):  # fmt: skip
+            assert "not set" in shell(*words, code=2).err
+        for words in (("rm", "-r", "-n", "/"), ("mv", "-r", "-n", "//", "there")):
+            assert "all of this machine" in shell(*words, code=2).err
+    assert contents(filled) == before
+
+
 def test_rm(filled, place, shell):
     """Only what was meant goes; a folder needs -r; a dry run removes nothing."""
     assert "-r" in shell("rm", place + "flights/", code=3).err

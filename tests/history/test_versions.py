@@ -1,9 +1,12 @@
 """Law 12 from outside: whatever replaced or removed a value, it is found again, and nothing else changes."""
 
 import os
+import shutil
+import tempfile
 import time
 from datetime import UTC, datetime, timedelta, timezone
 from email.message import EmailMessage
+from pathlib import Path
 
 import pydantic
 import pytest
@@ -335,3 +338,22 @@ def test_where_there_are_no_links(tmp_path, monkeypatch):
     assert values(store, "k") == [2, 1]
     assert values(store, "linked") == [3, {"a": 1}]
     assert (tmp_path / "elsewhere").read_text() == '{"a": 1}'
+
+
+@pytest.mark.parametrize("seconds", [-1, -60_000_000_000, 2**35, 300_000_000_000], ids=str)
+def test_files_of_any_time(tmp_path, seconds):
+    """A file of before 1970, or after the year 5138, has versions, and is kept when it is replaced or removed."""
+    for parent in (None, "/dev/shm"):
+        folder = Path(tempfile.mkdtemp(dir=parent or tmp_path))
+        with AutoStore(folder, StorageConfig(history=True)) as store:
+            store.update({"k": "old", "gone": 1})
+            for name in ("k.txt", "gone.json"):
+                os.utime(folder / name, (seconds, seconds))
+            assert values(store, "k") == ["old"]
+            store["k"] = "new"
+            del store["gone"]
+            assert sorted(values(store, "k")) == ["new", "old"]
+            assert values(store, "gone") == [1]
+            store.restore("gone", store.versions("gone")[0])
+            assert store["gone"] == 1
+        shutil.rmtree(folder)

@@ -404,7 +404,7 @@ def test_extensions_and_uris_are_checked(store):
 
     with pytest.raises(InvalidConfigError, match="my log"):
         store.register_handler(Blank())
-    for uri in ["s3:/bucket/x", "file://relative/x"]:
+    for uri in ["s3:/bucket/x", "file://relative/x", " s3://bucket/x", '"s3://bucket/x"', "fsspec+zip::file://x"]:
         with pytest.raises(autostore.InvalidKeyError, match="two slashes"):
             AutoStore(uri)
 

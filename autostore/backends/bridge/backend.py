@@ -6,6 +6,7 @@ fsspec has no conditions, and each file system replaces files in its own way: wh
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import uuid
 from collections.abc import Collection, Iterator
@@ -14,10 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from autostore.backend import FileMetadata, StorageBackend, changed, exists_already, not_found
+from autostore.backends.bridge.listing import below, in_folder, stays
 from autostore.backends.bridge.marks import mark_path, read_mark, written_mark
-from autostore.backends.bridge.opening import FileSystem
-from autostore.backends.bridge.promises import ONLY_READ, REPLACES, etag_of, is_exact, modified_of
+from autostore.backends.bridge.opening import FileSystem, is_of_this_machine
+from autostore.backends.bridge.promises import REPLACES, check_writing, etag_of, is_exact, modified_of
 from autostore.backends.bridge.translated import translated
+from autostore.backends.left_out import LeftOut
+from autostore.backends.local.root import inside
 from autostore.config import FsspecConfig, StorageConfig
 from autostore.errors import (
     InvalidConfigError,
@@ -31,18 +35,10 @@ from autostore.mark import Mark
 from autostore.media import content_type
 from autostore.optional import require_installed
 
-__all__ = ["FsspecBackend", "over"]
+__all__ = ["FsspecBackend"]
 
 ATTEMPTS = 4
 """How often a download begins again because the file was replaced."""
-
-
-def over(fs: Any, root: str | os.PathLike[str], config: StorageConfig | None) -> tuple[str, FsspecConfig]:
-    """The URI and the settings of a store over a file system that was made already."""
-    settings = FsspecConfig.adapt(config)
-    told = {name: getattr(settings, name) for name in settings.__dataclass_fields__} | {"fs": fs, "options": {}}
-    protocol = fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0]
-    return f"fsspec+{protocol}://{os.fspath(root)}", FsspecConfig(**told)
 
 
 class FsspecBackend(StorageBackend):
@@ -71,13 +67,12 @@ class FsspecBackend(StorageBackend):
 
     def download(self, path: str, file: Path, *, unless_etag: str | None = None) -> FileMetadata | None:
         """What the file system says before and after is of the same version, or it begins again."""
-        fs, _ = self._place.opened()
         with self._asked(path):
             for _ in range(ATTEMPTS):
                 before = self._described(path, self._info(path))
                 if before.etag == unless_etag:
                     return None
-                fs.get_file(self._full(path), str(file))
+                self._place.opened()[0].get_file(self._full(path), str(file))
                 if before == self._described(path, self._info(path)) and file.stat().st_size == before.size:
                     return self._described(path, self._info(path), marked=True)
         file.unlink(missing_ok=True)
@@ -109,7 +104,8 @@ class FsspecBackend(StorageBackend):
             if if_etag is not None and (not self._exists(path) or self.get_metadata(path).etag != if_etag):
                 raise changed(path, self.uri)
             for gone in (path, mark_path(path)):
-                if self._exists(gone):
+                if (found := self._look(gone)) is not None:
+                    self._place.removes(self._full(gone), found)
                     self._remove(gone)
 
     def move(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
@@ -119,18 +115,21 @@ class FsspecBackend(StorageBackend):
 
     def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
         """The whole folder in which the prefix ends, in memory."""
-        return (found for found in self._listed(prefix) if not is_ours(found.path))
+        left_out = LeftOut(self.uri)
+        listed = self._listed(prefix, left_out)
+        left_out.say()
+        return (found for found in listed if not is_ours(found.path))
 
     def list_own(self, prefix: str) -> Iterator[FileMetadata]:
         """As `list_files`."""
-        return iter(self._listed(prefix))
+        return iter(self._listed(prefix, None))
 
     def find(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
         """One listing of the stem's folder."""
         wanted = {stem + extension for extension in extensions}
         folder = stem.rpartition("/")[0]
         with self._asked(stem):
-            return [found for found in self._entries(folder, deep=False) if found.path in wanted]
+            return [found for found in self._entries(folder) if found.path in wanted]
 
     def begins_here(self) -> bool:
         """One look."""
@@ -153,25 +152,32 @@ class FsspecBackend(StorageBackend):
     @contextlib.contextmanager
     def _asked(self, path: str) -> Iterator[None]:
         """One call at a time for each file system: not every client stands two (paramiko's waits for ever)."""
-        with self._place.turn(), translated(self.uri, path):
+        with self._place.turn(), self._place.kept_whole(), translated(self.uri, path):
             yield
 
-    def _full(self, path: str) -> str:
-        root = self._place.opened()[1]
+    def _full(self, path: str, *, through_last: bool = True) -> str:
+        fs, root = self._place.opened()
+        if is_of_this_machine(fs):
+            return inside(root, path, self.uri, through_last=through_last)
         return f"{root}/{path}" if root or self._protocol == "memory" else path
 
     def _info(self, path: str) -> Any:
-        fs, _ = self._place.opened()
-        fs.invalidate_cache()
-        info = fs.info(self._full(path))
-        if info.get("type") != "file":
+        info = self._look(path)
+        if info is None or info.get("type") != "file":
             raise not_found(path, self.uri)
         return info
 
-    def _exists(self, path: str) -> bool:
+    def _look(self, path: str) -> Any | None:
+        """What is there; None where nothing is. Fsspec's `exists` takes every failure for an absence."""
         fs, _ = self._place.opened()
         fs.invalidate_cache()
-        return bool(fs.exists(self._full(path)))
+        try:
+            return fs.info(self._full(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def _exists(self, path: str) -> bool:
+        return self._look(path) is not None
 
     def _described(self, path: str, info: Any, *, marked: bool = False) -> FileMetadata:
         etag = etag_of(info)
@@ -193,50 +199,50 @@ class FsspecBackend(StorageBackend):
 
     def _replace(self, body: bytes | Path, path: str) -> None:
         """In one step: by a request, or by a rename of what was written beside the data."""
-        fs, full = self._place.opened()[0], self._full(path)
+        fs, full = self._place.opened()[0], self._full(path, through_last=False)
         if self._replaces == "put":
             fs.pipe_file(full, body) if isinstance(body, bytes) else fs.put_file(str(body), full)
             return
+        old = self._look(path)
+        if old is not None and old.get("type") == "directory":  # into which some would move it
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), full)
         fs.makedirs(full.rpartition("/")[0], exist_ok=True)
         fs.makedirs(self._full(f"{RESERVED}/writing"), exist_ok=True)
         beside = self._full(f"{RESERVED}/writing/{uuid.uuid4().hex}")
         try:
             fs.pipe_file(beside, body) if isinstance(body, bytes) else fs.put_file(str(body), beside)
-            self._place.move_on(beside, full)
+            self._place.move_on(beside, full, old)
             fs.mv(beside, full)
         except BaseException:
-            if fs.exists(beside):
+            with contextlib.suppress(Exception):  # what went wrong is told
                 fs.rm_file(beside)
             raise
 
     def _remove(self, path: str) -> None:
         self._place.opened()[0].rm_file(self._full(path))
 
-    def _listed(self, prefix: str) -> list[FileMetadata]:
+    def _listed(self, prefix: str, left_out: LeftOut | None) -> list[FileMetadata]:
+        folder = prefix.rpartition("/")[0]
         with self._asked(prefix):
-            found = self._entries(prefix.rpartition("/")[0], deep=True)
+            fs, where = self._folder(folder)
+            named = self._named(below(fs, where, left_out))
+            found = [self._described(path, info) for path, info in named if stays(path, info, self._full, left_out)]
         return sorted((one for one in found if one.path.startswith(prefix)), key=lambda one: one.path.encode())
 
-    def _entries(self, folder: str, *, deep: bool) -> list[FileMetadata]:
+    def _entries(self, folder: str) -> list[FileMetadata]:
+        fs, where = self._folder(folder)
+        return [self._described(path, info) for path, info in self._named(in_folder(fs, where))]
+
+    def _folder(self, folder: str) -> tuple[Any, str]:
         fs, root = self._place.opened()
         fs.invalidate_cache()
-        where = self._full(folder).rstrip("/") if folder else root
-        try:
-            found = fs.find(where, detail=True) if deep else {one["name"]: one for one in fs.ls(where, detail=True)}
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+        return fs, self._full(folder).rstrip("/") if folder else root
+
+    def _named(self, found: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+        root = self._place.opened()[1]
         start = len(f"{root}/") if root or self._protocol == "memory" else 0
-        return [self._described(name[start:], info) for name, info in found.items() if info.get("type") == "file"]
+        return ((name[start:], info) for name, info in found)
 
     def _check_writing(self, path: str, *, conditional: bool) -> None:
-        if self._protocol in ONLY_READ:
-            remedy = "Copy it to another place."
-            raise StoragePermissionError(compose("This place is only read", key=path, uri=self.uri, remedy=remedy))
-        if self._replaces is None:
-            problem = f"Nobody says how {self._protocol} replaces a file in one step"
-            remedy = "If it does, pass FsspecConfig(replaces='rename') or 'put'."
-            raise InvalidConfigError(compose(problem, key=path, uri=self.uri, remedy=remedy))
-        if conditional and not self.locks_exclude:
-            problem = "This place checks no conditions, so that of two writers both could win"
-            remedy = "Where only one process writes, pass FsspecConfig(single_writer=True)."
-            raise InvalidConfigError(compose(problem, key=path, uri=self.uri, remedy=remedy))
+        alone = self.locks_exclude or not conditional
+        check_writing(self._protocol, self._replaces, alone=alone, path=path, uri=self.uri)

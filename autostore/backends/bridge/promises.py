@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["ONLY_READ", "REPLACES", "etag_of", "is_exact", "modified_of"]
+from autostore.errors import InvalidConfigError, StoragePermissionError, compose
+
+__all__ = ["ONLY_READ", "REPLACES", "check_writing", "etag_of", "is_exact", "modified_of"]
 
 REPLACES: Mapping[str, str] = {
     "file": "rename", "local": "rename", "sftp": "rename", "memory": "put",
@@ -52,3 +54,18 @@ def modified_of(info: Mapping[str, Any]) -> datetime:
     if not isinstance(found, datetime):
         return datetime.fromtimestamp(0, UTC)
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def check_writing(protocol: str, replaces: str | None, *, alone: bool, path: str, uri: str) -> None:
+    """Refuse a change that the place would not keep; `alone`: no condition is asked for, or nobody else writes."""
+    if protocol in ONLY_READ:
+        remedy = "Copy it to another place."
+        raise StoragePermissionError(compose("This place is only read", key=path, uri=uri, remedy=remedy))
+    if replaces is None:
+        problem = f"Nobody says how {protocol} replaces a file in one step"
+        remedy = "If it does, pass FsspecConfig(replaces='rename') or 'put'."
+        raise InvalidConfigError(compose(problem, key=path, uri=uri, remedy=remedy))
+    if not alone:
+        problem = "This place checks no conditions, so that of two writers both could win"
+        remedy = "Where only one process writes, pass FsspecConfig(single_writer=True)."
+        raise InvalidConfigError(compose(problem, key=path, uri=uri, remedy=remedy))

@@ -41,8 +41,13 @@ def _meaning(error: Exception, uri: str, path: str) -> StorageError:
     if isinstance(error, NotImplementedError):
         problem, remedy = "This file system cannot do that", "Read it, or take another place."
         return StoragePermissionError(compose(problem, key=path, uri=uri, remedy=remedy))
+    if type(error).__name__ == "AuthenticationException":  # of paramiko: the server is there, and says no
+        problem, remedy = "The server refuses these credentials", "Check the user, password or key in its options."
+        return StoragePermissionError(compose(problem, key=path, uri=uri, remedy=remedy))
     of_ssh = type(error).__module__.startswith("paramiko.")
-    broken = of_ssh or isinstance(error, (ConnectionError, TimeoutError, EOFError))
+    broken = (
+        of_ssh or isinstance(error, (ConnectionError, TimeoutError, EOFError)) or error.args == ("Socket is closed",)
+    )
     if broken or not isinstance(error, OSError):
         problem = f"The file system failed, or could not be reached ({type(error).__name__})"
         remedy = "Check its options and the network, then try again."

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 
 from autostore.errors import InvalidKeyError, compose
 
-__all__ = ["absolute", "found_inside", "inside"]
+__all__ = ["absolute", "can_be_named", "found_inside", "inside"]
+
+_ENCODING = sys.getfilesystemencoding()
+_IS_UTF8 = _ENCODING.lower().replace("-", "") == "utf8"
+
+
+def can_be_named(path: str) -> bool:
+    """Whether this process calls the file what every other does: in a locale that is not UTF-8 only plain letters."""
+    return _IS_UTF8 or path.isascii()
 
 
 def absolute(folder: str) -> str:
@@ -34,6 +43,10 @@ def found_inside(root: str, path: str, uri: str) -> tuple[str, os.stat_result | 
 
 
 def _followed(root: str, path: str, uri: str, segments: list[str]) -> tuple[str, os.stat_result | None]:
+    if not can_be_named(path):
+        problem = f"Names of files are {_ENCODING} in this process, so that others would not find this one"
+        remedy = "Set PYTHONUTF8=1, or a locale of UTF-8."
+        raise InvalidKeyError(compose(problem, key=ascii(path)[1:-1], uri=uri, remedy=remedy))
     name, through_links, status = root, False, None
     for segment in segments:
         name = f"{name}/{segment}"

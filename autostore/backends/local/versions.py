@@ -18,6 +18,9 @@ __all__ = ["drop", "keep", "listed", "write_of"]
 New = Callable[[], contextlib.AbstractContextManager[Path]]
 """A fresh name on the file system of the store."""
 
+LATEST = 10**20 - 1
+"""Nanoseconds since 1970, the most that an id holds: `naming/versions.py`."""
+
 
 def keep(name: str, kept: str, new: New, *, durable: bool) -> None:
     """Have the file `name` also as `kept`; the lock of its folder is held, so that it stays what it is.
@@ -40,7 +43,10 @@ def keep(name: str, kept: str, new: New, *, durable: bool) -> None:
 def write_of(found: FileMetadata) -> str:
     """A local file's write is told by its modification time and inode, which its ETag holds."""
     inode, _, rest = found.etag.partition("-")
-    return f"{rest.rpartition('-')[0]}-{inode}"
+    told = rest.rpartition("-")[0]
+    time = min(max(0, int(told)), LATEST)
+    # A time before 1970, or as late as no id can say: of the version's order as near as can be, and still of one write.
+    return f"{time}-{inode}" if str(time) == told else f"{time}-{abs(int(told))}x{inode}"
 
 
 def listed(root: str, prefix: str) -> Iterator[FileMetadata]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from autostore.backend import FileMetadata
 from autostore.backends.left_out import LeftOut
 from autostore.backends.local import files
-from autostore.backends.local.root import inside
+from autostore.backends.local.root import can_be_named, inside
 from autostore.errors import InvalidKeyError
 from autostore.keys import RESERVED, can_be_key
 
@@ -87,6 +87,11 @@ def _is_named(entry: os.DirEntry[str], folder: str, prefix: str, left_out: LeftO
         entry.name.encode()
     except UnicodeEncodeError:
         if f"{folder}{entry.name}".startswith(prefix):
-            left_out.add(folder + entry.name, "its name is not UTF-8")
+            hides_keys = not can_be_named("\x80")  # all that is no ASCII is none here
+            left_out.add(folder + entry.name, "its name is not UTF-8", hides_keys=hides_keys)
+        return False
+    if not can_be_named(entry.name):
+        if f"{folder}{entry.name}".startswith(prefix):
+            left_out.add(folder + entry.name, "names of files are not UTF-8 in this process", hides_keys=True)
         return False
     return entry.name != RESERVED
