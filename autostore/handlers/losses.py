@@ -2,17 +2,15 @@
 
 Pillow pickles the frame of an image that is open; pyarrow forgets the rows of a table without
 columns, and that the keys of a map are sorted; Polars does not read its own arrays of width 0;
-NumPy leaves out what was set on an array of a subclass; an exception is made again of its message alone.
-
-One loss is mended instead: pydantic's `Page[Item]` is a class that is found by its name only where somebody
-has made it already, so it is named by the class and the arguments that make it anew.
+NumPy leaves out what was set on an array of a subclass; an exception is made again of its message alone;
+PyTorch does not read the small floats that it pickles. Some losses are mended instead: `reducing.py`.
 """
 
 from __future__ import annotations
 
 import copyreg
+import functools
 import io
-import operator
 import pickle
 from collections.abc import Callable, Mapping
 from typing import IO, Any
@@ -23,7 +21,8 @@ from autostore.equality.images import frame_count
 from autostore.errors import UnsupportedFormatError
 from autostore.guard.foreign import let_pass
 from autostore.handlers.checkpoints import forgets_gradient
-from autostore.optional import loaded_type, package_of
+from autostore.handlers.reducing import Reduced, reducer_of
+from autostore.optional import loaded_type, package_of, require
 
 __all__ = ["dump"]
 
@@ -37,17 +36,20 @@ class _CarefulPickler(pickle.Pickler):
     def __init__(self, file: IO[bytes], protocol: int) -> None:
         super().__init__(file, protocol=protocol)
         self.dispatch_table = _registered()
-        self._checks: dict[type, Callable[[Any], Any] | None] = {}  # asked for once a class, as there may be millions
+        # Asked for once a class, as there may be millions of values.
+        self._ways: dict[type, tuple[Callable[[Any], None] | None, Callable[[Any], Reduced] | None]] = {}
 
     def reducer_override(self, value: Any) -> Any:
         """Look, and say how only where it could not be read: else how a value pickles stays its own affair."""
         kind = type(value)
         try:
-            check = self._checks[kind]
+            check, reduce = self._ways[kind]
         except KeyError:
-            check = self._checks[kind] = _check_of(kind)
-        made = None if check is None else check(value)
-        return NotImplemented if made is None else made
+            check, reduce = self._ways[kind] = _check_of(kind), reducer_of(kind)
+        if check is not None:
+            check(value)
+        reduced = None if reduce is None else reduce(value)
+        return NotImplemented if reduced is None else reduced
 
 
 def _registered() -> Mapping[type, Callable[[Any], Any]]:
@@ -63,9 +65,7 @@ def _registered() -> Mapping[type, Callable[[Any], Any]]:
     }
 
 
-def _check_of(kind: Any) -> Callable[[Any], Any] | None:
-    if issubclass(kind, type):
-        return _parametrised
+def _check_of(kind: Any) -> Callable[[Any], None] | None:
     image, array = loaded_type("PIL.Image", "Image"), loaded_type("numpy", "ndarray")
     if image is not None and issubclass(kind, image):
         return _check_image
@@ -74,15 +74,6 @@ def _check_of(kind: Any) -> Callable[[Any], Any] | None:
     if array is not None and issubclass(kind, array):
         return _check_array
     return {"pyarrow": _check_arrow, "polars": _check_polars, "torch": _check_tensor}.get(package_of(kind))
-
-
-def _parametrised(kind: type) -> tuple[Any, ...] | None:
-    """How a generic class of pydantic is made of its origin and arguments; None for others."""
-    generic = vars(kind).get("__pydantic_generic_metadata__") or {}
-    if not generic.get("args"):
-        return None
-    args = generic["args"]
-    return operator.getitem, (generic["origin"], args if len(args) > 1 else args[0])
 
 
 def _check_image(image: Any) -> None:
@@ -131,6 +122,21 @@ def _check_tensor(value: Any) -> None:
         raise UnsupportedFormatError(
             "A pickle would forget that a sparse tensor asks for its gradient. Store its detach(), or a Parameter."
         )
+    torch: Any = require("torch")
+    if isinstance(value, torch.Tensor) and not _reads_back(value.dtype):
+        raise UnsupportedFormatError(
+            f"A pickle of a tensor of {value.dtype} cannot be read. Store it under a key of its own."
+        )
+
+
+@functools.cache
+def _reads_back(dtype: Any) -> bool:
+    torch: Any = require("torch")
+    try:
+        pickle.loads(pickle.dumps(torch.empty(0, dtype=dtype, device="cpu"), pickle.HIGHEST_PROTOCOL))
+    except Exception:  # whatever it says
+        return False
+    return True
 
 
 def _check_array(value: Any) -> None:

@@ -62,12 +62,7 @@ class PickleHandler(DataHandler):
         """The object; a signature is checked before anything is unpickled."""
         self._check("read")
         try:
-            if self._key is None:
-                with open(file_path, "rb") as file:
-                    self.ceiling.check(os.fstat(file.fileno()).st_size, "The pickle")
-                    return pickle.load(file)
-            # Checked and loaded from one copy in memory: nobody can change it in between.
-            return pickle.loads(verified(read_whole(file_path, self.ceiling), file_extension, self._key))
+            return self._loaded(file_path, file_extension)
         except (ImportError, AttributeError) as error:
             if isinstance(error, AttributeError):
                 let_pass(error)
@@ -86,6 +81,14 @@ class PickleHandler(DataHandler):
                 f"The pickle is whole, but {_here(error, named)} makes no object of it: {type(error).__name__}: "
                 f"{error!s:.300}. Read it where the version is that wrote it, and store it there in another format."
             ) from error
+
+    def _loaded(self, file_path: Path, file_extension: str) -> Any:
+        if self._key is None:
+            with open(file_path, "rb") as file:
+                self.ceiling.check(os.fstat(file.fileno()).st_size, "The pickle")
+                return pickle.load(file)
+        # Checked and loaded from one copy in memory: nobody can change it in between.
+        return pickle.loads(verified(read_whole(file_path, self.ceiling), file_extension, self._key))
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write protocol 5, signed where the store has a key."""

@@ -25,7 +25,7 @@ from autostore.errors import CorruptDataError, UnknownTypeError, UnsupportedForm
 from autostore.handlers.pickles import PickleHandler
 from autostore.testing import HandlerContract, same
 from tests.handlers import shapes
-from tests.optional import np, pa, pl
+from tests.optional import np, pa, pl, torch
 
 KEY = "a long random secret"
 SIGNED = PickleHandler(StorageConfig(pickle_key=KEY))
@@ -327,6 +327,45 @@ def test_what_dask_does_to_exceptions_is_not_stored(tmp_path: Path, lost: Any) -
         copyreg.dispatch_table.update(before)
     assert b"tblib" not in (tmp_path / "k.pkl").read_bytes()
     assert same(store["k"], [KeyError("a", 1)])
+
+
+def masked(data: Any, *, hard: bool = False, **said: Any) -> Any:
+    array = np.ma.array(data, **said)
+    return array.harden_mask() if hard else array
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.str_("a\0"),
+        np.bytes_(b"a\0\0"),
+        np.array(["2026", "NaT"], dtype=">M8[s]").reshape(2, 1),
+        np.array(5, dtype=">m8[ns]"),
+        masked([1, 2]),
+        masked([1.5, 2], hard=True, mask=[0, 1], fill_value=7),
+        masked(["2026"], dtype=">M8[D]", mask=[1]),
+        {np.str_("\0"): masked([[1], [2]], hard=True)},
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_numpy_forgets_comes_back(tmp_path: Path, value: Any) -> None:
+    """Also in what falls back on a pickle; the file needs none of our code."""
+    # Mutation that this was seen to catch: reducer_of gives None.
+    store = AutoStore(tmp_path)
+    for made in (value, [value, Bomb]):
+        store["k.pkl"] = made
+        assert same(store["k"], made)
+        assert same(pickle.loads((tmp_path / "k.pkl").read_bytes()), made)
+        assert b"autostore" not in (tmp_path / "k.pkl").read_bytes()
+
+
+def test_small_floats_of_pytorch_are_not_pickled(tmp_path: Path) -> None:
+    """PyTorch pickles them, and does not read them."""
+    store, small = AutoStore(tmp_path), torch.ones(2).to(torch.float8_e4m3fn)
+    with pytest.raises(UnsupportedFormatError, match="cannot be read"):
+        store["k.pkl"] = [small]
+    store["k"] = [small]
+    assert same(store["k"], [small])
 
 
 class Odd:
