@@ -2,6 +2,8 @@
 
 import contextlib
 import errno
+import functools
+import http.server
 import pickle
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from autostore import (
     MissingDependencyError,
     PreconditionFailedError,
     StorageConnectionError,
+    StorageFileNotFoundError,
     StoragePermissionError,
     UnsupportedSchemeError,
 )
@@ -374,6 +377,49 @@ def test_a_zip_is_read(tmp_path):
             with pytest.raises(StoragePermissionError, match="only read"):
                 refused()
     assert (tmp_path / "a.zip").read_bytes() == before
+
+
+class Answers(http.server.SimpleHTTPRequestHandler):
+    """Files, and below a folder named by a status that status."""
+
+    def do_GET(self):
+        status = self.path.split("/")[1]
+        if status.isdigit():
+            self.send_error(int(status))
+        else:
+            super().do_GET()
+
+    def do_HEAD(self):
+        self.do_GET()
+
+    def log_message(self, *_):
+        pass
+
+
+def test_what_an_http_server_says_is_told(tmp_path):
+    """Its client in fsspec says of every failure that the file is not there."""
+    # Mutation that this was seen to catch: is_absence asks for the class alone.
+    pytest.importorskip("aiohttp")
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "k.json").write_text("{}")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Answers, directory=tmp_path))
+    with server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        place = f"fsspec+http://127.0.0.1:{server.server_port}"
+        for key in ("k", "k.json"):
+            assert AutoStore(f"{place}/files")[key] == {}
+            for folder in ("files/none", "404"):
+                with pytest.raises(StorageFileNotFoundError):
+                    AutoStore(f"{place}/{folder}")[key]
+            for status in (401, 403):
+                with pytest.raises(StoragePermissionError, match="refuses"):
+                    AutoStore(f"{place}/{status}").get(key)
+            for status in (400, 429, 500, 503):
+                with pytest.raises(StorageConnectionError):
+                    AutoStore(f"{place}/{status}").get(key)
+        server.shutdown()
+    with pytest.raises(StorageConnectionError):
+        AutoStore(f"{place}/gone").get("k.json")
 
 
 def test_an_archive_or_key_file_that_is_not_there_is_no_absent_key(sftp, tmp_path):

@@ -19,7 +19,7 @@ from autostore.backends.bridge.listing import below, in_folder, stays
 from autostore.backends.bridge.marks import mark_path, read_mark, written_mark
 from autostore.backends.bridge.opening import FileSystem, is_of_this_machine
 from autostore.backends.bridge.promises import REPLACES, check_writing, etag_of, is_exact, modified_of
-from autostore.backends.bridge.translated import translated
+from autostore.backends.bridge.translated import is_absence, translated
 from autostore.backends.left_out import LeftOut
 from autostore.backends.local.root import inside
 from autostore.config import FsspecConfig, StorageConfig
@@ -173,7 +173,9 @@ class FsspecBackend(StorageBackend):
         fs.invalidate_cache()
         try:
             return fs.info(self._full(path))
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if not is_absence(error):
+                raise
             return None
 
     def _exists(self, path: str) -> bool:

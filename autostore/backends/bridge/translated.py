@@ -17,7 +17,7 @@ from autostore.errors import (
 )
 from autostore.guard.foreign import let_pass
 
-__all__ = ["translated"]
+__all__ = ["is_absence", "translated"]
 
 
 @contextlib.contextmanager
@@ -35,19 +35,26 @@ def translated(uri: str, path: str) -> Iterator[None]:
         raise _meaning(error, uri, path) from error
 
 
+def is_absence(error: Exception) -> bool:
+    """Whether the place said so: fsspec's client of HTTP says it of whatever went wrong, and has the reason behind."""
+    reason = error.__cause__
+    told = reason is None or not _is_of(reason, "aiohttp") or getattr(reason, "status", None) == 404
+    return isinstance(error, (FileNotFoundError, NotADirectoryError, KeyError)) and told
+
+
 def _meaning(error: Exception, uri: str, path: str) -> StorageError:
-    if isinstance(error, (FileNotFoundError, KeyError)):
+    if is_absence(error) and not isinstance(error, NotADirectoryError):
         return not_found(path, uri)
+    if isinstance(error, FileNotFoundError) and isinstance(error.__cause__, Exception):
+        return _meaning(error.__cause__, uri, path)
     if isinstance(error, NotImplementedError):
         problem, remedy = "This file system cannot do that", "Read it, or take another place."
         return StoragePermissionError(compose(problem, key=path, uri=uri, remedy=remedy))
-    if type(error).__name__ == "AuthenticationException":  # of paramiko: the server is there, and says no
+    if _is_refusal(error):
         problem, remedy = "The server refuses these credentials", "Check the user, password or key in its options."
         return StoragePermissionError(compose(problem, key=path, uri=uri, remedy=remedy))
-    of_ssh = type(error).__module__.startswith("paramiko.")
-    broken = (
-        of_ssh or isinstance(error, (ConnectionError, TimeoutError, EOFError)) or error.args == ("Socket is closed",)
-    )
+    of_network = _is_of(error, "paramiko", "aiohttp") or error.args == ("Socket is closed",)
+    broken = of_network or isinstance(error, (ConnectionError, TimeoutError, EOFError))
     if broken or not isinstance(error, OSError):
         problem = f"The file system failed, or could not be reached ({type(error).__name__})"
         remedy = "Check its options and the network, then try again."
@@ -56,3 +63,12 @@ def _meaning(error: Exception, uri: str, path: str) -> StorageError:
         problem, remedy = f"The file system failed ({type(error).__name__})", "Look at the file system, then try again."
         return StorageIOError(compose(problem, key=path, uri=uri, remedy=remedy))
     return from_os_error(error, f"key {path!r} in {uri}")
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether the server is there, and says no."""
+    return type(error).__name__ == "AuthenticationException" or getattr(error, "status", None) in (401, 403)
+
+
+def _is_of(error: BaseException, *libraries: str) -> bool:
+    return type(error).__module__.partition(".")[0] in libraries
