@@ -9,9 +9,12 @@ from hypothesis import settings
 
 from autostore import AutoStore
 from tests.optional import installed, missing_behind, missing_in, said_to_be_missing
+from tests.parsing import mend_pytest
 from tests.reliability.scale import SOAK
 
 pytest_plugins = ["tests.servers"]
+
+mend_pytest()
 
 if SOAK:
     # On a machine of CI Hypothesis draws the same values each time, and a proof in parts would repeat its first.
