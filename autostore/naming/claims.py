@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import random
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ from autostore.errors import (
     StorageFileNotFoundError,
     compose,
 )
+from autostore.holding.patience import Patience, chance
 from autostore.keys import RESERVED
 
 __all__ = ["HISTORY", "LEASE", "WITHOUT", "Claim", "Held", "check_claims", "claim", "path_of_claim", "sole_remover"]
@@ -96,13 +96,13 @@ class Claim:
 
     def take(self) -> None:
         """Wait for it, for two leases at most."""
-        deadline = time.monotonic() + 2 * LEASE
-        while time.monotonic() < deadline:
+        patience = Patience(2 * LEASE)
+        while patience.left() > 0:
             if self.attempt():
                 return
             # As often as it changes hands: whoever asks more seldom is never first beside one that writes on and on.
             unchanged = time.monotonic() - self._since
-            time.sleep(min(0.02 + unchanged, 0.1) * random.uniform(0.2, 1))  # noqa: S311 - spreads rivals, keeps no secret
+            patience.sleep(min(0.02 + unchanged, 0.1) * chance(0.2, 1))
         problem = "Other writers kept this key busy while its format changes"
         raise StorageConnectionError(compose(problem, key=self._key, uri=self._backend.uri, remedy="Try again."))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from autostore.backends.cloud.boto3.errors import code_of, is_broken_body, statu
 from autostore.engine.objects import described, in_quotes, plain_etag
 from autostore.errors import StorageConnectionError, compose
 from autostore.guard.foreign import let_pass
+from autostore.holding.patience import chance
 from autostore.pieces.ranges import Tail
 from autostore.telling.transfers import moved_by
 
@@ -195,7 +195,7 @@ class _Stream:
 
     def _pause(self) -> None:
         self.close()
-        time.sleep(random.uniform(0, 0.05 * 2**self._failures))  # noqa: S311 - spreads rivals, keeps no secret
+        time.sleep(chance(0, 0.05 * 2**self._failures))
         self._failures += 1
 
     def _ask(self) -> Any:

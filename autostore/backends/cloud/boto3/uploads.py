@@ -6,7 +6,6 @@ import base64
 import contextlib
 import hashlib
 import os
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +18,7 @@ from autostore.backends.cloud.boto3.connection import S3Connection
 from autostore.backends.cloud.boto3.errors import code_of, status_of
 from autostore.engine.objects import WRITE_ID, in_quotes, plain_etag
 from autostore.guard.foreign import let_pass
+from autostore.holding.patience import chance
 from autostore.telling.transfers import moved_by
 
 __all__ = ["abort", "complete", "put", "put_bytes", "put_if", "put_parts", "sweep", "upload_parts"]
@@ -84,7 +84,7 @@ def put_if(
             return None
         if not met_a_rival:
             connection.quoted_if_match = not connection.quoted_if_match
-        time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spreads rivals, keeps no secret
+        time.sleep(chance(0, 0.01 * 2**attempt))
     # radosgw does so in a bucket that keeps versions; whoever took it for a rival's write would try for ever.
     raise NotQuiteS3Error("This server refuses a write under a condition that holds")
 
