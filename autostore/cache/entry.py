@@ -18,7 +18,6 @@ import re
 import shutil
 import stat
 import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -194,7 +193,7 @@ def _boot() -> str:
 
 def _write(folder: Path, entry: Entry) -> None:
     text = json.dumps({"version": _VERSION, **asdict(entry)}).encode()
-    new = folder / f"{uuid.uuid4().hex}.new"
+    new = folder / f"{os.urandom(16).hex()}.new"
     try:
         new.write_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text)
         _replace(new, folder / ENTRY)

@@ -10,7 +10,6 @@ import os
 import stat
 import sys
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,7 +59,7 @@ class CacheFolder:
 
         While it is there nobody can remove the folder.
         """
-        file = folder / f"{uuid.uuid4().hex}.new"
+        file = folder / f"{os.urandom(16).hex()}.new"
         try:
             yield file if _create(folder, file) else None
         finally:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
@@ -65,7 +65,7 @@ def path_of_claim(key: str) -> str:
 def check_claims(backend: StorageBackend, path: str | None, *, needs: str = HISTORY, remedy: str = WITHOUT) -> None:
     """Refuse, before anything is changed, a place where two could hold one claim."""
     place = backend.unchecked()  # a look before each upload would hide that the place forgets conditions
-    probe, created = f"{RESERVED}/probe/{uuid.uuid4().hex}", 0
+    probe, created = f"{RESERVED}/probe/{os.urandom(16).hex()}", 0
     for _ in range(2):
         with place.scratch_file() as file, contextlib.suppress(PreconditionFailedError):
             put_text(file, "", f"a probe in {backend.uri}")
@@ -142,7 +142,7 @@ class Claim:
     def _put(self, if_etag: str | None) -> bool:
         started = time.monotonic()
         with self._backend.scratch_file() as file, contextlib.suppress(PreconditionFailedError):
-            put_text(file, f"{uuid.uuid4().hex} {self.told}".strip(), f"key {self._key!r} in {self._backend.uri}")
+            put_text(file, f"{os.urandom(16).hex()} {self.told}".strip(), f"key {self._key!r} in {self._backend.uri}")
             self._etag = self._backend.upload(file, self._path, if_etag=if_etag, if_absent=if_etag is None).etag
             self._taken = started
             return True

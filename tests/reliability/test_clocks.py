@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,25 @@ def test_a_seed_gives_a_program_the_same_numbers(tmp_path):
             drawn.append(random.random())
             assert store["n"] == 10 * rivals + 1
     assert drawn[0] == drawn[1]
+
+
+@pytest.mark.parametrize("place", ["memory://", "folder"])
+def test_a_uuid_that_tests_have_fixed_is_in_no_name(tmp_path, monkeypatch, place):
+    """What must never be given twice comes from the system: ETags in memory, temporary names, claims."""
+    # Mutation that this was seen to catch: `uuid.uuid4().hex` as an ETag, or as a temporary folder's name.
+    fixed = uuid.UUID(int=7)
+    monkeypatch.setattr(uuid, "uuid4", lambda: fixed)
+    uri = place if place == "memory://" else tmp_path / place
+    with AutoStore(uri) as store:
+        old = store.write("k.txt", "one").etag
+        assert store.write("k.txt", "two").etag != old
+        with pytest.raises(PreconditionFailedError):
+            store.write("k.txt", "late", if_etag=old)
+        with AutoStore(tmp_path / "folder") as other:
+            other["j"] = 1
+            mine, theirs = (one._backend.scratch_file() for one in (store, other))
+            with mine as here, theirs as there:
+                assert here.parent != there.parent
 
 
 @pytest.mark.parametrize("year", [-60_000_000_000, 1, 2**31 - 1, 2**33, 2**35], ids=str)
