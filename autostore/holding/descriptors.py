@@ -6,6 +6,7 @@ returned but not stored yet would then be lost, and with it the file and its loc
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import select
@@ -49,6 +50,9 @@ def are_numbers_real() -> bool:
 class Lasting:
     """Keeps an open file for longer than a call: who becomes a daemon closes all numbers, and others then get ours."""
 
+    # Of the class, as a module's names are gone at the interpreter's end.
+    _keep, _of_c = ctypes.pythonapi.Py_IncRef, ctypes.py_object
+
     def __init__(self, descriptor: Descriptor) -> None:
         self._descriptor = descriptor
         self._opened = self._named()
@@ -64,9 +68,7 @@ class Lasting:
         if is_ours:
             self._descriptor.close()
         else:
-            from ctypes import py_object, pythonapi
-
-            pythonapi.Py_IncRef(py_object(self._descriptor))  # it would close when it is freed
+            self._keep(self._of_c(self._descriptor))  # it would close when it is freed
 
     def _named(self) -> tuple[int, int]:
         """Which file its number names."""

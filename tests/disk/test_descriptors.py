@@ -69,8 +69,8 @@ def test_a_daemon_that_closes_all_numbers_keeps_its_own_files(tmp_path, end):
 
 
 MADE_UP = """
-import fcntl, os, sys, tempfile
-import autostore
+import fcntl, io, os, sys, tempfile
+from pathlib import Path
 from autostore import AutoStore
 others = [tempfile.TemporaryFile() for _ in range(50)]
 free, behind = [file.fileno() for file in others], {}
@@ -87,7 +87,7 @@ def close_made_up(number):
 os.open, os.close = open_made_up, close_made_up
 def through(function):
     return lambda number, *args: function(behind.get(number, number), *args)
-for name in ("fstat", "read", "pread", "write", "fsync"):
+for name in ("fstat", "read", "write", "lseek", "fsync"):
     setattr(os, name, through(getattr(os, name)))
 fcntl.flock = through(fcntl.flock)
 
@@ -96,6 +96,24 @@ store["a"] = {"x": 1}
 store.modify("a", lambda value: {**value, "y": 2})
 store.move("a", "b")
 assert store["b"] == {"x": 1, "y": 2}
+class MadeUp(io.BytesIO):
+    def fileno(self):
+        return others[0].fileno()
+
+from autostore.disk.duplicate import duplicate
+from autostore.holding.mapping import mapped
+from autostore.holding.positions import read_at, write_at
+others[0].write(b"of somebody else" * 1000)
+others[0].seek(0)
+made_up = MadeUp(b"made up" * 1000)
+duplicate(made_up, Path(sys.argv[1], "copy"))
+assert Path(sys.argv[1], "copy").read_bytes() == made_up.getvalue()
+assert bytes(mapped(made_up, 4096, 100)) == made_up.getvalue()[4096:4196]
+number = os.open(Path(sys.argv[1], "written"), os.O_RDWR | os.O_CREAT)
+assert (write_at(number, b"later", 3), write_at(number, b"now", 0)) == (5, 3)
+assert read_at(number, 4, 2) == b"wlat"
+os.close(number)
+
 store.close()
 del store
 assert not behind, behind

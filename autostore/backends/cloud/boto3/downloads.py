@@ -20,6 +20,7 @@ from autostore.engine.objects import described, in_quotes, plain_etag
 from autostore.errors import StorageConnectionError, compose
 from autostore.guard.foreign import let_pass
 from autostore.holding.patience import chance
+from autostore.holding.positions import write_at
 from autostore.pieces.ranges import Tail
 from autostore.telling.transfers import moved_by
 
@@ -157,7 +158,7 @@ class _Stream:
             data = self._read(min(READ_BYTES, end - self.position))
             written = 0
             while written < len(data):
-                written += os.pwrite(descriptor, memoryview(data)[written:], self.position + written)
+                written += write_at(descriptor, memoryview(data)[written:], self.position + written)
             self.position += written
             self._moved(written)
 

@@ -19,6 +19,7 @@ from autostore.backends.cloud.boto3.errors import code_of, status_of
 from autostore.engine.objects import WRITE_ID, in_quotes, plain_etag
 from autostore.guard.foreign import let_pass
 from autostore.holding.patience import chance
+from autostore.holding.positions import read_at
 from autostore.telling.transfers import moved_by
 
 __all__ = ["abort", "complete", "put", "put_bytes", "put_if", "put_parts", "sweep", "upload_parts"]
@@ -235,14 +236,13 @@ class _Window:
         """
         left = self._length - self._position
         wanted = left if amount is None or amount < 0 else min(left, max(amount, READ_BYTES))
-        data = os.pread(self._descriptor, wanted, self._start + self._position)
+        data = read_at(self._descriptor, wanted, self._start + self._position)
         self._position += len(data)
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move; the client does so to sign the body, and to send it again."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._length}[whence]
-        self._position = base + offset
+        self._position = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._length}[whence] + offset
         return self._position
 
     def tell(self) -> int:
