@@ -201,6 +201,16 @@ class UntrustedDataError(StorageError, ValueError):
     """Reading or writing would need code (a pickle, an import) that this store does not allow."""
 
 
+_MANY_OPEN = "Let go of lazy and mapped values and of open files, or raise the limit (ulimit -n)."
+_REMEDIES = {
+    errno.EMFILE: _MANY_OPEN,
+    errno.ENFILE: _MANY_OPEN,
+    errno.EFBIG: "Raise the limit (ulimit -f), unless it is the file system's.",
+    errno.EXDEV: "The folder is on another file system than the store's .autostore, from where files are renamed. "
+    "Make a store of its own of it.",
+}
+
+
 def from_os_error(error: OSError, where: str) -> StorageError:
     """An operating system's error in this library's words; `where` names key and uri.
 
@@ -210,9 +220,8 @@ def from_os_error(error: OSError, where: str) -> StorageError:
     reason = error.strerror or str(error)
     if isinstance(error, FileNotFoundError):
         return StorageIOError(f"{where}: {_what(error)} was removed while it was in use. Try again.")
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        remedy = "Let go of lazy and mapped values and of open files, or raise the limit (ulimit -n)."
-        return StorageIOError(f"{where}: {reason}. {remedy}")
+    if error.errno in _REMEDIES:
+        return StorageIOError(f"{where}: {reason}. {_REMEDIES[error.errno]}")
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return StoragePermissionError(f"{where}: {reason}. Check the permissions of the store's folder.")
     if error.errno == errno.ENAMETOOLONG:

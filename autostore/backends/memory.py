@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 import weakref
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -54,7 +53,7 @@ class MemoryBackend(StorageBackend):
     locks_exclude = True
 
     def __init__(self, uri: ParsedUri, config: StorageConfig) -> None:
-        name = uri.rest or f"?{uuid.uuid4().hex}"  # "?": reopening it names the same private space
+        name = uri.rest or f"?{os.urandom(16).hex()}"  # "?": reopening it names the same private space
         super().__init__(ParsedUri("memory", name), config)
         spaces = _anonymous if name.startswith("?") else _named
         self._space = spaces.setdefault(name, _Space())
@@ -90,7 +89,7 @@ class MemoryBackend(StorageBackend):
             new = FileMetadata(
                 path=path,
                 size=len(data),
-                etag=uuid.uuid4().hex,  # a cache, or a branch's record, may be read by another process
+                etag=os.urandom(16).hex(),  # a cache, or a branch's record, may be read by another process
                 modified_time=_later(old),
                 content_type=content_type(path),
                 mark=mark,

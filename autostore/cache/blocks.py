@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from datetime import UTC, datetime
 
 from autostore.backend import FileMetadata, StorageBackend
 from autostore.cache.folder import CacheFolder
 from autostore.config import StorageConfig
 from autostore.errors import StorageIOError
+from autostore.holding.positions import read_at
 from autostore.pieces.ranges import Span, Tail
 
 __all__ = ["Blocks"]
@@ -62,7 +62,7 @@ class Blocks:
                 entry, descriptor = held
                 with descriptor:
                     self._room.used(self._room.folder(name))
-                    return os.pread(descriptor.fileno(), entry.size, 0), entry.metadata("")
+                    return read_at(descriptor.fileno(), entry.size, 0), entry.metadata("")
         return None
 
     def _write(self, name: str, etag: str, data: bytes, extra: dict[str, str]) -> None:

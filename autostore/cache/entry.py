@@ -18,7 +18,6 @@ import re
 import shutil
 import stat
 import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -27,6 +26,7 @@ from typing import Any
 
 from autostore.backend import FileMetadata
 from autostore.holding.descriptors import Descriptor, opened
+from autostore.holding.positions import read_at
 
 __all__ = ["ENTRY", "Entry", "load", "open_payload", "publish"]
 
@@ -84,7 +84,7 @@ def load(folder: Path) -> Entry | None:
     """The entry in a folder; None where there is none that can be believed."""
     try:
         with _open_file(folder / ENTRY) as descriptor:
-            check, _, text = os.pread(descriptor.fileno(), 1 << 20, 0).partition(b"\n")
+            check, _, text = read_at(descriptor.fileno(), 1 << 20, 0).partition(b"\n")
         if check.decode("ascii", "replace") != hashlib.sha256(text).hexdigest():
             return None
         fields = json.loads(text)
@@ -175,7 +175,7 @@ def _checked(descriptor: int) -> tuple[str, list[Any] | None]:
 def _blocks(descriptor: int) -> Iterator[bytes]:
     """The bytes of a file from its beginning, leaving the descriptor's position alone."""
     position = 0
-    while block := os.pread(descriptor, 1 << 20, position):
+    while block := read_at(descriptor, 1 << 20, position):
         yield block
         position += len(block)
 
@@ -194,7 +194,7 @@ def _boot() -> str:
 
 def _write(folder: Path, entry: Entry) -> None:
     text = json.dumps({"version": _VERSION, **asdict(entry)}).encode()
-    new = folder / f"{uuid.uuid4().hex}.new"
+    new = folder / f"{os.urandom(16).hex()}.new"
     try:
         new.write_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text)
         _replace(new, folder / ENTRY)

@@ -10,7 +10,6 @@ import os
 import stat
 import sys
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from autostore.disk.flock import FolderLock
 from autostore.disk.locks import FolderLocks
 from autostore.errors import InvalidConfigError, StoragePermissionError
 from autostore.holding.descriptors import Descriptor, opened
+from autostore.holding.positions import read_at
 from autostore.optional import require
 
 __all__ = ["CacheFolder"]
@@ -60,7 +60,7 @@ class CacheFolder:
 
         While it is there nobody can remove the folder.
         """
-        file = folder / f"{uuid.uuid4().hex}.new"
+        file = folder / f"{os.urandom(16).hex()}.new"
         try:
             yield file if _create(folder, file) else None
         finally:
@@ -206,7 +206,7 @@ def _tag(root: Path) -> None:
 def _read_total(root: Path) -> int | None:
     try:
         with opened(root / TOTAL, os.O_RDONLY | os.O_NONBLOCK) as file:
-            return int(os.pread(file.fileno(), 32, 0))
+            return int(read_at(file.fileno(), 32, 0))
     except (OSError, ValueError):
         return None
 

@@ -74,7 +74,10 @@ class Settings:
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """From the file, then the variables."""
-        file = settings_file(environ)
+        try:
+            file = settings_file(environ)
+        except InvalidConfigError:
+            file = Path(os.devnull)  # nobody's home, so nobody's settings
         told = _read(file) if file.exists() else {}
         _check_names(told, _FILE_KEYS, file, "")
         common = _checked(told.get("settings", {}), file, "settings")
@@ -102,7 +105,10 @@ def settings_file(environ: Mapping[str, str] = os.environ) -> Path:
         return Path(named)
     import platformdirs
 
-    return Path(platformdirs.user_config_dir("autostore", appauthor=False)) / "settings.toml"
+    try:
+        return Path(platformdirs.user_config_dir("autostore", appauthor=False)) / "settings.toml"
+    except RuntimeError as error:  # neither HOME nor a user of this number
+        raise InvalidConfigError("This process has no home. Set AUTOSTORE_SETTINGS to a file.") from error
 
 
 def config_from(kind: type[StorageConfig], told: Mapping[str, Any]) -> StorageConfig:

@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 from typing import BinaryIO
 
+from autostore.holding.descriptors import are_numbers_real
+
 __all__ = ["duplicate"]
 
 AT_ONCE = 64 << 20
@@ -16,7 +18,7 @@ AT_ONCE = 64 << 20
 
 def duplicate(source: BinaryIO, file: Path) -> None:
     """Write a source, from where it stands to its end, into a file."""
-    copy_range = getattr(os, "copy_file_range", None)  # Linux only
+    copy_range = getattr(os, "copy_file_range", None) if are_numbers_real() else None  # Linux only
     with open(file, "wb") as target:
         # Refused between some file systems, and then nothing or a whole piece was copied: the rest is read.
         with contextlib.suppress(OSError):

@@ -11,9 +11,7 @@ import contextlib
 import errno
 import fcntl
 import os
-import random
 import threading
-import time
 import weakref
 from types import FrameType
 from typing import Self
@@ -21,6 +19,7 @@ from typing import Self
 from autostore.disk.sync import make_folders
 from autostore.holding.descriptors import Descriptor, opened
 from autostore.holding.frames import has_ended, owning_frame
+from autostore.holding.patience import Patience, chance
 
 __all__ = ["FolderLock", "holds"]
 
@@ -145,9 +144,9 @@ class FolderLock:
         self.excludes = False
 
     def _acquire(self) -> None:
-        deadline = time.monotonic() + self._timeout
-        while (descriptor := self._open(deadline)) is not None:
-            if not self._locked(descriptor, deadline):
+        patience = Patience(self._timeout)
+        while (descriptor := self._open(patience)) is not None:
+            if not self._locked(descriptor, patience):
                 descriptor.close()
                 self._descriptor = None
                 return
@@ -160,7 +159,7 @@ class FolderLock:
                 return
             # Removed while we waited: lock the folder that is there now.
 
-    def _open(self, deadline: float) -> Descriptor | None:
+    def _open(self, patience: Patience) -> Descriptor | None:
         """The folder, made where it shall be; None where it is not there."""
         while True:
             try:
@@ -168,7 +167,7 @@ class FolderLock:
             except FileNotFoundError:
                 if not self._make:
                     return None
-                if time.monotonic() > deadline:
+                if patience.left() < 0:
                     raise
                 make_folders(self._folder, durable=self._durable)
             except NotADirectoryError:
@@ -178,7 +177,7 @@ class FolderLock:
             else:
                 return self._descriptor
 
-    def _locked(self, descriptor: Descriptor, deadline: float) -> bool:
+    def _locked(self, descriptor: Descriptor, patience: Patience) -> bool:
         """Wait for the lock; False where there are none, or nobody waits for it."""
         pause = FIRST_PAUSE
         while True:
@@ -195,15 +194,14 @@ class FolderLock:
                 return False
             else:
                 return True
-            self._pause(pause, deadline)
+            self._pause(pause, patience)
             if self.busy:
                 return False
             pause = min(pause * 1.5, LONGEST_PAUSE)
 
-    def _pause(self, seconds: float, deadline: float) -> None:
-        left = deadline - time.monotonic()
-        if left > 0:
-            time.sleep(min(left, random.uniform(0.5, 1) * seconds))  # noqa: S311 - spreads rivals, keeps no secret
+    def _pause(self, seconds: float, patience: Patience) -> None:
+        if patience.left() > 0:
+            patience.sleep(chance(0.5, 1) * seconds)
         elif self._timeout:
             reason = f"Somebody else has kept this folder locked for {self._timeout:g} seconds"
             raise TimeoutError(errno.ETIMEDOUT, reason, self._folder)

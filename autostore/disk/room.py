@@ -13,6 +13,7 @@ import weakref
 from pathlib import Path
 
 from autostore.disk.sweeping import locked, new_name, sweep
+from autostore.holding.descriptors import Lasting
 
 __all__ = ["Room", "remove_dropped"]
 
@@ -50,7 +51,8 @@ class Room:
             try:
                 parent.mkdir(parents=True, exist_ok=True)
                 self.folder.mkdir(mode=0o700, exist_ok=True)
-                self._lock = locked(self.folder)
+                lock = locked(self.folder)
+                self._lock = None if lock is None else Lasting(lock)
             except FileNotFoundError:  # somebody removes what is made here
                 if attempt == ATTEMPTS - 1:
                     raise
@@ -87,7 +89,7 @@ class Room:
                 _rooms.pop(self.name, None)
 
     def let_go(self) -> None:
-        """Close the lock that a fork inherited."""
+        """Close the lock: that a fork inherited, or that nobody needs at the end."""
         lock = getattr(self, "_lock", None)
         if lock is not None:
             lock.close()
@@ -129,7 +131,11 @@ class _Exit:
 def _remove_all() -> None:
     _Exit.begun = True
     for name in list(_rooms):
+        inherited = _rooms.get(name)
+        room = inherited() if inherited is not None else None
         _remove(name)
+        if room is not None:
+            room.let_go()  # before files of others that were never closed are written out
 
 
 class _Children:

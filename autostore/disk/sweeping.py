@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import time
-import uuid
 from pathlib import Path
 
 from autostore.holding.descriptors import Descriptor, opened
@@ -24,7 +23,7 @@ SWEEP_AFTER = 24 * 3600.0
 
 def new_name() -> str:
     """Name of a temporary folder that was never given before."""
-    return f"autostore-{uuid.uuid4().hex}"
+    return f"autostore-{os.urandom(16).hex()}"
 
 
 def locked(folder: Path) -> Descriptor | None:

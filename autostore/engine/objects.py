@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import uuid
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -58,7 +58,7 @@ def in_quotes(etag: str) -> str:
 
 def new_write_id() -> str:
     """A random id for one write."""
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
 
 
 class Said(NamedTuple):

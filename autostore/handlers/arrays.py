@@ -99,7 +99,7 @@ def read_array(file: io.BufferedReader, end: int, *, may_map: bool = True) -> An
     order: Literal["F", "C"] = "F" if fortran else "C"
     if nbytes >= MAP_FROM and may_map:
         start = offset - offset % mmap.ALLOCATIONGRANULARITY
-        data = mapped(file.fileno(), start, offset - start + nbytes)[offset - start :]
+        data = mapped(file, start, offset - start + nbytes)[offset - start :]
         return np.ndarray(shape, dtype, data, order=order)
     if dtype.names is None and dtype.itemsize:
         flat = np.empty(math.prod(shape), dtype)

@@ -25,6 +25,7 @@ from autostore.handlers.devices import moved_or_here
 from autostore.handlers.signing import SigningKey, sign_file, strip_signature, verified
 from autostore.headers import pickled as pickled_header
 from autostore.headers.header import Header
+from autostore.holding.descriptors import are_numbers_real
 from autostore.optional import loaded_type, require
 
 __all__ = ["TorchHandler"]
@@ -135,7 +136,8 @@ class TorchHandler(DataHandler):
 def _name_of_open(file: Any) -> str | None:
     """A name for an open file, as PyTorch maps files by name and the path may name another version by now."""
     name = f"/proc/self/fd/{file.fileno()}"
-    return name if os.path.exists(name) else None  # not Linux: the file is read into memory
+    # Not Linux, or no file of the system's: it is read into memory.
+    return name if are_numbers_real() and os.path.exists(name) else None
 
 
 def _check_archive(file: BinaryIO, ceiling: Ceiling, *, is_mapped: bool) -> None:

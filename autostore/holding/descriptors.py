@@ -6,13 +6,15 @@ returned but not stored yet would then be lost, and with it the file and its loc
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import select
 from collections.abc import Callable
+from types import BuiltinFunctionType
 from typing import Any, Protocol, Self
 
-__all__ = ["Descriptor", "are_scarce", "opened"]
+__all__ = ["Descriptor", "Lasting", "are_numbers_real", "are_scarce", "opened"]
 
 
 class Descriptor(Protocol):
@@ -35,8 +37,47 @@ class Descriptor(Protocol):
 
 def opened(path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> Descriptor:
     """Open a file or folder; what this raises is what `os.open` raises."""
+    owner = _owner if are_numbers_real() else _Owner
     # One call into C opens and gives it to its owner, so that no interrupt can come in between.
-    return next(map(_owner, map(os.open, (path,), (flags | os.O_CLOEXEC,), (mode,))))
+    return next(map(owner, map(os.open, (path,), (flags | os.O_CLOEXEC,), (mode,))))
+
+
+def are_numbers_real() -> bool:
+    """Whether `os.open` is the system's; one that tests make up gives numbers that name other files of the process."""
+    return isinstance(os.open, BuiltinFunctionType)
+
+
+class Lasting:
+    """Keeps an open file for longer than a call: who becomes a daemon closes all numbers, and others then get ours."""
+
+    # Of the class, as a module's names are gone at the interpreter's end.
+    _keep, _of_c = ctypes.pythonapi.Py_IncRef, ctypes.py_object
+
+    def __init__(self, descriptor: Descriptor) -> None:
+        self._descriptor = descriptor
+        self._opened = self._named()
+
+    def close(self) -> None:
+        """Close it, unless its number is somebody else's by now: that must never be closed from here."""
+        if self._descriptor.closed:
+            return
+        try:
+            is_ours = self._named() == self._opened
+        except OSError:
+            is_ours = False  # nobody's yet
+        if is_ours:
+            self._descriptor.close()
+        else:
+            self._keep(self._of_c(self._descriptor))  # it would close when it is freed
+
+    def _named(self) -> tuple[int, int]:
+        """Which file its number names."""
+        status = os.fstat(self._descriptor.fileno())
+        return status.st_ino, status.st_dev
+
+    def __del__(self) -> None:
+        if os is not None and hasattr(self, "_opened"):  # at the interpreter's end modules are gone
+            self.close()
 
 
 def are_scarce(number: int) -> bool:
@@ -54,6 +95,7 @@ class _Owner:
 
     def __init__(self, number: int) -> None:
         self._number = number
+        self._close = os.close  # of now: it closes what is opened now, while tests have replaced `os`
 
     @property
     def closed(self) -> bool:
@@ -67,7 +109,7 @@ class _Owner:
     def close(self) -> None:
         number, self._number = self._number, -1
         if number >= 0:
-            os.close(number)
+            self._close(number)
 
     def __enter__(self) -> Self:
         return self

@@ -11,21 +11,26 @@ import functools
 import mmap
 import os
 import weakref
-from typing import Any
+from typing import Any, BinaryIO
+
+from autostore.holding.descriptors import are_numbers_real
 
 __all__ = ["mapped"]
 
 _FAILED = ctypes.c_void_p(-1).value
 
 
-def mapped(descriptor: int, offset: int, length: int) -> memoryview:
+def mapped(file: BinaryIO, offset: int, length: int) -> memoryview:
     """The bytes of an open file from `offset` on (a multiple of the page size), writable; writing changes only them.
 
     `OSError` where the system refuses. What is after the file's end kills the process that looks at it.
     """
+    if not are_numbers_real():
+        file.seek(offset)
+        return memoryview(bytearray(file.read(length)))
     library = _library()
     address = library.mmap(
-        None, length, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE, descriptor, ctypes.c_long(offset)
+        None, length, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE, file.fileno(), ctypes.c_long(offset)
     )
     if address == _FAILED:
         number = ctypes.get_errno()

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import random
+import os
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
@@ -25,6 +24,7 @@ from autostore.errors import (
     StorageFileNotFoundError,
     compose,
 )
+from autostore.holding.patience import Patience, chance
 from autostore.keys import RESERVED
 
 __all__ = ["HISTORY", "LEASE", "WITHOUT", "Claim", "Held", "check_claims", "claim", "path_of_claim", "sole_remover"]
@@ -65,7 +65,7 @@ def path_of_claim(key: str) -> str:
 def check_claims(backend: StorageBackend, path: str | None, *, needs: str = HISTORY, remedy: str = WITHOUT) -> None:
     """Refuse, before anything is changed, a place where two could hold one claim."""
     place = backend.unchecked()  # a look before each upload would hide that the place forgets conditions
-    probe, created = f"{RESERVED}/probe/{uuid.uuid4().hex}", 0
+    probe, created = f"{RESERVED}/probe/{os.urandom(16).hex()}", 0
     for _ in range(2):
         with place.scratch_file() as file, contextlib.suppress(PreconditionFailedError):
             put_text(file, "", f"a probe in {backend.uri}")
@@ -96,13 +96,13 @@ class Claim:
 
     def take(self) -> None:
         """Wait for it, for two leases at most."""
-        deadline = time.monotonic() + 2 * LEASE
-        while time.monotonic() < deadline:
+        patience = Patience(2 * LEASE)
+        while patience.left() > 0:
             if self.attempt():
                 return
             # As often as it changes hands: whoever asks more seldom is never first beside one that writes on and on.
             unchanged = time.monotonic() - self._since
-            time.sleep(min(0.02 + unchanged, 0.1) * random.uniform(0.2, 1))  # noqa: S311 - spreads rivals, keeps no secret
+            patience.sleep(min(0.02 + unchanged, 0.1) * chance(0.2, 1))
         problem = "Other writers kept this key busy while its format changes"
         raise StorageConnectionError(compose(problem, key=self._key, uri=self._backend.uri, remedy="Try again."))
 
@@ -142,7 +142,7 @@ class Claim:
     def _put(self, if_etag: str | None) -> bool:
         started = time.monotonic()
         with self._backend.scratch_file() as file, contextlib.suppress(PreconditionFailedError):
-            put_text(file, f"{uuid.uuid4().hex} {self.told}".strip(), f"key {self._key!r} in {self._backend.uri}")
+            put_text(file, f"{os.urandom(16).hex()} {self.told}".strip(), f"key {self._key!r} in {self._backend.uri}")
             self._etag = self._backend.upload(file, self._path, if_etag=if_etag, if_absent=if_etag is None).etag
             self._taken = started
             return True

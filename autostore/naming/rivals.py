@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import time
 
 from autostore.backend import FileMetadata
 from autostore.errors import PreconditionFailedError, StorageConnectionError, compose
+from autostore.holding.patience import chance
 
 __all__ = ["Rivals"]
 
@@ -32,5 +32,5 @@ class Rivals:
             problem = f"Nothing can be replaced here so that what it was is kept: {refusal}"
             remedy = "Try again; where it stays so, history=False writes without keeping."
             raise StorageConnectionError(compose(problem, key=self._path, uri=self._uri, remedy=remedy)) from refusal
-        time.sleep(random.uniform(0, 0.001 * 2 ** min(self._times, 7)))  # noqa: S311 - spreads rivals, keeps no secret
+        time.sleep(chance(0, 0.001 * 2 ** min(self._times, 7)))
         self._times += 1

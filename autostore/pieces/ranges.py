@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import BinaryIO, NamedTuple
 
 from autostore.errors import PreconditionFailedError
+from autostore.holding.positions import read_at
 
 __all__ = ["REACH", "FileRanges", "Ranges", "Span", "Tail"]
 
@@ -63,7 +64,7 @@ class FileRanges(Ranges):
     def read(self, spans: Sequence[Span]) -> list[bytes]:
         """No system call but one for each span."""
         assert self.file is not None
-        found = [os.pread(self.file.fileno(), stop - start, start) for start, stop in spans]
+        found = [read_at(self.file.fileno(), stop - start, start) for start, stop in spans]
         self.check()
         return found
 

@@ -7,7 +7,6 @@ its key is the publisher's business.
 from __future__ import annotations
 
 import contextlib
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +18,7 @@ from autostore.errors import InvalidConfigError, PreconditionFailedError, Storag
 from autostore.handler import DataHandler
 from autostore.handlers.registry import HandlerRegistry
 from autostore.handlers.sending import send
+from autostore.holding.patience import chance
 from autostore.keys import Key, where
 from autostore.mark import Mark
 from autostore.naming.publishing import Publisher
@@ -130,7 +130,7 @@ class Changer:
             else:
                 self._functions.wrote(key.text)
                 return written
-            time.sleep(random.uniform(0, 0.001 * 2 ** min(attempt, 7)))  # noqa: S311 - spreads rivals, keeps no secret
+            time.sleep(chance(0, 0.001 * 2 ** min(attempt, 7)))
             attempt += 1
 
     def take(self, key: Key, as_type: Any = None) -> Any:

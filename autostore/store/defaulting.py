@@ -6,6 +6,7 @@ import os
 import warnings
 from typing import Any
 
+from autostore.errors import InvalidConfigError
 from autostore.optional import require
 
 __all__ = ["UNSAID", "default_uri"]
@@ -28,7 +29,10 @@ def default_uri() -> str:
     told = os.environ.get(VARIABLE)
     if told:
         return told
-    folder: str = require("platformdirs").user_data_dir("autostore", appauthor=False)
+    try:
+        folder: str = require("platformdirs").user_data_dir("autostore", appauthor=False)
+    except RuntimeError as error:  # neither HOME nor a user of this number
+        raise InvalidConfigError(f"This process has no home. Pass a URI, or set {VARIABLE}.") from error
     text = f"AutoStore() keeps its objects in {folder}. Pass a URI, or set {VARIABLE}, to choose."
     warnings.warn(text, UserWarning, stacklevel=4)  # past `refuses_settings`
     return folder

@@ -70,6 +70,7 @@ def test_an_error_in_the_middle_keeps_its_number(tmp_path: Path, extension: str,
     # NumPy counts what arrived, and does not ask why the rest did not.
     expected = errno.EFBIG
     assert os.strerror(expected) in str(caught.value)
+    assert "ulimit -f" in str(caught.value)
     assert os.listdir(tmp_path) == []
 
 

@@ -1,16 +1,19 @@
 """An ETag never comes back for other bytes, whatever the clock and the file system say."""
 
+import fcntl
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 import pytest
 
-from autostore import AutoStore, PreconditionFailedError
+from autostore import AutoStore, PreconditionFailedError, StorageConfig, StorageConnectionError
 from tests.reliability.mounts import run_there
 from tests.reliability.scale import measured, scaled
 
@@ -56,6 +59,78 @@ def test_etags_under_any_clock(tmp_path, monkeypatch, clock):
             with pytest.raises(PreconditionFailedError):
                 store.write("k.txt", "late", if_etag=etag)
         facts["versions"] = len(seen)
+
+
+def test_a_stopped_clock_hides_nothing(tmp_path, monkeypatch):
+    """Where tests have stopped every clock of the process (freezegun), one store sees what another one wrote."""
+    # Mutation that this was seen to catch: FolderNames stamps a folder with the clocks alone.
+    for name in ("time", "time_ns", "monotonic", "monotonic_ns"):
+        now = getattr(time, name)()
+        monkeypatch.setattr(time, name, lambda now=now: now)
+    with AutoStore(tmp_path) as one, AutoStore(tmp_path) as other:
+        for number in range(3):  # from the second on the folder's names are known
+            one[f"one{number}"] = number
+            other[f"other{number}"] = number
+        for number in range(20):
+            one[f"k{number}"] = {"a": number}
+            other[f"k{number}"] = "later"
+            assert (one[f"k{number}"], other[f"k{number}"]) == ("later", "later")
+            assert not (tmp_path / f"k{number}.json").exists()
+
+
+def test_a_stopped_clock_ends_a_wait(tmp_path, monkeypatch):
+    """A folder that somebody else keeps locked is waited for as long as was told."""
+    # Mutation that this was seen to catch: Patience asks the clock alone.
+    with AutoStore(tmp_path, StorageConfig(timeout=0.3)) as store:
+        store["k"] = 1
+        folder = os.open(tmp_path, os.O_RDONLY)
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        now = time.monotonic()
+        monkeypatch.setattr(time, "monotonic", lambda: now)
+        with pytest.raises(StorageConnectionError, match=r"locked for 0\.3 seconds"):
+            store["k"] = 2
+        os.close(folder)
+        store["k"] = 2
+
+
+def test_a_seed_gives_a_program_the_same_numbers(tmp_path):
+    """Waiting for rivals takes none of them."""
+    # Mutation that this was seen to catch: chance = random.uniform.
+    drawn = []
+    with AutoStore(tmp_path) as store, AutoStore(tmp_path) as rival:
+        for rivals in (0, 3):
+            store["n"] = 0
+            left = iter(range(rivals))
+
+            def counted(value, left=left):
+                if next(left, None) is not None:
+                    rival["n"] = value + 10
+                return value + 1
+
+            random.seed(7)
+            store.modify("n", counted)
+            drawn.append(random.random())
+            assert store["n"] == 10 * rivals + 1
+    assert drawn[0] == drawn[1]
+
+
+@pytest.mark.parametrize("place", ["memory://", "folder"])
+def test_a_uuid_that_tests_have_fixed_is_in_no_name(tmp_path, monkeypatch, place):
+    """What must never be given twice comes from the system: ETags in memory, temporary names, claims."""
+    # Mutation that this was seen to catch: `uuid.uuid4().hex` as an ETag, or as a temporary folder's name.
+    fixed = uuid.UUID(int=7)
+    monkeypatch.setattr(uuid, "uuid4", lambda: fixed)
+    uri = place if place == "memory://" else tmp_path / place
+    with AutoStore(uri) as store:
+        old = store.write("k.txt", "one").etag
+        assert store.write("k.txt", "two").etag != old
+        with pytest.raises(PreconditionFailedError):
+            store.write("k.txt", "late", if_etag=old)
+        with AutoStore(tmp_path / "folder") as other:
+            other["j"] = 1
+            mine, theirs = (one._backend.scratch_file() for one in (store, other))
+            with mine as here, theirs as there:
+                assert here.parent != there.parent
 
 
 @pytest.mark.parametrize("year", [-60_000_000_000, 1, 2**31 - 1, 2**33, 2**35], ids=str)

@@ -20,6 +20,7 @@ from autostore import (
     InvalidKeyError,
     LeftOutWarning,
     StorageError,
+    StorageIOError,
 )
 from autostore.s3 import S3StorageConfig
 from tests.almost_s3 import AlmostS3
@@ -406,3 +407,17 @@ def test_no_text_of_a_file_breaks_a_message(folder, text):
             assert str(error).isprintable(), name
             assert len(str(error)) < 1_500, name
     assert refused > 5
+
+
+def test_a_folder_on_another_file_system_is_told(tmp_path):
+    """What is renamed must stay on one: the disk is not full."""
+    # Mutation that this was seen to catch: EXDEV is as every other error of a disk.
+    shared = Path("/dev/shm")
+    if not shared.is_dir() or shared.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("needs two file systems")
+    with tempfile.TemporaryDirectory(dir=shared) as elsewhere:
+        (tmp_path / ".autostore").symlink_to(elsewhere)
+        with AutoStore(tmp_path) as store, pytest.raises(StorageIOError, match="on another file system") as caught:
+            store["k"] = 1
+        assert "free space" not in str(caught.value)
+        assert list(store.keys()) == []

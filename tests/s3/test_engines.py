@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import os
 import subprocess
 import sys
 import threading
@@ -472,3 +473,43 @@ def test_an_engine_that_nobody_knows():
     """A misspelt engine is refused by name."""
     with pytest.raises(StorageError, match="obsore"):
         S3StorageConfig(engine="obsore")
+
+
+@needs_obstore
+def test_moto_in_the_process_is_what_a_store_talks_to():
+    """`mock_aws` stands in for AWS by boto3: obstore would send the tests' objects to the real one."""
+    # Mutation that this was seen to catch: obstore asks nobody whether something stands in.
+    program = (
+        "import boto3\n"
+        "from moto import mock_aws\n"
+        "from autostore import AutoStore\n"
+        "from autostore.s3 import S3StorageConfig\n"
+        "where = dict(endpoint_url='http://127.0.0.1:1', region_name='us-east-1')\n"
+        "store = AutoStore('s3://mocked/data', S3StorageConfig(**where, timeout=2, max_retries=0))\n"
+        "with mock_aws():\n"
+        "    boto3.client('s3', **where).create_bucket(Bucket='mocked')\n"
+        "    store['x'] = {'a': 1}\n"
+        "    assert store['x'] == {'a': 1} and list(store.keys()) == ['x']\n"
+    )
+    without = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+    environment = without | {"MOTO_S3_CUSTOM_ENDPOINTS": "http://127.0.0.1:1"}
+    subprocess.run([sys.executable, "-c", program], env=environment, timeout=60, check=True)
+
+
+@needs_obstore
+@pytest.mark.parametrize(
+    "name", ["socket.socket.connect", "socket.socket", "botocore.client.BaseClient._make_api_call"]
+)
+def test_what_tests_forbid_python_no_engine_does(moto_s3, monkeypatch, name):
+    """Where a test has taken sockets away (pytest-socket), or the client's calls, nothing is sent past it."""
+    with opened(moto_s3) as store:
+        store["x.json"] = 1
+
+        def forbidden(*args, **named):
+            raise ConnectionRefusedError("no network in tests")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(name, forbidden)
+            with pytest.raises((StorageError, ConnectionRefusedError)):
+                store["x.json"] = 2
+        assert store["x.json"] == 1

@@ -1,6 +1,9 @@
 """A store that nobody named, and what a person sees of the class."""
 
+import os
 import pydoc
+import subprocess
+import sys
 
 import pytest
 
@@ -50,3 +53,39 @@ def test_help_begins_with_what_a_store_does():
     assert all(not name.startswith("_") or name.startswith("__") for name in dir(store))
     assert "object at 0x" not in text
     assert "Helper for pickle" not in text
+
+
+HOMELESS = """
+import os, pwd, sys
+del os.environ["HOME"]
+def nobody(number):
+    raise KeyError(number)
+pwd.getpwuid = nobody
+from autostore import AutoStore, InvalidConfigError
+try:
+    AutoStore()
+except InvalidConfigError as error:
+    print(error)
+"""
+
+
+def test_a_process_without_a_home_says_so(tmp_path):
+    """As in a container, where the user's number has no name."""
+    # Mutation that this was seen to catch: default_uri lets platformdirs raise.
+    without = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "AUTOSTORE_"))}
+    without["HOME"] = str(tmp_path)
+    done = subprocess.run([sys.executable, "-c", HOMELESS], env=without, capture_output=True, text=True, check=True)
+    assert done.stdout == "This process has no home. Pass a URI, or set AUTOSTORE_URI.\n"
+
+
+def test_the_command_needs_no_home(tmp_path):
+    """It has no settings then."""
+    # Mutation that this was seen to catch: Settings.load lets settings_file raise.
+    pytest.importorskip("typer", reason="needs the extra `cli`")
+    AutoStore(tmp_path)["k"] = 1
+    without = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "AUTOSTORE_"))}
+    without["HOME"] = str(tmp_path)
+    code = f"{HOMELESS}\nsys.argv = ['autostore', 'ls', {str(tmp_path)!r}]\nfrom autostore.cli.main import run\nrun()"
+    done = subprocess.run([sys.executable, "-c", code], env=without, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1].startswith("k")

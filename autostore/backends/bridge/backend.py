@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import uuid
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -210,7 +209,7 @@ class FsspecBackend(StorageBackend):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), full)
         fs.makedirs(full.rpartition("/")[0], exist_ok=True)
         fs.makedirs(self._full(f"{RESERVED}/writing"), exist_ok=True)
-        beside = self._full(f"{RESERVED}/writing/{uuid.uuid4().hex}")
+        beside = self._full(f"{RESERVED}/writing/{os.urandom(16).hex()}")
         try:
             fs.pipe_file(beside, body) if isinstance(body, bytes) else fs.put_file(str(body), beside)
             self._place.move_on(beside, full, old)

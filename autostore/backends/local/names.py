@@ -88,8 +88,10 @@ class FolderNames:
 
 def _stamp(folder: str) -> int:
     """Give the folder a time of our own; -1, which no folder has, where that does not work."""
-    # Never a round time, which is what file systems that keep less than nanoseconds would give to anyone's change.
-    mtime_ns = time.time_ns() // 1_000 * 1_000 + 1 + time.monotonic_ns() % 998
+    # Never a round time, which is what file systems that keep less than nanoseconds would give to anyone's change, and
+    # never the same twice, where tests have stopped the clock: it lies by chance within the last 16 milliseconds.
+    ago, odd = divmod(int.from_bytes(os.urandom(3)), 998)
+    mtime_ns = (time.time_ns() // 1_000 - ago) * 1_000 + 1 + odd
     try:
         os.utime(folder, ns=(mtime_ns, mtime_ns))
         return mtime_ns if os.stat(folder).st_mtime_ns == mtime_ns else -1

@@ -110,7 +110,7 @@ class SafetensorsHandler(DataHandler):
             self.ceiling.check(_BYTES_OF_A_HEADER * min(length, size) + (0 if is_mapped else size), "The file")
             layout = read_layout(file, size)
             if is_mapped:
-                data = mapped(file.fileno(), 0, size)[layout.begin :]
+                data = mapped(file, 0, size)[layout.begin :]
             else:
                 data = memoryview(file.read(size - layout.begin))
                 if len(data) != size - layout.begin:

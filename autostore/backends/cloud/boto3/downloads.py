@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -20,6 +19,8 @@ from autostore.backends.cloud.boto3.errors import code_of, is_broken_body, statu
 from autostore.engine.objects import described, in_quotes, plain_etag
 from autostore.errors import StorageConnectionError, compose
 from autostore.guard.foreign import let_pass
+from autostore.holding.patience import chance
+from autostore.holding.positions import write_at
 from autostore.pieces.ranges import Tail
 from autostore.telling.transfers import moved_by
 
@@ -157,7 +158,7 @@ class _Stream:
             data = self._read(min(READ_BYTES, end - self.position))
             written = 0
             while written < len(data):
-                written += os.pwrite(descriptor, memoryview(data)[written:], self.position + written)
+                written += write_at(descriptor, memoryview(data)[written:], self.position + written)
             self.position += written
             self._moved(written)
 
@@ -195,7 +196,7 @@ class _Stream:
 
     def _pause(self) -> None:
         self.close()
-        time.sleep(random.uniform(0, 0.05 * 2**self._failures))  # noqa: S311 - spreads rivals, keeps no secret
+        time.sleep(chance(0, 0.05 * 2**self._failures))
         self._failures += 1
 
     def _ask(self) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import uuid
 from typing import Any
 
 from autostore.backends.cloud.boto3.connection import S3Connection
@@ -23,7 +22,7 @@ def probed(connection: S3Connection, prefix: str) -> ServerTraits:
     """What the server checks; seven requests the first time."""
     name = os.getpid(), connection.endpoint, connection.bucket
     if name not in _known:
-        _known[name] = _probe(connection, f"{prefix}.autostore/probe/{uuid.uuid4().hex}")
+        _known[name] = _probe(connection, f"{prefix}.autostore/probe/{os.urandom(16).hex()}")
     return _known[name]
 
 

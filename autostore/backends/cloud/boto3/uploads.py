@@ -6,7 +6,6 @@ import base64
 import contextlib
 import hashlib
 import os
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +18,8 @@ from autostore.backends.cloud.boto3.connection import S3Connection
 from autostore.backends.cloud.boto3.errors import code_of, status_of
 from autostore.engine.objects import WRITE_ID, in_quotes, plain_etag
 from autostore.guard.foreign import let_pass
+from autostore.holding.patience import chance
+from autostore.holding.positions import read_at
 from autostore.telling.transfers import moved_by
 
 __all__ = ["abort", "complete", "put", "put_bytes", "put_if", "put_parts", "sweep", "upload_parts"]
@@ -84,7 +85,7 @@ def put_if(
             return None
         if not met_a_rival:
             connection.quoted_if_match = not connection.quoted_if_match
-        time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spreads rivals, keeps no secret
+        time.sleep(chance(0, 0.01 * 2**attempt))
     # radosgw does so in a bucket that keeps versions; whoever took it for a rival's write would try for ever.
     raise NotQuiteS3Error("This server refuses a write under a condition that holds")
 
@@ -235,14 +236,13 @@ class _Window:
         """
         left = self._length - self._position
         wanted = left if amount is None or amount < 0 else min(left, max(amount, READ_BYTES))
-        data = os.pread(self._descriptor, wanted, self._start + self._position)
+        data = read_at(self._descriptor, wanted, self._start + self._position)
         self._position += len(data)
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move; the client does so to sign the body, and to send it again."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._length}[whence]
-        self._position = base + offset
+        self._position = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._length}[whence] + offset
         return self._position
 
     def tell(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from autostore.disk.failures import disk_errors_are_typed
 from autostore.engine.contract import Declined
+from autostore.holding.positions import write_at
 from autostore.telling.transfers import moved_by
 
 __all__ = ["CHUNK", "small_body", "write_body"]
@@ -50,5 +51,5 @@ def write_body(pieces: Iterator[Any], size: int, file: Path, where: str) -> bool
 def _write_piece(descriptor: int, piece: Any, position: int) -> int:
     left = memoryview(piece)
     while left:
-        left = left[os.pwrite(descriptor, left, position + len(piece) - len(left)) :]
+        left = left[write_at(descriptor, left, position + len(piece) - len(left)) :]
     return len(piece)

@@ -9,6 +9,7 @@ from autostore.backends.cloud.boto3.client import credential_source
 from autostore.backends.cloud.boto3.endpoints import named_here
 from autostore.backends.cloud.obstore.process import Connections
 from autostore.backends.cloud.obstore.settings import client_options, needs_profile, retries
+from autostore.backends.cloud.obstore.standing_in import is_stood_in
 from autostore.config import S3StorageConfig
 from autostore.engine.contract import Declined, Engine
 from autostore.guard.foreign import let_pass
@@ -26,6 +27,12 @@ class ObstoreClient(Connections):
         self._config = config
         self._complete = complete
         self._source: Any = None
+
+    def store(self) -> Any:
+        """Declined where only boto3 is heard by what stands in for S3."""
+        if is_stood_in():
+            raise Declined
+        return super().store()
 
     def is_stale(self, key: Any) -> bool:
         """Whether boto3's chain finds others."""
