@@ -64,6 +64,7 @@ def _is_installed(module: str) -> bool:
     return isinstance(file, str) and not _INSTALLED.isdisjoint(Path(file).parts)
 
 
+@functools.lru_cache(maxsize=256)
 def _of_distribution(name: str) -> str:
     """By the package of that name, or all that bring a module of it (`google` is of many)."""
     try:
