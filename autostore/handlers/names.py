@@ -9,6 +9,8 @@ elsewhere it must have been imported already.
 from __future__ import annotations
 
 import collections
+import contextlib
+import contextvars
 import enum
 import json
 import operator
@@ -59,6 +61,7 @@ _STANDARD = {
     "uuid": ("UUID",),
     "zoneinfo": ("ZoneInfo",),
 }
+_named: contextvars.ContextVar[list[type] | None] = contextvars.ContextVar("_named", default=None)
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[^\[\],]+|[\[\],]')
 
 
@@ -83,7 +86,20 @@ def name_class(cls: type) -> str:
             f"{cls.__qualname__} cannot be found as {name:.200} when it is read. "
             "Define the class at the top level of a module, under its own name."
         )
+    if (named := _named.get()) is not None:
+        named.append(cls)
     return name
+
+
+@contextlib.contextmanager
+def classes_named() -> Iterator[list[type]]:
+    """All classes that files name which are written meanwhile, here and in no other thread."""
+    named: list[type] = []
+    token = _named.set(named)
+    try:
+        yield named
+    finally:
+        _named.reset(token)
 
 
 def _spell(cls: Any) -> str:

@@ -150,7 +150,11 @@ class HandlerRegistry:
         kind = type(data)
         if hasattr(kind, "__next__") or kind.__name__ == "LazyFrame" or (hasattr(kind, _ARROW) and not kind_of(data)):
             return False
-        return not any(extension in handler.lossy for handler, _ in self._writers(data, extension))
+        return not self.is_lossy(data, extension)
+
+    def is_lossy(self, data: Any, extension: str) -> bool:
+        """Whether a file of this extension holds less than the value."""
+        return any(extension in handler.lossy for handler, _ in self._writers(data, extension))
 
     def encode(
         self, data: Any, folder: Path | ScratchFiles, extension: str, where: str, options: Options = None

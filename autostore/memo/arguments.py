@@ -10,6 +10,8 @@ from typing import Any
 
 from autostore.errors import InvalidConfigError, UnhashableInputError, compose
 from autostore.memo.content import Digester, Encode
+from autostore.memo.libraries import Libraries, main_as_such
+from autostore.memo.python import found_in
 
 __all__ = ["Recipe", "check_function"]
 
@@ -28,6 +30,33 @@ def check_function(function: object) -> None:
         raise InvalidConfigError(f"{name} gives its values one by one, which cannot be kept. Return a list or a table.")
 
 
+def _own_packages(function: Any, caller: str) -> frozenset[str]:
+    """The user's own packages, though they may be installed: who says `cache`, and where it decorates.
+
+    A function that is not yet what its module has under its name is decorated there.
+    """
+    module = str(function.__module__)
+    decorated = isinstance(function, types.FunctionType) and found_in(module, function.__qualname__) is not function
+    return frozenset(name.partition(".")[0] for name in (caller, module if decorated else "") if name)
+
+
+def _innermost(function: Any) -> Any:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
+
+
+def _parameters(signature: inspect.Signature | None) -> Iterable[str]:
+    return signature.parameters if signature is not None else ()
+
+
+def _is_wrapped(function: Any) -> bool:
+    """Whether a decorator took a function's place and says that it has its arguments."""
+    while isinstance(function, functools.partial | types.MethodType):
+        function = function.func if isinstance(function, functools.partial) else function.__func__
+    return hasattr(function, "__wrapped__")
+
+
 class Recipe:
     """How the keys of one function are made.
 
@@ -43,27 +72,28 @@ class Recipe:
         ignore: str | Iterable[str] = (),
         version: str | float | None = None,
         key: Callable[..., Any] | None = None,
+        caller: str = "",
     ) -> None:
-        inner = function
-        while isinstance(inner, functools.partial):
-            inner = inner.func
-        self.name = f"{inner.__module__}.{inner.__qualname__}"
-        self.code: Any = function if version is None else ("version", self.name, version)
-        self._key = key
+        inner = _innermost(function)
+        self.name = f"{main_as_such(inner.__module__)}.{inner.__qualname__}"
         self._ignored = frozenset([ignore] if isinstance(ignore, str) else ignore)
+        self._libraries = Libraries(_own_packages(inner, caller))
+        self._key = key
         try:
             self._signature = inspect.signature(function)
+            self._outer = inspect.signature(function, follow_wrapped=False) if _is_wrapped(function) else None
         except ValueError as error:
-            remedy = "Wrap it in a function of your own."
-            raise InvalidConfigError(f"{self.name} does not say what its arguments are. {remedy}") from error
+            problem = f"{self.name} does not say what its arguments are. Wrap it in a function of your own."
+            raise InvalidConfigError(problem) from error
         # A parameter's name says nothing of what is called so elsewhere.
-        self._elsewhere = self._unmet = self._ignored.difference(self._signature.parameters)
+        self._elsewhere = self._unmet = self._ignored - {*self._signature.parameters, *_parameters(self._outer)}
+        self.code: Any = function if version is None else ("version", self.name, version, self._bound(function))
         if self._unmet and version is not None:
             raise self._unknown()
 
     def digest(self, encode: Encode, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
         """Of one call. `TypeError` where the arguments do not fit, as the function itself would say."""
-        walk = Digester(encode, self._elsewhere, reads_classes=not isinstance(self.code, tuple))
+        walk = Digester(encode, self._elsewhere, self._libraries, reads_classes=not isinstance(self.code, tuple))
         try:
             digest = walk.parts(self.name, self._parts(args, kwargs), named=True)
         except UnhashableInputError as error:
@@ -74,18 +104,45 @@ class Recipe:
             self._unmet -= walk.met
             if self._unmet:
                 raise self._unknown()
-        return digest
+        return digest[1:]
 
     def _parts(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-        bound = self._signature.bind(*args, **kwargs)
-        bound.apply_defaults()
+        arguments = self._arguments(args, kwargs)
         yield "Its code", self.code
         if self._key is not None:
             yield "What key= gave", self._key(*args, **kwargs)
             return
-        for name, value in bound.arguments.items():
+        for name, value in arguments.items():
             if name not in self._ignored:
                 yield f"The argument {name}", value
+
+    def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """By name; of a wrapped function as its wrapper sees them, which may have defaults of its own."""
+        if self._outer is None:
+            bound = self._signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            return bound.arguments
+        outer = self._outer.bind(*args, **kwargs).arguments
+        named = {name: value for name, value in kwargs.items() if name not in self._ignored}
+        # What the wrapper names itself stands there twice, which does no harm.
+        try:
+            return {**self._signature.bind(*args, **kwargs).arguments, "those passed by name": list(named)}
+        except TypeError:  # the wrapper takes others
+            rest = [name for name, one in self._outer.parameters.items() if one.kind is one.VAR_KEYWORD]
+            return {**outer, **dict.fromkeys((name for name in rest if name in outer), named)}
+
+    def _bound(self, function: Callable[..., Any]) -> list[Any]:
+        """What is bound to the function, by partials or as its object: arguments, and no code."""
+        found: list[Any] = []
+        inner: Any = function
+        while isinstance(inner, functools.partial | types.MethodType):
+            if isinstance(inner, functools.partial):
+                inner, args, kwargs = inner.func, inner.args, inner.keywords
+            else:
+                inner, args, kwargs = inner.__func__, (inner.__self__,), {}
+            bound = inspect.signature(inner).bind_partial(*args, **kwargs).arguments
+            found.append({name: value for name, value in bound.items() if name not in self._ignored})
+        return found
 
     def _refusal(self, problem: str) -> UnhashableInputError:
         remedy = (

@@ -37,7 +37,7 @@ def _array(value: Any) -> bytes | None:
 def _tensor(value: Any) -> bytes | None:
     import torch
 
-    if value.layout is not torch.strided or value.is_quantized or value.device.type == "meta":
+    if vars(value) or value.layout is not torch.strided or value.is_quantized or value.device.type == "meta":
         return None
     told = f"tensor {type(value).__name__} {value.dtype} {tuple(value.shape)} {value.device.type} {value.requires_grad}"
     if value.is_leaf and value.grad is not None:

@@ -17,27 +17,41 @@ from typing import Any
 from autostore.equality.state import attributes, hidden_slots, keeps_more
 from autostore.errors import UnhashableInputError, UnsupportedFormatError, UntrustedDataError
 from autostore.memo.bulk import bulk_digest
-from autostore.memo.code import Code, is_code
-from autostore.memo.libraries import version_of
+from autostore.memo.code import Code
+from autostore.memo.libraries import Libraries
+from autostore.memo.rings import Rings, combined
 
 __all__ = ["Digester", "Encode"]
 
-Encode = Callable[[Any], bytes]
-"""The digest of the file that a value would be in the store, never a pickle; `UnsupportedFormatError` for what has
-none."""
+Encode = Callable[[Any], tuple[bytes, Iterable[type]]]
+"""The digest of the file that a value would be in the store, never a pickle, and the classes that it names;
+`UnsupportedFormatError` for what has none."""
 
 _FAST = frozenset((int, float, str, bool, type(None)))
 _MANY = 64
+_PLAIN = frozenset(
+    ("torch.nn.modules.module", "torch.autograd.grad_mode", "polars.datatypes.classes", "argparse.Namespace",
+     "collections.UserDict", "collections.UserList")
+)  # fmt: skip
+"""Modules and classes of libraries whose objects have all in their attributes."""
+_DESCRIBED = ("__dataclass_fields__", "__pydantic_fields__", "__attrs_attrs__")
 
 
 class Digester:
     """One walk through what a call depends on; not to be used for another."""
 
-    def __init__(self, encode: Encode, ignored: frozenset[str] = frozenset(), *, reads_classes: bool = True) -> None:
+    def __init__(
+        self,
+        encode: Encode,
+        ignored: frozenset[str] = frozenset(),
+        libraries: Libraries | None = None,
+        *,
+        reads_classes: bool = True,
+    ) -> None:
         self._encode = encode
-        self._code = Code(self.parts, ignored, reads_classes=reads_classes)
-        self._done: dict[int, tuple[Any, bytes]] = {}
-        self._open: dict[int, int] = {}
+        self._libraries = libraries or Libraries()
+        self._code = Code(self.parts, ignored, self._libraries, reads_classes=reads_classes)
+        self._rings = Rings()
 
     @property
     def met(self) -> set[str]:
@@ -49,18 +63,7 @@ class Digester:
         leaf = _LEAVES.get(type(value))
         if leaf is not None:
             return leaf(value)
-        found = self._done.get(id(value))
-        if found is not None:
-            return found[1]
-        if id(value) in self._open:  # a value that holds itself: by where it was met first
-            return b"again%d" % self._open[id(value)]
-        self._open[id(value)] = len(self._open)
-        try:
-            digest = self._walked(value)
-        finally:
-            del self._open[id(value)]
-        self._done[id(value)] = value, digest  # kept, so that no other value gets its id
-        return digest
+        return self._rings.digest(value, self._walked)
 
     def parts(self, kind: str, parts: Iterable[tuple[str, Any]], *, named: bool = False) -> bytes:
         """A digest of parts in their order, with `named` also of their names; an error names the part."""
@@ -72,7 +75,7 @@ class Digester:
                 digests.append(self.digest(part))
             except UnhashableInputError as error:
                 raise _inside(error, name) from error.__cause__
-        return _combined(kind, digests)
+        return combined(kind, digests)
 
     def _walked(self, value: Any) -> bytes:
         container = _CONTAINERS.get(type(value))
@@ -80,29 +83,53 @@ class Digester:
             return container(self, value)
         if isinstance(value, enum.Enum):
             # Flags of no bit, or of several, have no name.
-            return _combined("enum", [self.digest(type(value)), self.digest((value.name, value.value))])
+            return combined("enum", [self.digest(type(value)), self.digest((value.name, value.value))])
         bulk = bulk_digest(value)
         if bulk is not None:
-            return bulk
-        if is_code(value):
+            return b"#" + bulk
+        if not isinstance(value, type) and value.__class__ is not type(value):
+            return self._proxy(value)
+        if self._code.knows(value):
             return self._code.digest(value)
         return self._object(value)
+
+    def _proxy(self, value: Any) -> bytes:
+        """What passes for another, as the functions that `wrapt` decorates: the wrapper is code, too."""
+        wrapper = getattr(value, "_self_wrapper", None)
+        if wrapper is None:
+            raise UnhashableInputError(f" is a {_named(type(value))} that passes for a {_named(value.__class__)}")
+        return combined("proxy", [self.digest(type(value)), self.digest(wrapper), self.digest(value.__wrapped__)])
 
     def _object(self, value: Any) -> bytes:
         kind = type(value)
         if isinstance(value, tuple) and hasattr(kind, "_fields"):
-            return _combined("named tuple", [self.digest(kind), _list(self, tuple(value))])
-        if _is_walked(kind):
+            beside = self.digest(attributes(value) or {})
+            return combined("named tuple", [self.digest(kind), _list(self, tuple(value)), beside])
+        if self._is_walked(kind):
             state = {**hidden_slots(value), **_field_slots(value), **(attributes(value) or {})}
             state = {name: part for name, part in state.items() if self._code.counts(kind, name)}
             fields = self.parts("fields", ((f".{name}", state[name]) for name in state), named=True)
-            return _combined("object", [self.digest(kind), fields])
+            return combined("object", [self.digest(kind), fields])
         if _is_one_time(value):
             raise UnhashableInputError(f" is a {_named(kind)}, whose content is known only once it is computed")
         try:
-            return _combined("file", [_named(kind).encode(), self._encode(value)])
+            file, kinds = self._encode(value)
+            named = {_named(cls): cls for cls in kinds}
+            return combined(
+                "file", [_named(kind).encode(), file, *(self.digest(named[name]) for name in sorted(named))]
+            )
         except (UnsupportedFormatError, UntrustedDataError) as error:
+            if _is_bare(value):
+                return combined("bare", [self.digest(kind)])
             raise UnhashableInputError(f" is a {_named(kind)}, of which no plain format says all") from error
+
+    def _is_walked(self, kind: type) -> bool:
+        """Whether all that an object is lies in its attributes, and its class can be read or is described."""
+        if keeps_more(kind):
+            return False
+        described = any(hasattr(kind, name) for name in _DESCRIBED)
+        plain = any(base.__module__ in _PLAIN or _named(base) in _PLAIN for base in kind.__mro__)
+        return described or plain or (self._libraries.version_of(kind.__module__) is None and kind is not object)
 
 
 def _list(walk: Digester, value: Any) -> bytes:
@@ -110,7 +137,7 @@ def _list(walk: Digester, value: Any) -> bytes:
     if len(value) > _MANY and set(map(type, value)) <= _FAST:
         text = _text_of(value)
         if text is not None:
-            return _combined(f"plain {kind}", [text])
+            return combined(f"plain {kind}", [text])
     return walk.parts(kind, ((f"[{number}]", part) for number, part in enumerate(value)))
 
 
@@ -127,15 +154,15 @@ def _dict(walk: Digester, value: Mapping[Any, Any]) -> bytes:
     """In their order, which a function sees, too."""
     keys = walk.parts("keys", ((" as a key", key) for key in value))
     kind = type(value).__name__
-    return _combined(kind, [keys, walk.parts("values", ((f"[{key!r:.50}]", part) for key, part in value.items()))])
+    return combined(kind, [keys, walk.parts("values", ((f"[{key!r:.50}]", part) for key, part in value.items()))])
 
 
 def _default_dict(walk: Digester, value: Any) -> bytes:
-    return _combined("default", [walk.digest(value.default_factory), _dict(walk, value)])
+    return combined("default", [walk.digest(value.default_factory), _dict(walk, value)])
 
 
 def _deque(walk: Digester, value: Any) -> bytes:
-    return _combined("deque", [walk.digest(value.maxlen), _list(walk, list(value))])
+    return combined("deque", [walk.digest(value.maxlen), _list(walk, list(value))])
 
 
 def _set(walk: Digester, value: Any) -> bytes:
@@ -145,15 +172,7 @@ def _set(walk: Digester, value: Any) -> bytes:
             digests.append(walk.digest(part))
         except UnhashableInputError as error:
             raise _inside(error, " in a set") from error.__cause__
-    return _combined(type(value).__name__, sorted(digests))
-
-
-def _combined(kind: str, digests: Iterable[bytes]) -> bytes:
-    hasher = hashlib.blake2b(kind.encode(), digest_size=16)
-    for digest in digests:
-        hasher.update(b"%d:" % len(digest))
-        hasher.update(digest)
-    return hasher.digest()
+    return combined(type(value).__name__, sorted(digests))
 
 
 def _inside(error: UnhashableInputError, name: str) -> UnhashableInputError:
@@ -164,20 +183,17 @@ def _named(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _is_walked(kind: type) -> bool:
-    """Whether all that an object is lies in its attributes, and its class can be read or is described."""
-    if keeps_more(kind):
-        return False
-    described = any(hasattr(kind, name) for name in ("__dataclass_fields__", "__pydantic_fields__", "__attrs_attrs__"))
-    module = any(base.__module__ == "torch.nn.modules.module" for base in kind.__mro__)
-    return described or module or (version_of(kind.__module__) is None and kind is not object)
-
-
 def _field_slots(value: Any) -> dict[str, Any]:
     """Fields of a dataclass or class of attrs that are slots."""
     kind = type(value)
     names = (*getattr(kind, "__dataclass_fields__", ()), *(one.name for one in getattr(kind, "__attrs_attrs__", ())))
     return {name: getattr(value, name) for name in names if hasattr(value, name)}
+
+
+def _is_bare(value: Any) -> bool:
+    """Whether an object has nothing of its own, as `polars.col`: its class says all."""
+    kind: Any = type(value)
+    return kind.__dictoffset__ != 0 and not keeps_more(kind) and not vars(value) and not hidden_slots(value)
 
 
 def _is_one_time(value: Any) -> bool:
@@ -203,7 +219,7 @@ _LEAVES: Mapping[type, Callable[[Any], bytes]] = {
     complex: lambda value: b"c" + struct.pack("<dd", value.real, value.imag),
     str: _text,
     bytes: lambda value: _sized(b"y", value),
-    bytearray: lambda value: _sized(b"a", bytes(value)),
+    bytearray: lambda value: _sized(b"m", bytes(value)),
     type(...): lambda _: b"...",
     type(NotImplemented): lambda _: b"NotImplemented",
 }

@@ -30,7 +30,15 @@ __all__ = ["AsyncMemoized", "Memoized"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_computing: contextvars.ContextVar[frozenset[str]] = contextvars.ContextVar("_computing", default=frozenset())
+
+class _Run:
+    """One computation, which tasks and threads that it starts know of, also when it is over."""
+
+    def __init__(self, claimed: str) -> None:
+        self.claimed: str | None = claimed
+
+
+_computing: contextvars.ContextVar[frozenset[_Run]] = contextvars.ContextVar("_computing", default=frozenset())
 
 
 class Memoized(Generic[P, R]):
@@ -120,15 +128,17 @@ class Memoized(Generic[P, R]):
 
     def _claimed(self, key: str) -> str:
         claimed = self._memory.root + key
-        if claimed in _computing.get():
+        if any(run.claimed == claimed for run in _computing.get()):
             raise RecursionError(f"{self._recipe.name} calls itself with the same arguments")
         return claimed
 
     def _computed(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        token = _computing.set(_computing.get() | {self._memory.root + key})
+        run = _Run(self._memory.root + key)
+        token = _computing.set(_computing.get() | {run})
         try:
             value = self._run(args, kwargs)
         finally:
+            run.claimed = None
             _computing.reset(token)
         self._counts.add(misses=1)
         return self._memory.keep(key, value)
@@ -170,10 +180,12 @@ class AsyncMemoized(Memoized[P, R]):
             await in_thread(turn.end)
 
     async def _acomputed(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        token = _computing.set(_computing.get() | {self._memory.root + key})
+        run = _Run(self._memory.root + key)
+        token = _computing.set(_computing.get() | {run})
         try:
             value = await self._run(args, kwargs)
         finally:
+            run.claimed = None
             _computing.reset(token)
         self._counts.add(misses=1)
         return await in_thread(self._memory.keep, key, value)

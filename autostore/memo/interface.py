@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
@@ -72,11 +73,12 @@ class MemoInterface(ABC):
         Raises:
             UnhashableInputError: by a call: an argument, or what the code reads, cannot be hashed; nothing was run.
         """
+        caller = str(sys._getframe(1).f_globals.get("__name__", ""))  # noqa: SLF001 - whose package is no library here
         seconds = None if expires is None else in_seconds("expires", expires)
 
         def memoized(function: Callable[..., Any]) -> Any:
             from autostore.memo.making import make
 
-            return make(function, self._memory, seconds, ignore=ignore, version=version, key=key)
+            return make(function, self._memory, seconds, ignore=ignore, version=version, key=key, caller=caller)
 
         return memoized if function is None else memoized(function)

@@ -9,17 +9,39 @@ import sys
 import sysconfig
 from pathlib import Path
 
-__all__ = ["version_of"]
+__all__ = ["Libraries", "main_as_such", "version_of"]
 
 _INSTALLED = frozenset(("site-packages", "dist-packages"))
 _STANDARD = tuple(Path(folder) for folder in {os.path.dirname(os.__file__), sysconfig.get_path("platstdlib")})
 _OURS = frozenset(("autostore", "autostore_dagster"))
+_MAIN = frozenset(("__main__", "__mp_main__"))
+
+
+class Libraries:
+    """What one memoized function takes for libraries: all that is installed, but the packages that are its own."""
+
+    def __init__(self, own: frozenset[str] = frozenset()) -> None:
+        self._own = own
+
+    def version_of(self, module: str) -> str | None:
+        """As `version_of`, and None for the function's own packages, wherever they lie."""
+        return None if isinstance(module, str) and module.partition(".")[0] in self._own else version_of(module)
+
+
+def main_as_such(module: str) -> str:
+    """The module's name; of what is run it is one name, also in processes that `multiprocessing` spawned."""
+    return "__main__" if module in _MAIN else module
 
 
 @functools.lru_cache(maxsize=4096)
 def version_of(module: str) -> str | None:
-    """The version of the library that a module is of; None for the user's own code, also one installed in place."""
+    """The version of the library that a module is of; None for the user's own code, also one installed in place.
+
+    What is run is never a library's, whichever tool runs it.
+    """
     top = module.partition(".")[0] if isinstance(module, str) else ""
+    if top in _MAIN:
+        return None
     if top in sys.stdlib_module_names and _is_standard(module, top):
         return "python " + ".".join(map(str, sys.version_info[:3]))
     if top not in _OURS and not _is_installed(module):
@@ -42,8 +64,11 @@ def _is_installed(module: str) -> bool:
     return isinstance(file, str) and not _INSTALLED.isdisjoint(Path(file).parts)
 
 
+@functools.lru_cache(maxsize=256)
 def _of_distribution(name: str) -> str:
+    """By the package of that name, or all that bring a module of it (`google` is of many)."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return ""
+        packages = sorted(set(importlib.metadata.packages_distributions().get(name, ())))
+        return " ".join(f"{package} {importlib.metadata.version(package)}" for package in packages)

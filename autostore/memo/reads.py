@@ -27,10 +27,11 @@ class Import(NamedTuple):
 
 
 class Reads(NamedTuple):
-    """Chains of names, each once, and imports."""
+    """Chains of names, each once, imports, and the attributes that are asked of anything."""
 
     chains: tuple[tuple[str, ...], ...]
     imports: tuple[Import, ...]
+    attributes: tuple[str, ...]
 
 
 @functools.lru_cache(maxsize=4096)
@@ -38,23 +39,23 @@ def reads_of(code: CodeType) -> Reads:
     """Those of the code and of all functions inside it."""
     chains: dict[tuple[str, ...], None] = {}
     imports: dict[Import, None] = {}
+    asked: set[str] = set()
     chain: tuple[str, ...] = ()
     consts: list[Any] = [0, None]
     for step in dis.get_instructions(code):
         if step.opname in _SILENT:
             continue
+        asked |= {step.argval} if step.opname in _ATTRIBUTES else set()
         if step.opname in _ATTRIBUTES and chain:
             chain = (*chain, step.argval)
             continue
-        if chain:
-            chains[chain] = None
+        chains |= {chain: None} if chain else {}
         chain = (step.argval,) if step.opname in _NAMES else ()
         if step.opname == "IMPORT_NAME":
             imports[Import(step.argval, int(consts[-2]), tuple(consts[-1] or ()))] = None
         consts = [*consts[-1:], step.argval]
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            below = reads_of(inner)
-            chains |= dict.fromkeys(below.chains)
-            imports |= dict.fromkeys(below.imports)
-    return Reads(tuple(chains), tuple(imports))
+    for below in (reads_of(inner) for inner in code.co_consts if isinstance(inner, CodeType)):
+        chains |= dict.fromkeys(below.chains)
+        imports |= dict.fromkeys(below.imports)
+        asked.update(below.attributes)
+    return Reads(tuple(chains), tuple(imports), tuple(sorted(asked)))

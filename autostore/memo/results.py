@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from autostore.backend import StorageBackend
-from autostore.errors import CorruptDataError, StorageFileNotFoundError
+from autostore.errors import CorruptDataError, StorageFileNotFoundError, UnsupportedFormatError
+from autostore.handlers.names import classes_named
 from autostore.handlers.registry import HandlerRegistry
 
 if TYPE_CHECKING:
@@ -121,20 +122,23 @@ class Memory:
         sizes = [entry.size for entry in self.store.entries(self.prefix)]
         return len(sizes), sum(sizes)
 
-    def encode(self, value: Any) -> bytes:
-        """The digest of the file that a value would be; never a pickle."""
+    def encode(self, value: Any) -> tuple[bytes, list[type]]:
+        """The digest of the file that a value would be, never a pickle, and the classes that it names."""
         return file_digest(self.place, self.store.config, self.changes(), value)
 
 
-def file_digest(place: StorageBackend, config: Any, changes: Any, value: Any) -> bytes:
-    """Of a value written in its plain format, to a temporary file."""
+def file_digest(place: StorageBackend, config: Any, changes: Any, value: Any) -> tuple[bytes, list[type]]:
+    """Of a value written in its plain format, to a temporary file; what is only drawn there is refused."""
     registry = HandlerRegistry(dataclasses.replace(config, allow_pickle=False))
     registry.apply(changes)
-    with place.scratch_files() as files:
+    with place.scratch_files() as files, classes_named() as named:
         file, extension = registry.encode(value, files, "", "an argument")
         try:
+            if registry.is_lossy(value, extension):
+                raise UnsupportedFormatError(f"A {extension} file does not say all of it.")
             with open(file, "rb") as stream:
-                return hashlib.file_digest(stream, lambda: hashlib.blake2b(extension.encode(), digest_size=16)).digest()
+                hashed = hashlib.file_digest(stream, lambda: hashlib.blake2b(extension.encode(), digest_size=16))
+                return hashed.digest(), named
         finally:
             os.unlink(file)
 

@@ -440,6 +440,26 @@ def test_a_cancelled_coroutine_leaves_no_claim(tmp_path):
     assert list((tmp_path / ".autostore").rglob("claims/*")) == []
 
 
+def test_a_task_that_outlives_the_computation_that_started_it_may_ask_again(tmp_path):
+    """It is no recursion any more."""
+    store, started = AutoStore(tmp_path), []
+
+    async def later():
+        await asyncio.sleep(0.3)
+        return await refreshed(1)
+
+    @store.cache(expires=0.1, ignore=["started", "later"])
+    async def refreshed(x):
+        if not started:
+            started.append(asyncio.create_task(later()))
+        return x
+
+    async def both():
+        return [await refreshed(1), await started[0]]
+
+    assert asyncio.run(both()) == [1, 1]
+
+
 def test_a_memoized_function_travels(tmp_path):
     """It pickles as functions do, by name, so that pools take it."""
     assert pickle.loads(pickle.dumps(decorated)) is decorated
