@@ -114,11 +114,10 @@ class Output:
         from rich.text import Text
 
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-        for name in shown:
+        heads = [Text(text.plain(name)) for name in shown]
+        for name, head in zip(shown, heads, strict=True):
             right = name in ("size", "keys", "rows")
-            table.add_column(
-                Text(text.plain(name)), justify="right" if right else "left", overflow="fold", no_wrap=name in WHOLE
-            )
+            table.add_column(head, justify="right" if right else "left", overflow="fold", no_wrap=name in WHOLE)
         told = [[Text(text.plain(str(show(row.get(name))))) for name, show in shown.items()] for row in rows]
         for cells in told:
             table.add_row(*cells)
@@ -127,9 +126,7 @@ class Output:
             if not COPIED.isdisjoint(shown):  # a narrow terminal breaks the lines itself, and gives them back whole
                 widths = (
                     max(min(one.cell_len, FOLDED if name not in WHOLE else one.cell_len) for one in column)
-                    for name, column in zip(
-                        shown, zip(map(Text, map(text.plain, shown)), *told, strict=True), strict=True
-                    )
+                    for name, column in zip(shown, zip(heads, *told, strict=True), strict=True)
                 )
                 console.width = max(console.width, sum(widths) + GAP * len(shown))
             console.print(table, soft_wrap=True)
