@@ -520,6 +520,8 @@ class AutoStore(
 
     def __repr__(self) -> str:
         """Where it is; with a choice of client libraries, by which."""
+        if "_backend" not in vars(self):  # what was refused is in a crash report
+            return "AutoStore(...)"
         engine = self._place.engine
         return f"AutoStore({self.uri!r}, engine={engine!r})" if engine else f"AutoStore({self.uri!r})"
 

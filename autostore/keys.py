@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from autostore.errors import InvalidKeyError, compose
-from autostore.guard.secrecy import holds_secret, redacted
+from autostore.guard.secrecy import holds_secret, is_connection_string, redacted
 
 __all__ = [
     "RESERVED",
@@ -100,7 +100,7 @@ def parse_uri(uri: str | os.PathLike[str]) -> ParsedUri:
         )
     if "\0" in text:
         raise InvalidKeyError("A URI cannot hold a NUL character. Remove it.")
-    if ":/" in text and holds_secret(text):
+    if is_connection_string(text) or (":/" in text and holds_secret(text)):
         raise InvalidKeyError(
             "The URI holds credentials. Pass it without them; they belong in the configuration "
             "(S3StorageConfig(aws_access_key_id=..., aws_secret_access_key=...)), in a profile, or in the environment."

@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from autostore import errors
+from autostore.info.text import plain
 
 __all__ = ["boundary", "end", "exit_code", "in_a_shell", "of_usage", "warned"]
 
@@ -107,10 +108,10 @@ def in_a_shell(said: str) -> str:
 def warned(message: Warning | str, category: type[Warning], *where: object, **more: object) -> None:
     """Say a warning as one sentence, without the place in our code; `warnings.showwarning` of the command."""
     del category, where, more
-    print(f"autostore: {in_a_shell(str(message))}", file=sys.stderr)  # noqa: T201 - this is a command
+    print(f"autostore: {plain(in_a_shell(str(message)))}", file=sys.stderr)  # noqa: T201 - this is a command
 
 
 def end(said: str, code: int) -> NoReturn:
     """Say it on stderr, and exit."""
-    print(f"autostore: {said}", file=sys.stderr)  # noqa: T201 - this is a command
+    print(f"autostore: {plain(said)}", file=sys.stderr)  # noqa: T201 - this is a command
     sys.exit(code)

@@ -54,7 +54,8 @@ class Output:
 
     def value(self, told: Any) -> None:
         """A value as JSON on a line."""
-        sys.stdout.write(json.dumps(told, ensure_ascii=False, default=str) + "\n")
+        said = json.dumps(told, ensure_ascii=False, default=str)
+        sys.stdout.write((said if said.isprintable() else "".join(map(_spelt, said))) + "\n")
 
     def raw(self, data: bytes) -> None:
         """Bytes as they are."""
@@ -113,9 +114,10 @@ class Output:
         from rich.text import Text
 
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-        for name in shown:
+        heads = [Text(text.plain(name)) for name in shown]
+        for name, head in zip(shown, heads, strict=True):
             right = name in ("size", "keys", "rows")
-            table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=name in WHOLE)
+            table.add_column(head, justify="right" if right else "left", overflow="fold", no_wrap=name in WHOLE)
         told = [[Text(text.plain(str(show(row.get(name))))) for name, show in shown.items()] for row in rows]
         for cells in told:
             table.add_row(*cells)
@@ -124,7 +126,7 @@ class Output:
             if not COPIED.isdisjoint(shown):  # a narrow terminal breaks the lines itself, and gives them back whole
                 widths = (
                     max(min(one.cell_len, FOLDED if name not in WHOLE else one.cell_len) for one in column)
-                    for name, column in zip(shown, zip(map(Text, shown), *told, strict=True), strict=True)
+                    for name, column in zip(shown, zip(heads, *told, strict=True), strict=True)
                 )
                 console.width = max(console.width, sum(widths) + GAP * len(shown))
             console.print(table, soft_wrap=True)
@@ -160,6 +162,11 @@ class Output:
                 bar.update(task, advance=moved if size else done, count=bar.tasks[0].fields["count"] + done)
 
             yield step
+
+
+def _spelt(sign: str) -> str:
+    """A sign of JSON as a terminal may have it: JSON itself lets some pass that a terminal obeys."""
+    return sign if sign.isprintable() else json.dumps(sign)[1:-1]
 
 
 def _uncounted(done: int, size: int) -> None:

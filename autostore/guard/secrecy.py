@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-__all__ = ["holds_secret", "proxy_secrets", "quieted", "redacted"]
+__all__ = ["holds_secret", "is_connection_string", "proxy_secrets", "quieted", "redacted"]
 
 _HIDDEN = "***"
 _SHORTEST = 4
@@ -13,8 +13,11 @@ _SHORTEST = 4
 
 # A secret key of AWS may itself hold slashes.
 _USERINFO = re.compile(r"(:/{0,3})(?:[^\s/@:'\"<>]*:[^\s@'\"<>]*|[^\s/@'\"<>]*)@")
-_NAMES = r"[\w.-]*(?:secret|passw|pwd|token|signature|credential|access_?key|api_?key|authori)[\w.-]*|sig"
+_NAMES = r"[\w.-]*(?:secret|passw|pwd|token|signature|credential|access_?key|account_?key|api_?key|authori)[\w.-]*|sig"
 _QUERY = re.compile(rf"([?&#;](?:{_NAMES})=)[^&\s'\"<>]+", re.IGNORECASE)
+_CONNECTION = re.compile(r"(?:^|[;/])\s*(?:AccountKey|SharedAccessKey|SharedAccessSignature)\s*=", re.IGNORECASE)
+# In an address of HTTP a name without a password is a token.
+_TOKEN = re.compile(r"(?:fsspec\+)?https?:/{0,3}[^/@]*@", re.IGNORECASE)
 # What http.client says of a header's value, as a repr, in which a known secret may be spelt otherwise.
 _HEADER = re.compile(r"(Invalid header value ).*", re.DOTALL)
 _PORT = re.compile(r"[^/@:]*:\d+(?:/|$)")
@@ -22,13 +25,18 @@ _PORT = re.compile(r"[^/@:]*:\d+(?:/|$)")
 
 def holds_secret(address: str) -> bool:
     """Whether an address (`scheme://...`) carries a password, or a query that names a secret."""
-    if _QUERY.search(address):
+    if _QUERY.search(address) or _TOKEN.match(address):
         return True
     rest = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*:/{0,3}", "", address)
     authority = rest.partition("/")[0]
     if ":" in authority.rpartition("@")[0] or (address[:3].lower() == "s3:" and set("@:") & set(authority)):
         return True  # no bucket's name holds either sign
     return ":" in authority and "@" in rest and not _PORT.match(rest)
+
+
+def is_connection_string(text: str) -> bool:
+    """Whether it is one of Azure's, which hold a key and look like the name of a folder."""
+    return _CONNECTION.search(text) is not None
 
 
 def redacted(text: str, known: Iterable[str] = ()) -> str:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import re
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,6 +31,8 @@ from autostore.holding.descriptors import are_numbers_real
 from autostore.optional import loaded_type, require
 
 __all__ = ["TorchHandler"]
+
+_TAKES_MEMORY = re.compile(rb"c\w+\nbytearray\n")
 
 MAP_FROM = 16 * 1024 * 1024
 """Bytes; larger files are read by a private memory map: pages come when they are used, and go to a GPU directly."""
@@ -82,19 +86,21 @@ class TorchHandler(DataHandler):
             size = os.fstat(file.fileno()).st_size
             mapped = self.may_map and is_zip and size >= MAP_FROM and _name_of_open(file)
             if is_zip:
-                _check_archive(file, self.ceiling, is_mapped=bool(mapped))
+                _check_archive(file, self.ceiling, is_mapped=bool(mapped), is_trusted=self._allowed)
             else:
                 self.ceiling.check(size, "The file")
             file.seek(0)
             if not is_zip:
-                return self._load(io.BytesIO(strip_signature(file.read())))
+                content = file.read()
+                _check_calls([] if self._allowed else [content])
+                return self._load(io.BytesIO(strip_signature(content)))
             if mapped:
                 return self._load(mapped, mmap=True)
             return self._load(file)
 
     def _load_checked(self, file: io.BytesIO) -> Any:
         if zipfile.is_zipfile(file):
-            _check_archive(file, self.ceiling, is_mapped=False)
+            _check_archive(file, self.ceiling, is_mapped=False, is_trusted=True)
         file.seek(0)
         return self._load(file)
 
@@ -140,15 +146,26 @@ def _name_of_open(file: Any) -> str | None:
     return name if are_numbers_real() and os.path.exists(name) else None
 
 
-def _check_archive(file: BinaryIO, ceiling: Ceiling, *, is_mapped: bool) -> None:
+def _check_archive(file: BinaryIO, ceiling: Ceiling, *, is_mapped: bool, is_trusted: bool) -> None:
     """PyTorch writes its members as they are, which mapped take nothing, and reads packed ones too."""
     size = file.seek(0, os.SEEK_END)
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
-    taken = (info.file_size for info in members if not is_mapped or info.compress_type != zipfile.ZIP_STORED)
-    ceiling.check(sum(taken), "The archive")
-    if sum(info.compress_size for info in members) > size:
-        raise CorruptDataError("The archive's members overlap. Look at it with as_type=bytes.")
+        taken = (info.file_size for info in members if not is_mapped or info.compress_type != zipfile.ZIP_STORED)
+        ceiling.check(sum(taken), "The archive")
+        if sum(info.compress_size for info in members) > size:
+            raise CorruptDataError("The archive's members overlap. Look at it with as_type=bytes.")
+        if not is_trusted:  # PyTorch finds the pickle in whatever case it is written
+            _check_calls(archive.read(info) for info in members if info.filename.lower().endswith("data.pkl"))
+
+
+def _check_calls(pickles: Iterable[bytes]) -> None:
+    """Refuse the one call that a weights-only reader makes for memory of any size, which no file of ours has."""
+    if any(_TAKES_MEMORY.search(content) for content in pickles):
+        raise UntrustedDataError(
+            "The file makes a bytearray, of whatever size it says, and this store has allow_pickle=False. "
+            "Store it without, or allow pickles where you trust the place."
+        )
 
 
 def _is_module(value: Any) -> bool:

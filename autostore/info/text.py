@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from autostore.keys import uri_below
 from autostore.optional import DISTRIBUTION
 from autostore.telling import units
+from autostore.telling.units import plain
 
 if TYPE_CHECKING:
     from autostore.headers.header import Header
@@ -28,13 +29,6 @@ __all__ = [
 ]
 
 _COLUMNS = 100
-
-
-def plain(text: str) -> str:
-    """The text on one line, with every unprintable sign spelt out."""
-    if text.isprintable():
-        return text
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def table(rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -38,8 +39,17 @@ def sequence(value: Sequence[Any]) -> Preview:
         rows = [{str(name): item for name, item in row.items()} for row in head]
         return {"entries": len(value), "row_count": len(value), "head": first_rows(rows)}
     if head:
-        return {"entries": len(value), "head": Markdown("\n".join(f"- `{cell(item)}`" for item in head))}
+        return {"entries": len(value), "head": Markdown("\n".join(f"- {_code(str(cell(item)))}" for item in head))}
     return {"entries": len(value)}
+
+
+def _code(said: str) -> str:
+    """As code, out of which no backtick and no line leads into Markdown."""
+    line = " ".join(said.splitlines())
+    if "`" not in line:
+        return f"`{line}`"
+    fence = "`" * (1 + max(map(len, re.findall("`+", line))))
+    return f"{fence} {line} {fence}"
 
 
 def scalar(value: float) -> Preview:

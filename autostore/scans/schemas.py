@@ -8,6 +8,7 @@ from typing import Any
 
 from autostore.errors import CorruptDataError, SchemaMismatchError, UnsupportedFormatError
 from autostore.guard.foreign import let_pass
+from autostore.handlers.tables.footer import Footer
 from autostore.handlers.tables.kinds import panics_are_errors
 from autostore.optional import require
 from autostore.scans.footer import MAGIC, description
@@ -38,6 +39,7 @@ def schema_of(footer: bytes) -> dict[str, Any]:
 def _read(footer: bytes) -> dict[str, Any]:
     pl = require("polars")
     try:
+        Footer(footer)  # which refuses what would end the process
         with panics_are_errors():
             return dict(pl.read_parquet_schema(io.BytesIO(MAGIC + footer)))
     except CorruptDataError:

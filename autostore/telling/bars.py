@@ -54,7 +54,7 @@ class Bar:
     """
 
     def __init__(self, what: str, total: int | None, *, unit: str, progress: bool | None, waits: bool = False) -> None:
-        self._what, self._total, self._unit = what, total, unit
+        self._what, self._total, self._unit = units.plain(what), total, unit
         self._waits = waits
         self._wanted = shows(progress)
         self._done = 0

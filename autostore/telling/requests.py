@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from autostore.telling.transfers import log
+from autostore.telling.units import plain
 
 __all__ = ["told"]
 
@@ -27,4 +28,5 @@ def told(request: str, path: str, ask: Callable[[], Answer]) -> Answer:
     finally:
         seconds = round(time.perf_counter() - started, 6)
         fields = {"request": request, "path": path, "seconds": seconds, "outcome": outcome}
-        log.debug("%(request)s %(path)s: %(seconds).3f s, %(outcome)s", fields, extra=fields)
+        shown = fields | {"path": plain(path)}
+        log.debug("%(request)s %(path)s: %(seconds).3f s, %(outcome)s", shown, extra=fields)

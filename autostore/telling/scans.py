@@ -13,6 +13,7 @@ from typing import Any, Self
 from autostore.telling import spans
 from autostore.telling.bars import Bar, shows
 from autostore.telling.transfers import Place, log
+from autostore.telling.units import plain
 
 __all__ = ["Scanned", "scanned"]
 
@@ -64,4 +65,5 @@ class _Told(Scanned):
         seconds = round(time.perf_counter() - self._started, 6)
         told = {"bytes": self._bytes, "rows": self._rows, "seconds": seconds, "outcome": failure or "done"}
         text = "%(operation)s %(path)s: %(rows)d rows of %(bytes)d bytes in %(seconds).3f s, %(outcome)s"
-        log.info(text, fields := self._fields | told, extra=fields)
+        fields = self._fields | told
+        log.info(text, fields | {"path": plain(fields["path"])}, extra=fields)

@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self, TypeVar
 from autostore.keys import is_ours
 from autostore.telling import spans
 from autostore.telling.bars import Bar, shows
+from autostore.telling.units import plain
 
 __all__ = ["Place", "Told", "log", "moved_by", "transfer"]
 
@@ -121,4 +122,4 @@ class _Transfer:
         spans.end(self._span, self._bytes, self._outcome if kind is not None else "")
         self._stack.close()
         text = "%(operation)s %(path)s: %(bytes)d bytes in %(seconds).3f s, %(outcome)s"
-        log.info(text, fields, extra=fields)
+        log.info(text, fields | {"path": plain(fields["path"])}, extra=fields)

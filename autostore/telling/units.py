@@ -1,10 +1,10 @@
-"""Sizes and times as people read them."""
+"""Sizes, times and names as people read them."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-__all__ = ["count", "moment", "size", "span"]
+__all__ = ["count", "moment", "plain", "size", "span"]
 
 
 def size(number: int) -> str:
@@ -36,3 +36,10 @@ def span(seconds: float) -> str:
 def count(number: int, one: str, many: str | None = None) -> str:
     """`1 key`, `2,000 keys`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def plain(text: str) -> str:
+    """The text on one line, with every unprintable sign spelt out."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)

@@ -1,10 +1,13 @@
 """ls, tree, info, cat, head, du and formats show what is stored: to people, to pipes, as JSON."""
 
+import json
+import re
+
 import pytest
 
 from autostore import AutoStore
 from tests.cli.conftest import of_s3
-from tests.optional import Image, np
+from tests.optional import Image, np, pl
 from tests.proxy import Proxy
 
 
@@ -103,3 +106,26 @@ def test_one_client_for_all_levels(moto_s3, shell):
         assert shell("ls", f"{address}a/b/c/d/").lines == ["k"]
         assert len(proxy.requests) - begun > 5
         assert proxy.connections == 1
+
+
+# What a terminal obeys: of 8 bits, to write from right to left, to hide, to delete; and what Rich reads as markup.
+OBEYED = "a\x9b31m\u202eb\u2066\u200b\x7f[red]\U000e0041"
+
+
+@pytest.mark.parametrize(
+    "words", [("ls", "-r"), ("tree", "--headers"), ("du",), ("info", "*"), ("head", "t"), ("cat", "d.json")]
+)
+def test_no_sign_of_a_file_is_obeyed(shell, words):
+    """Names of keys, columns and entries, and what cells hold, in a terminal and as JSON."""
+    # Mutations that this was seen to catch: the heads of a table are shown as they are; JSON lets pass what it may.
+    store = AutoStore(shell.folder)
+    store["t"] = pl.DataFrame({OBEYED: [OBEYED]})
+    (shell.folder / "d.json").write_text(json.dumps({OBEYED: OBEYED}, ensure_ascii=False))
+    (shell.folder / f"{OBEYED}.json").write_text("1")
+    if words[0] != "cat":
+        seen = re.sub(r"\x1b\[[0-9;]*m", "", shell.terminal(*words))
+        assert all(line.isprintable() for line in seen.replace("\r", "").split("\n"))
+        assert words[0] != "head" or seen.count("[red]") == 2
+    told = shell(*words, "--json").out
+    assert all(line.isprintable() for line in told.removesuffix("\n").split("\n"))
+    assert repr(OBEYED)[1:-1] in repr([json.loads(line) for line in told.splitlines()])

@@ -4,6 +4,7 @@ import dataclasses
 import enum
 import json
 import math
+import re
 import subprocess
 import sys
 from collections import OrderedDict
@@ -301,3 +302,15 @@ def test_days_that_python_has_not_are_no_error(tmp_path, unit, rows):
         assert [row["n"] for row in head] == [1, 2]
         assert head[0]["d"] == "beyond Python's dates"
     assert [row["nulls"] for row in store.preview(frame)["statistics"].rows] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "item", ["`", "a`b", "``", "`\n\n![x](http://elsewhere/p.png)", "a\r\n\u2028# head", "```\nx\n```"]
+)
+def test_a_text_in_a_list_stays_code(item):
+    """Nothing leads out of the one span of code: what is Markdown there would be fetched where it is shown."""
+    # Mutation that this was seen to catch: the text stands between two backticks as it is.
+    text = AutoStore("memory://code").preview([item])["head"].text
+    fence, line = re.fullmatch("- (`+)(.*)\\1", text, re.DOTALL).groups()
+    assert len(line.splitlines()) <= 1
+    assert len(fence) not in map(len, re.findall("`+", line))

@@ -345,6 +345,37 @@ def test_file_systems_that_fold_case(tmp_path, kind):
     run_there(kind, tmp_path, "-c", FOLDING)
 
 
+OURS = """
+import pathlib, sys, warnings
+from autostore import AutoStore, InvalidKeyError, StorageConfig
+warnings.simplefilter("error")
+root = pathlib.Path(sys.argv[1]) / "in"
+root.mkdir(exist_ok=True)
+store = AutoStore(root, StorageConfig(history=True))
+store["k"] = {"a": 1}
+store["k"] = {"a": 2}
+[kept] = [file for file in root.rglob("*.json") if ".autostore" in file.parts]
+before = kept.read_bytes()
+for key in (str(kept.relative_to(root)).replace(".autostore", ".AUTOSTORE"), ".Autostore/marks/x.json", ".AUTOSTORE/x"):
+    for act in (lambda key: store.write(key, {"evil": 1}), store.read, store.pop, lambda key: store.copy("k", key)):
+        try:
+            act(key)
+            raise SystemExit(f"{key} was taken")
+        except InvalidKeyError:
+            pass
+assert kept.read_bytes() == before
+assert store.read("k", version=store.versions("k")[1].id) == {"a": 1}
+assert list(store.keys()) == ["k"]
+"""
+
+
+@pytest.mark.parametrize("kind", ["vfat", "ext4, casefold", "exfat, by FUSE"])
+def test_what_is_ours_is_no_key_in_any_case(tmp_path, kind):
+    """Where case is folded `.AUTOSTORE` is `.autostore`, and a key below it would replace an old version."""
+    # Mutation that this was seen to catch: _check_own does nothing.
+    run_there(kind, tmp_path, "-c", OURS)
+
+
 def test_hostile_entries_of_a_bucket_are_left_out_and_named(tmp_path):
     """Names that no key can be are said, folder markers and our own are not, and each of the rest reads."""
     with AlmostS3() as server:

@@ -90,6 +90,28 @@ def test_tensors_are_read_weights_only(folder, tmp_path):
     assert not (tmp_path / "trace").exists()
 
 
+def test_a_checkpoint_calls_for_no_memory(folder):
+    """The one function of any size that PyTorch's weights-only reader calls, in both kinds of files."""
+    # Mutation that this was seen to catch: _check_calls does nothing.
+    size = 64 << 20
+    call = b"\x80\x02cbuiltins\nbytearray\n\x8a\x04" + size.to_bytes(4, "little") + b"\x85R."
+    store = AutoStore(folder, StorageConfig(allow_pickle=False, max_read_bytes=1 << 20))
+    folder.mkdir()
+    for name in ("data.pkl", "DATA.pkl"):
+        with zipfile.ZipFile(folder / f"{name}.pt", "w") as archive:
+            archive.writestr(f"archive/{name}", call)
+            archive.writestr("archive/version", "3\n")
+            archive.writestr("archive/byteorder", "little")
+    torch.save({}, folder / "plain.pt", _use_new_zipfile_serialization=False)
+    lay(folder, "old.pt", (folder / "plain.pt").read_bytes().replace(b"\x80\x02}q\x00.", call))
+    assert store["plain.pt"] == {}
+    for name in ("data.pkl.pt", "DATA.pkl.pt", "old.pt"):
+        with pytest.raises(UntrustedDataError, match="bytearray"):
+            store[name]
+    store["words"] = {"bytearray": "cbuiltins", "w": torch.ones(1)}
+    assert same(store["words"], {"bytearray": "cbuiltins", "w": torch.ones(1)})
+
+
 def test_arrays_are_never_unpickled(folder, tmp_path):
     """Object arrays in .npy, .npz and .sparse files are refused in every store, also where pickles are allowed."""
     # Mutation that this was seen to catch: allow_pickle=True in arrays.py, without its check of the header.

@@ -188,6 +188,9 @@ URIS = [
     "s3://canary@bucket", f"s3://:{SECRET}@bucket", f"s3://bucket:{SECRET}", f"memory://user:{SECRET}@x",
     f"nope://user:{SECRET}@host/x", f"sftp://user:{SECRET}@host:22/x", f"file://user:{SECRET}@x",
     f"s3://bucket/p?aws_secret_access_key={SECRET}", f"s3://bucket/p?X-Amz-Signature={SECRET}&x=1",
+    f"DefaultEndpointsProtocol=https;AccountName=a;AccountKey={SECRET};EndpointSuffix=core.windows.net",
+    f"az://DefaultEndpointsProtocol=https;AccountName=a;AccountKey={SECRET}", f"SharedAccessSignature=sig%3D{SECRET}",
+    "fsspec+https://canary-token@host/d", "https://canary-token@host/d", "fsspec+http://host/d?key=canary",
     f"https://bucket.s3.amazonaws.com/k?X-Amz-Credential={SECRET}", f"s3://bucket/?region=x&token={SECRET}",
 ]  # fmt: skip
 
@@ -207,6 +210,7 @@ def test_a_uri_that_holds_credentials_is_refused_unquoted(uri):
     with pytest.raises(StorageError) as caught:
         AutoStore(uri)
     assert "canary" not in shown(caught.value)
+    assert traceback.TracebackException.from_exception(caught.value, capture_locals=True)  # reprs of half a store
     if "@bucket" in uri and ":canary" in uri:
         assert "configuration" in str(caught.value)
 

@@ -298,3 +298,17 @@ def test_settings_say_so_in_dagster(tmp_path):
         with AutoStoreResource(uri=str(tmp_path), storage=storage).open() as store:
             assert store.config.progress is wanted
     assert S3StorageConfig().progress is None
+
+
+def test_a_key_is_no_line_of_its_own(tmp_path, caplog):
+    """The text of a line is one line of printable signs, whatever the key; its field is the key as it is."""
+    # Mutation that this was seen to catch: the text is made of the fields.
+    caplog.set_level(logging.DEBUG, "autostore")
+    key = "a\n2026 ERROR\x1b[31m\u202e"
+    store = AutoStore(tmp_path)
+    store[key] = 1
+    assert store[key] == 1
+    told = [record for record in caplog.records if record.name == "autostore"]
+    assert told
+    assert all(record.getMessage().isprintable() and "ERROR" in record.getMessage() for record in told)
+    assert {record.path for record in told} == {f"{key}.json"}

@@ -158,7 +158,7 @@ class FsspecBackend(StorageBackend):
         fs, root = self._place.opened()
         if is_of_this_machine(fs):
             return inside(root, path, self.uri, through_last=through_last)
-        return f"{root}/{path}" if root or self._protocol == "memory" else path
+        return (f"{root}/" if root or self._protocol == "memory" else "") + self._place.spelt(path)
 
     def _info(self, path: str) -> Any:
         info = self._look(path)
@@ -242,7 +242,7 @@ class FsspecBackend(StorageBackend):
     def _named(self, found: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
         root = self._place.opened()[1]
         start = len(f"{root}/") if root or self._protocol == "memory" else 0
-        return ((name[start:], info) for name, info in found)
+        return ((self._place.named(name[start:]), info) for name, info in found)
 
     def _check_writing(self, path: str, *, conditional: bool) -> None:
         alone = self.locks_exclude or not conditional

@@ -12,7 +12,7 @@ from typing import Any
 
 from autostore.backends.left_out import LeftOut
 from autostore.errors import InvalidKeyError
-from autostore.keys import RESERVED
+from autostore.keys import RESERVED, can_be_key, is_ours
 from autostore.optional import require
 
 __all__ = ["below", "in_folder", "stays"]
@@ -54,7 +54,11 @@ def in_folder(fs: Any, folder: str) -> Iterator[tuple[str, Info]]:
 
 
 def stays(path: str, info: Info, full: Callable[[str], str], left_out: LeftOut | None) -> bool:
-    """Whether a file lies in the store, and no link leads out of it to there; `full` refuses such a path."""
+    """Whether a key can name a file of the store, and no link leads out of it to there; `full` refuses such a path."""
+    if not can_be_key(path) and (not is_ours(path) or any(part in ("", ".", "..") for part in path.split("/"))):
+        if left_out is not None:
+            left_out.add(path)
+        return False
     if info.get("islink"):
         try:
             full(path)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
+from autostore.backends.bridge.http import check_address, named, spelt, staying
 from autostore.backends.bridge.promises import modified_of
 from autostore.backends.bridge.translated import translated
 from autostore.backends.local.root import absolute
@@ -53,6 +54,7 @@ class FileSystem:
     """The file system of one store, and the store's folder in it."""
 
     def __init__(self, protocol: str, rest: str, settings: FsspecConfig, uri: str) -> None:
+        check_address(protocol, rest)
         self._protocol = protocol
         self._rest = rest
         self._settings = settings
@@ -78,6 +80,14 @@ class FileSystem:
                         fs.ftp.get_channel().settimeout(self._settings.timeout)
                     self._opened = found = os.getpid(), fs, str(root).rstrip("/")
         return found[1], found[2]
+
+    def spelt(self, path: str) -> str:
+        """A path below the root as the file system is asked for it."""
+        return spelt(self._protocol, path)
+
+    def named(self, found: str) -> str:
+        """The path of what the file system lists."""
+        return named(self._protocol, found)
 
     def identity(self) -> str:
         """What the file system was made with, hashed; fsspec's own token is of one thread of one process."""
@@ -154,7 +164,7 @@ class FileSystem:
             fs = self._settings.fs
             return fs, fs._strip_protocol(self._rest) if self._rest else ""  # noqa: SLF001 - as fsspec's functions do
         _check_known(self._protocol)
-        options = {**self._settings.options, "skip_instance_cache": True}
+        options = {**staying(self._protocol, self._settings), "skip_instance_cache": True}
         if self._protocol == "sftp":
             options = {"timeout": self._settings.timeout, **options}
         fs, root = require("fsspec.core").url_to_fs(f"{self._protocol}://{self._rest}", **options)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from autostore.backend import not_found
+from autostore.backends.bridge.http import without_headers
 from autostore.errors import (
     StorageConnectionError,
     StorageError,
@@ -18,6 +19,8 @@ from autostore.errors import (
 from autostore.guard.foreign import let_pass
 
 __all__ = ["is_absence", "translated"]
+
+_ABSENT = (FileNotFoundError, NotADirectoryError, KeyError)
 
 
 @contextlib.contextmanager
@@ -32,19 +35,23 @@ def translated(uri: str, path: str) -> Iterator[None]:
         # An OSError is what a file system says, whoever wrote it; a time limit of the user's may be a TimeoutError.
         if not isinstance(error, OSError) or isinstance(error, TimeoutError):
             let_pass(error, handled)
+        without_headers(error)
         raise _meaning(error, uri, path) from error
 
 
 def is_absence(error: Exception) -> bool:
     """Whether the place said so: fsspec's client of HTTP says it of whatever went wrong, and has the reason behind."""
     reason = error.__cause__
-    told = reason is None or not _is_of(reason, "aiohttp") or getattr(reason, "status", None) == 404
-    return isinstance(error, (FileNotFoundError, NotADirectoryError, KeyError)) and told
+    failed = reason is not None and (isinstance(reason, (OSError, StorageError)) or _is_of(reason, "aiohttp"))
+    told = not failed or isinstance(reason, _ABSENT) or getattr(reason, "status", None) == 404
+    return isinstance(error, _ABSENT) and told
 
 
 def _meaning(error: Exception, uri: str, path: str) -> StorageError:
     if is_absence(error) and not isinstance(error, NotADirectoryError):
         return not_found(path, uri)
+    if isinstance(error, FileNotFoundError) and isinstance(error.__cause__, StorageError):
+        return type(error.__cause__)(f"key {path!r} in {uri}: {error.__cause__}")
     if isinstance(error, FileNotFoundError) and isinstance(error.__cause__, Exception):
         return _meaning(error.__cause__, uri, path)
     if isinstance(error, NotImplementedError):

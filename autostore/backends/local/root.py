@@ -7,6 +7,7 @@ import stat
 import sys
 
 from autostore.errors import InvalidKeyError, compose
+from autostore.keys import RESERVED
 
 __all__ = ["absolute", "can_be_named", "found_inside", "inside"]
 
@@ -55,6 +56,8 @@ def _followed(root: str, path: str, uri: str, segments: list[str]) -> tuple[str,
         except OSError:
             status = None
             break  # nothing there, so nothing that could lead out
+        if len(segment) == len(RESERVED) and segment != RESERVED and segment.lower() == RESERVED:
+            _check_own(name.rpartition("/")[0], segment, path, uri)
         linked = stat.S_ISLNK(status.st_mode)
         through_links |= linked
         if linked and not f"{os.path.realpath(name)}/".startswith(f"{root}/"):
@@ -64,3 +67,10 @@ def _followed(root: str, path: str, uri: str, segments: list[str]) -> tuple[str,
         folder, _, last = f"{root}/{path}".rpartition("/")
         return f"{os.path.realpath(folder)}/{last}", None
     return f"{root}/{path}", status
+
+
+def _check_own(folder: str, segment: str, path: str, uri: str) -> None:
+    """Refuse what is ours by another spelling: both are there, and only one of them has an entry."""
+    if os.path.lexists(f"{folder}/{RESERVED}") and not {RESERVED, segment} <= set(os.listdir(folder)):
+        problem = f"{RESERVED!r} is reserved, in any case where names are folded"
+        raise InvalidKeyError(compose(problem, key=path, uri=uri, remedy="Choose another key."))

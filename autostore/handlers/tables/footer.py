@@ -13,9 +13,20 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from autostore.errors import CorruptDataError
+from autostore.handlers.tables.levels import SMALLEST_TOO_DEEP, check_schema
 from autostore.handlers.tables.thrift import Compact
 
-__all__ = ["BYTE_ARRAY", "Chunk", "Footer", "Leaf", "Place", "memory_of", "read_footer", "unfolded"]
+__all__ = [
+    "BYTE_ARRAY",
+    "Chunk",
+    "Footer",
+    "Leaf",
+    "Place",
+    "check_levels",
+    "memory_of",
+    "read_footer",
+    "unfolded",
+]
 
 MAGIC = b"PAR1"
 # Bytes in memory of one value, by the number of its physical type; texts and bytes take a view of 16 besides.
@@ -27,6 +38,8 @@ _CLAIMED, _PLACED = (1, 5, 6, 2), (4, 7, 9, 11)
 # And of SchemaElement, with two of its repetitions.
 _LENGTH, _REPETITION, _CHILDREN = 2, 3, 5
 _OPTIONAL, _REPEATED = 1, 2
+_KEPT = 4 << 20
+"""Bytes of a footer that is kept parsed for a while, as one read asks for it several times."""
 _OTHERS = frozenset(code << 1 for code in range(10) if code != 7)
 """The encodings but DELTA_BYTE_ARRAY, as they stand in a list."""
 
@@ -76,11 +89,18 @@ class Footer:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
+        self.groups: list[list[Chunk]] = []
+        self._elements: list[tuple[int, ...]] = []
         compact = Compact(data)
-        self.groups = [
-            [Chunk(*told) if told else _HIDDEN for told in _columns(compact, _CLAIMED)]
-            for _ in _items_of(compact, _ROW_GROUPS)
-        ]
+        for field, kind in compact.fields():
+            if field == _ROW_GROUPS:
+                for _ in compact.items():
+                    self.groups.append([Chunk(*told) if told else _HIDDEN for told in _columns(compact, _CLAIMED)])
+            elif field == _SCHEMA:
+                self._elements += [_element(compact) for _ in compact.items()]
+            else:
+                compact.skip(kind)
+        check_schema(child for *_, child in self._elements)
 
     @functools.cached_property
     def places(self) -> list[list[Place]]:
@@ -94,8 +114,7 @@ class Footer:
     def leaves(self) -> list[Leaf]:
         """The columns as they are stored."""
         with _damage():
-            compact = Compact(self._data)
-            return list(_leaves([_element(compact) for _ in _items_of(compact, _SCHEMA)]))
+            return list(_leaves(self._elements))
 
     def said(self, name: str) -> str | None:
         """What whoever wrote the file says of it under this name; None where that is nothing."""
@@ -142,6 +161,30 @@ def read_footer(stream: BinaryIO) -> Footer:
 
     The stream's position is kept.
     """
+    data = _bytes(stream)
+    if data is None:
+        raise CorruptDataError("The file does not end as Parquet does")
+    if len(data) <= _KEPT:
+        return _parsed(data)
+    with _damage():
+        return Footer(data)
+
+
+def check_levels(stream: BinaryIO) -> None:
+    """Refuse a schema so deep that a library which reads it ends the process; what is wrong else, that library says."""
+    data = _bytes(stream)
+    if data is not None and len(data) >= SMALLEST_TOO_DEEP:
+        read_footer(stream)
+
+
+@functools.lru_cache(maxsize=4)
+def _parsed(data: bytes) -> Footer:
+    with _damage():
+        return Footer(data)
+
+
+def _bytes(stream: BinaryIO) -> bytes | None:
+    """The footer, if the file ends in one; the stream's position is kept."""
     position = stream.tell()
     try:
         size = stream.seek(0, io.SEEK_END)
@@ -149,10 +192,9 @@ def read_footer(stream: BinaryIO) -> Footer:
         tail = stream.read(8)
         length = struct.unpack("<I", tail[:4])[0] if len(tail) == 8 else 0
         if tail[4:] != MAGIC or length + 8 > size:
-            raise CorruptDataError("The file does not end as Parquet does")
+            return None
         stream.seek(size - 8 - length)
-        with _damage():
-            return Footer(stream.read(length))
+        return stream.read(length)
     finally:
         stream.seek(position)
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autostore.errors import CorruptDataError
-from autostore.handlers.tables.footer import read_footer
+from autostore.handlers.tables.footer import check_levels, read_footer
 from autostore.handlers.tables.kinds import KINDS
 from autostore.optional import require
 
@@ -49,6 +49,7 @@ def read_mark(stream: Any) -> TableMark:
 
 
 def _text(stream: Any) -> str | None:
+    check_levels(stream)
     # Either library reads a footer; the one that is loaded, or installed, does, many times as fast as we.
     try:
         if sys.modules.get("polars") is not None or importlib.util.find_spec("pyarrow") is None:

@@ -17,6 +17,7 @@ from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.fitting import fitted
 from autostore.handlers.tables import arrow, geo, pandas, polars
+from autostore.handlers.tables.footer import check_levels
 from autostore.handlers.tables.kinds import asks_for_rows, kind_of, panics_are_errors, requested_kind, table_preview
 from autostore.handlers.tables.mark import TableMark, read_mark
 from autostore.handlers.tables.options import DEFAULT, ParquetOptions
@@ -80,6 +81,7 @@ class ParquetHandler(DataHandler):
 
     def header(self, file: BinaryIO, file_extension: str) -> Header:
         """Kind, rows and columns, from the footer."""
+        check_levels(file)
         return tables_header.parquet(file)
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:

@@ -18,6 +18,7 @@ from autostore.equality import same
 from autostore.handlers.tables.labels import described, index_of
 from autostore.handlers.typed.tag import array as list_of
 from autostore.handlers.typed.tag import need, refuse, typed
+from autostore.handlers.typed.zones import is_key
 from autostore.optional import loaded_type, package_of, require
 
 __all__ = ["made_again", "made_of", "taken_apart"]
@@ -115,6 +116,11 @@ def _of_url(value: Any) -> Sequence[Any]:
     return [type(value).__name__, str(value)]
 
 
+def _pandas_dtype(name: Any) -> Any:
+    need(all(map(is_key, typed(name, str).split("dateutil/")[1:])), "it names a file, not a zone")
+    return _of("pandas.api.types", "pandas_dtype")(name)
+
+
 def _of(library: str, name: str) -> Any:
     return getattr(require(library), name)
 
@@ -151,7 +157,7 @@ MADE: dict[str, Made] = {
         "pandas.api.extensions",
         "ExtensionDtype",
         lambda v: [str(v)],
-        lambda name: _of("pandas.api.types", "pandas_dtype")(typed(name, str)),
+        _pandas_dtype,
     ),
     "pandas.offset": Made(
         "pandas._libs.tslibs.offsets",
