@@ -25,9 +25,10 @@ from autostore.keys import where
 from autostore.mark import Mark
 from autostore.naming.layering import HIDES, LayeredBackend
 from autostore.naming.resolution import latest
+from autostore.naming.unseen import Answers
 from autostore.parallel import in_order
 from autostore.store.changes import Change
-from autostore.store.siblings import Answers, has_rival
+from autostore.store.siblings import has_rival
 from autostore.telling.bars import counted
 
 __all__ = ["Progress", "Promoter", "unheard"]

@@ -5,18 +5,14 @@ One key is one object: promoted beside it, the branch's file would hide it, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-
 from autostore.backend import StorageBackend, look
 from autostore.keys import RESERVED
 from autostore.naming.layering import LayeredBackend
 from autostore.naming.seen import BARE
+from autostore.naming.unseen import Answers
 from autostore.store.changes import Change
 
-__all__ = ["Answers", "has_rival"]
-
-Answers = Callable[[str], Collection[str]]
-"""The extensions of the files that may answer to a bare key, in the base."""
+__all__ = ["has_rival"]
 
 
 def has_rival(change: Change, branch: LayeredBackend, base: StorageBackend, answers: Answers) -> bool:
