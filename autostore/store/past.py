@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from autostore.backend import FileMetadata, StorageBackend
+from autostore.backend import FileMetadata, StorageBackend, look
 from autostore.errors import StorageError, StorageFileNotFoundError, compose
 from autostore.handlers.registry import HandlerRegistry
 from autostore.keys import Key
@@ -138,19 +138,17 @@ class Past:
         return self._file_now(key, name) is not None
 
     def _file_now(self, key: Key, name: object) -> FileMetadata | None:
-        beside = (
-            (version_id(self._place, file), file)
-            for stem, extension in shelves(key, self._registry)
-            for file in self._files_of(stem, extension)
-            if extension in (None, file.path.removeprefix(stem))
-        )
-        return next((file for there, file in itertools.chain(self.now(key), beside) if there == name), None)
+        for stem, extension in shelves(key, self._registry):
+            for file in self._files_of(stem, extension):
+                if extension in (None, self._registry.split(file.path)[1]) and version_id(self._place, file) == name:
+                    return file
+        return None
 
     def _moments(self, stem: str, extension: str | None) -> Iterator[Moment]:
         """What answered when, of a stem; the files now are looked at first."""
         now: dict[str, tuple[str, bool]] = {}
         for file in self._files_of(stem, extension):
-            now[version_id(self._place, file)] = file.path.removeprefix(stem), file.mark is not None
+            now[version_id(self._place, file)] = self._registry.split(file.path)[1], file.mark is not None
         kept = list(kept_files(self._place.list_own(shelf(stem))))
         deleted: dict[str, int] = {}
         for one in kept:
@@ -166,7 +164,8 @@ class Past:
             detailed = self._resolver.detail(files)
             if len(files) == len(detailed):
                 break
-        return detailed
+        whole = look(self._place, stem) if self._registry.split(stem)[1] else None  # `report.pdf` is its own stem
+        return detailed if whole is None else [*detailed, whole]
 
     def nothing_then(self, key: Key) -> StorageError:
         """The one way to say that a key had no value at a moment."""

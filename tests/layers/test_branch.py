@@ -214,6 +214,17 @@ def test_a_value_of_another_format_in_the_base_is_a_conflict(pair):
 
 
 @pytest.mark.parametrize("pair", ["local over local", "memory over memory", f"{SOME} over {SOME}"], indirect=True)
+def test_a_bare_key_and_full_names_beside_it_are_promoted_together(pair):
+    """The one is no rival of the other, whichever comes first in a listing."""
+    base, branch = pair
+    branch["k"] = "text"
+    branch["k.bin"], branch["k.yaml"] = b"bytes", {"a": 1}
+    assert sorted(change.key for change in branch.promote()) == ["k.bin", "k.txt", "k.yaml"]
+    assert (base["k"], base["k.bin"], base["k.yaml"]) == ("text", b"bytes", {"a": 1})
+    assert branch.diff() == []
+
+
+@pytest.mark.parametrize("pair", ["local over local", "memory over memory", f"{SOME} over {SOME}"], indirect=True)
 def test_what_the_base_has_under_a_hidden_key_is_not_taken_for_seen(pair):
     """Whatever is done to the key in the branch again: the base's value of another format is a conflict, and hidden."""
     base, branch = pair
