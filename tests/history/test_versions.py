@@ -197,6 +197,20 @@ def test_at_a_moment(kept):
             assert kept.read("k", at=moment) == expected
 
 
+@pytest.mark.parametrize("key", ["k", "k.json"])
+def test_what_is_modified_is_written_then(kept, key):
+    """A change under a condition has its own time, also under a bare key: before it the old value was there."""
+    etag = kept.write(key, 1).etag
+    moments = [datetime.now(UTC)]
+    for change in [lambda: kept.write(key, 2, if_etag=etag), lambda: kept.modify(key, lambda value: value + 1)]:
+        time.sleep(0.01)
+        change()
+        moments.append(datetime.now(UTC))
+        time.sleep(0.01)
+    assert [kept.read(key, at=moment) for moment in moments] == [1, 2, 3]
+    assert kept.versions(key)[0].time > moments[1]
+
+
 def test_a_clock_that_was_set_back(place, monkeypatch):
     """A version is later than what it replaced, whatever the clocks of two writers and the format say."""
     ahead, right = place(history=True), place(history=True)
