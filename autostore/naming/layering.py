@@ -69,7 +69,10 @@ class LayeredBackend(PassingBackend):
         own = self.top.find_value(stem, extensions)
         if own and self._has_marked(self.top, own):
             return own
-        return own + self._shown(stem, own, self.base.find_value(stem, extensions))
+        below = self.base.find_value(stem, extensions)
+        shown = self._shown(stem, own, below)
+        # Those without a mark, which a place may leave out, answer where the others are hidden.
+        return own + shown if shown or not below else self.find(stem, extensions)
 
     def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
         """Both listings, merged in order; the branch's file stands for the base's."""
@@ -213,8 +216,7 @@ class LayeredBackend(PassingBackend):
 
     def _shown(self, stem: str, own: list[FileMetadata], base: list[FileMetadata]) -> list[FileMetadata]:
         """Those of the base's files of a stem that neither a file nor a tombstone of the branch hides."""
-        paths = {file.path for file in own}
-        base = [file for file in base if file.path not in paths]
+        base = [file for file in base if all(file.path != mine.path for mine in own)]
         if not base:
             return []
         seen = self.seen.below(f"{stem}.")
@@ -235,10 +237,8 @@ class LayeredBackend(PassingBackend):
         beside = own.get(stem := self.top.split(file.path)[0], [])
         if any(mine.path == file.path for mine in beside) or seen.get(file.path, frozenset()) & HIDES:
             return False
-        if stem in stones or beside:
-            hidden = stem in stones or self._has_marked(self.top, beside)
-            return not (hidden and self._has_marked(self.base, [file]))
-        return True
+        hidden = stem in stones or self._has_marked(self.top, beside)
+        return not (hidden and self._has_marked(self.base, [file]))
 
     def _has_marked(self, place: StorageBackend, files: Iterable[FileMetadata]) -> bool:
         """Whether one of the files was written under a bare key; a look at each, as a listing does not say."""

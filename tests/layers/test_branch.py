@@ -214,6 +214,17 @@ def test_a_value_of_another_format_in_the_base_is_a_conflict(pair):
 
 
 @pytest.mark.parametrize("pair", ["local over local", "memory over memory", f"{SOME} over {SOME}"], indirect=True)
+def test_a_file_beside_a_deleted_key_answers_to_it(pair):
+    """As on one store: what is listed is read, in the branch too."""
+    base, branch = pair
+    base["k"], base["k.bin"] = "text", b"bytes"
+    for store in (branch, base):
+        del store["k"]
+        assert store["k"] == store["k.bin"] == b"bytes"
+        assert "k" in list(store.keys())
+
+
+@pytest.mark.parametrize("pair", ["local over local", "memory over memory", f"{SOME} over {SOME}"], indirect=True)
 def test_a_bare_key_and_full_names_beside_it_are_promoted_together(pair):
     """The one is no rival of the other, whichever comes first in a listing."""
     base, branch = pair
