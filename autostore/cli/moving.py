@@ -6,15 +6,19 @@ from typing import Annotated
 
 import typer
 
+from autostore.cli.differing import changed_since, difference, surplus
 from autostore.cli.matching import matching
 from autostore.cli.places import Place
 from autostore.cli.session import Session, command
-from autostore.cli.transfers import Step, check_apart, copies, difference, done, surplus
+from autostore.cli.transfers import Step, check_apart, copies, done
 from autostore.cli.words import DryRun, Keys, Over, Recursive, Source, Target, Yes, completed, switch
-from autostore.errors import InvalidConfigError
+from autostore.errors import InvalidConfigError, PreconditionFailedError
 from autostore.telling import units
 
 __all__ = ["add"]
+
+ROUNDS = 5
+"""How often `sync` sends again what changed while it was sent."""
 
 Verify = Annotated[bool, switch("--verify", help="Read each copy back and compare it.")]
 Delete = Annotated[bool, switch("--delete", help="Remove from the target what the source does not have.")]
@@ -88,11 +92,20 @@ def sync(
     """Copy what changed from one folder, or branch, to another folder; run it again to go on where it was stopped."""
     here, there = session.find(_folder(source), base), session.find_to_change(_folder(target))
     check_apart(here, there, both=delete)
-    steps = list(difference(here, there, checksum=checksum))
+    steps, listed = difference(here, there, checksum=checksum)
     if delete:
         steps += surplus(here, there)
     if steps:
-        _go(session, steps, verify=verify, dry_run=dry_run, yes=yes)
+        went = _go(session, steps, verify=verify, dry_run=dry_run, yes=yes)
+        for _ in range(ROUNDS if went else 0):
+            again, listed = changed_since(here, there, listed)
+            if not again:
+                break
+            _go(session, again, verify=verify, dry_run=False, yes=True)
+        else:
+            if went:
+                problem = f"{', '.join(listed)} changed again and again while it was sent"
+                raise PreconditionFailedError(f"{problem}. Sync with --checksum once nobody writes there.")
     elif next(here.store.keys(here.folder), None) is None:  # a slip of the pen, as a rule
         session.out.note(f"Nothing is stored in {here.store.uri.rstrip('/')}/{here.folder}; nothing was done.")
     else:
@@ -115,11 +128,11 @@ def _folder(word: str) -> str:
     return word + "/" if word and not word.endswith("/") else word
 
 
-def _go(session: Session, steps: list[Step], *, verify: bool = False, dry_run: bool, yes: bool) -> None:
-    """Show, ask, do."""
+def _go(session: Session, steps: list[Step], *, verify: bool = False, dry_run: bool, yes: bool) -> bool:
+    """Show, ask, do; whether it was done."""
     if dry_run:
         _show(session, steps)
-        return
+        return False
     removed = [step for step in steps if step.action == "remove"]
     replaced = [step for step in steps if step.replaces]
     if removed or replaced:
@@ -131,7 +144,7 @@ def _go(session: Session, steps: list[Step], *, verify: bool = False, dry_run: b
         )
         if not session.out.confirmed(f"{words[0].upper()}{words[1:]}?", yes=yes):
             session.out.note("Nothing was done.")
-            return
+            return False
     runner = done(session.out, verify)
     # Removals come last: a run that is stopped has lost nothing that its target should have.
     runner([step for step in steps if step.action != "remove"], "Copying")
@@ -139,6 +152,7 @@ def _go(session: Session, steps: list[Step], *, verify: bool = False, dry_run: b
         runner(removed, "Removing")
     if runner.first is not None:
         session.note_failure(runner.first, runner.failures, len(steps))
+    return True
 
 
 def _show(session: Session, steps: list[Step]) -> None:

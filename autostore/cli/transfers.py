@@ -1,14 +1,11 @@
 """Many objects from one place to another: what is to be done, decided first; then done, several at once.
 
-A step is whole or not done at all, so a run that was stopped goes on where it was: what arrived is not sent again by
-`sync`. What changed: a file that is missing there, has another size, or is newer here than there; with `checksum`
-whatever differs, byte by byte.
+A step is whole or not done at all, so a run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,18 +15,16 @@ from autostore.cli.output import Output
 from autostore.cli.places import Place
 from autostore.errors import (
     InvalidConfigError,
-    LeftOutWarning,
     PreconditionFailedError,
     StorageError,
     StorageFileNotFoundError,
-    StoragePermissionError,
     compose,
 )
 from autostore.info.values import Entry
 from autostore.parallel import in_order
 from autostore.telling import units
 
-__all__ = ["Step", "check_apart", "copies", "difference", "done", "surplus"]
+__all__ = ["Step", "check_apart", "copies", "done"]
 
 WIDTH = 8
 """How many objects are in flight at once."""
@@ -157,49 +152,6 @@ def check_apart(source: Place, target: Place, *, both: bool) -> None:
         problem = f"{there} lies in {here}" if there.startswith(here) else f"{here} lies in {there}"
         remedy = f"A folder of this machine is './{target.key or target.folder}'." if "://" in here else ""
         raise InvalidConfigError(f"{problem}. Name two folders that lie apart. {remedy}".rstrip())
-
-
-def difference(source: Place, target: Place, *, checksum: bool) -> Iterator[Step]:
-    """What `sync` copies: what is missing there, or is another."""
-    here = source.store / source.folder if source.folder else source.store
-    there = target.store / target.folder if target.folder else target.store
-    known = {entry.path: entry for entry in there.entries()}
-    for entry in here.entries():
-        old = known.get(entry.path)
-        if old is not None and old.size == entry.size:
-            if checksum and here.checksum(entry.path) == there.checksum(old.path):
-                continue
-            if not checksum and old.modified_time >= entry.modified_time:
-                continue
-        yield Step("copy", here, entry.key, entry.size, there, replaces=old is not None)
-
-
-def surplus(source: Place, target: Place) -> Iterator[Step]:
-    """What `sync --delete` removes: keys that are there only; refused where the source may have more than it shows."""
-    here = source.store / source.folder if source.folder else source.store
-    there = target.store / target.folder if target.folder else target.store
-    keys, paths = set[str](), set[str]()
-    for entry in _all_of(here):
-        keys.add(entry.key)
-        paths.add(entry.path)
-    for entry in there.entries():
-        if not keys:
-            problem = f"Nothing is stored in {here.uri}, so --delete would remove all of {there.uri}"
-            raise StorageFileNotFoundError(f"{problem}. Name the source that has keys, or sync without --delete.")
-        if entry.path not in paths and entry.key not in keys:
-            yield Step("remove", there, entry.key, entry.size)
-
-
-def _all_of(store: AutoStore) -> list[Entry]:
-    """Its keys; `StoragePermissionError` where some may lie in what a listing leaves out."""
-    with warnings.catch_warnings(record=True) as said:  # the listing of what to send has shown them
-        warnings.simplefilter("always", LeftOutWarning)
-        found = list(store.entries())
-    for one in said:
-        if isinstance(one.message, LeftOutWarning) and one.message.hides_keys:
-            problem = "What lies there is not known, so nothing is removed from the target for it"
-            raise StoragePermissionError(f"{one.message} {problem}. Make it readable, or sync without --delete.")
-    return found
 
 
 @dataclass

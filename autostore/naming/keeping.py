@@ -50,7 +50,8 @@ class KeepingBackend(ClaimingBackend):
     def download(self, path: str, file: Path, *, unless_etag: str | None = None) -> FileMetadata | None:
         """The bytes; whoever changes them next need not look again."""
         found = self.inner.download(path, file, unless_etag=unless_etag)
-        self._mine.seen = found
+        # What tells neither of its mark nor of its write may be of a place that keeps these beside the file.
+        self._mine.seen = found if found is not None and (found.mark is not None or found.write) else None
         return found
 
     def find_value(self, stem: str, extensions: Collection[str]) -> list[FileMetadata]:
@@ -197,7 +198,7 @@ class KeepingBackend(ClaimingBackend):
     def _keep(self, path: str, seen: FileMetadata) -> str:
         """Keep this version; its path there."""
         stem, extension = self.split(path)
-        kept = version_path(stem, version_id(self.inner, seen), extension)
+        kept = version_path(stem, version_id(self.inner, seen), extension, named=seen.mark is None)
         self.confirm(path)
         try:
             self.inner.keep(path, kept, if_etag=seen.etag)

@@ -26,6 +26,7 @@ from autostore.keys import RESERVED
 from autostore.mark import Mark
 from autostore.naming.claiming import ClaimingBackend
 from autostore.naming.seen import BARE, GONE, HIDES, SAW, SeenFiles
+from autostore.naming.unseen import Answers, note_unseen
 
 __all__ = ["HIDES", "LayeredBackend"]
 
@@ -33,8 +34,9 @@ __all__ = ["HIDES", "LayeredBackend"]
 class LayeredBackend(PassingBackend):
     """`top`, the branch's own place, over `base`."""
 
-    def __init__(self, top: ClaimingBackend, base: StorageBackend) -> None:
+    def __init__(self, top: ClaimingBackend, base: StorageBackend, answers: Answers) -> None:
         super().__init__(top)
+        self._answers = answers
         self.top = top
         self.base = base
         self.seen = SeenFiles(top.inner)
@@ -67,7 +69,10 @@ class LayeredBackend(PassingBackend):
         own = self.top.find_value(stem, extensions)
         if own and self._has_marked(self.top, own):
             return own
-        return own + self._shown(stem, own, self.base.find_value(stem, extensions))
+        below = self.base.find_value(stem, extensions)
+        shown = self._shown(stem, own, below)
+        # Those without a mark, which a place may leave out, answer where the others are hidden.
+        return own + shown if shown or not below else self.find(stem, extensions)
 
     def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
         """Both listings, merged in order; the branch's file stands for the base's."""
@@ -85,7 +90,7 @@ class LayeredBackend(PassingBackend):
     ) -> FileMetadata:
         """Into the branch, after what it hides was noted; conditions mean what they mean on one place."""
         with self.lock(path):
-            own = self._prepare(path, if_etag, if_absent=if_absent)
+            own = self._prepare(path, mark, if_etag, if_absent=if_absent)
             self.top.confirm(path)
             conditional = if_etag is not None or if_absent
             over = own.etag if own is not None and conditional else None
@@ -96,12 +101,12 @@ class LayeredBackend(PassingBackend):
         """Into the branch; the base's bytes pass through here, unless both are in one place."""
         with self.lock(target):
             if look(self.top, source) is not None:
-                self._prepare(target)
+                self._prepare(target, mark)
                 return self.top.copy(source, target, mark=mark, if_etag=if_etag)
             origin = self.base.origin(source)
             below = self._below(source) if self.top.copies_from(origin) else None
             if below is not None and if_etag in (None, below.etag):
-                self._prepare(target)
+                self._prepare(target, mark)
                 with contextlib.suppress(StoragePermissionError, StorageIOError):
                     return self.top.copy_from(origin, source, target, mark=mark, if_etag=below.etag)
             with self.scratch_file() as file:
@@ -141,7 +146,7 @@ class LayeredBackend(PassingBackend):
     ) -> FileMetadata:  # fmt: skip
         """Into the branch, as `upload`."""
         with self.lock(target):
-            own = self._prepare(target, over or None, if_absent=over is None)
+            own = self._prepare(target, mark, over or None, if_absent=over is None)
             self.top.confirm(target)
             there = "" if over == "" else None if own is None else own.etag
             return self.top.copy_from(other, source, target, mark=mark, if_etag=if_etag, over=there)
@@ -168,8 +173,12 @@ class LayeredBackend(PassingBackend):
     def _below(self, path: str) -> FileMetadata | None:
         return None if self.hides(path) else look(self.base, path)
 
-    def _prepare(self, path: str, if_etag: str | None = None, *, if_absent: bool = False) -> FileMetadata | None:
+    def _prepare(
+        self, path: str, mark: Mark | None, if_etag: str | None = None, *, if_absent: bool = False
+    ) -> FileMetadata | None:
         """Check the conditions on what a reader sees, and note what the base has; the branch's own file, if any."""
+        if mark is not None:
+            self._note_unseen(path)
         own = look(self.top, path)
         kinds = self.seen.of(path) if own is None else frozenset()
         below = look(self.base, path) if own is None and not kinds & HIDES else None
@@ -192,6 +201,8 @@ class LayeredBackend(PassingBackend):
                 raise changed(path, self.uri)
             if there is None:
                 return
+            if own is not None and own.mark is not None and not retired:
+                self._note_unseen(path, deleted=True)
             saw = self.seen.saw(path, kinds) if own is not None or kinds & HIDES else below.etag if below else ""
             if below is not None or saw:
                 self.seen.put(path, GONE if there.mark is None else BARE, saw)
@@ -200,10 +211,12 @@ class LayeredBackend(PassingBackend):
                 (self.top.retire if retired else self.top.delete)(path, if_etag=own.etag)
             self.seen.drop(path, kinds & {SAW})
 
+    def _note_unseen(self, path: str, *, deleted: bool = False) -> None:
+        note_unseen(self.top, self.base, self.seen, self.top.split(path)[0], self._answers, deleted=deleted)
+
     def _shown(self, stem: str, own: list[FileMetadata], base: list[FileMetadata]) -> list[FileMetadata]:
         """Those of the base's files of a stem that neither a file nor a tombstone of the branch hides."""
-        paths = {file.path for file in own}
-        base = [file for file in base if file.path not in paths]
+        base = [file for file in base if all(file.path != mine.path for mine in own)]
         if not base:
             return []
         seen = self.seen.below(f"{stem}.")
@@ -221,14 +234,11 @@ class LayeredBackend(PassingBackend):
         own: dict[str, list[FileMetadata]],
         stones: Collection[str],
     ) -> bool:
-        stem = self.top.split(file.path)[0]
-        beside = own.get(stem, [])
+        beside = own.get(stem := self.top.split(file.path)[0], [])
         if any(mine.path == file.path for mine in beside) or seen.get(file.path, frozenset()) & HIDES:
             return False
-        if stem in stones or beside:
-            hidden = stem in stones or self._has_marked(self.top, beside)
-            return not (hidden and self._has_marked(self.base, [file]))
-        return True
+        hidden = stem in stones or self._has_marked(self.top, beside)
+        return not (hidden and self._has_marked(self.base, [file]))
 
     def _has_marked(self, place: StorageBackend, files: Iterable[FileMetadata]) -> bool:
         """Whether one of the files was written under a bare key; a look at each, as a listing does not say."""

@@ -67,6 +67,12 @@ class SeenFiles:
                     return self._read(f"{FOLDER}{path}/{RESERVED}/{kind}").saw
         return ""
 
+    def at(self, path: str, kind: str) -> int:
+        """When this record was made (ns); 0 where it is gone."""
+        with contextlib.suppress(StorageFileNotFoundError):
+            return self._read(f"{FOLDER}{path}/{RESERVED}/{kind}").at
+        return 0
+
     def put(self, path: str, kind: str, saw: str) -> None:
         """Remember."""
         with self._place.scratch_file() as file:

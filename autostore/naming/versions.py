@@ -1,6 +1,7 @@
 """How the files of a key's versions are named, below `.autostore/versions/`, and read back from a listing.
 
     .autostore/versions/<stem>/.autostore/<id><ext>                 a version: its bytes, as they were
+                                          <id>.~named<ext>          one that was not written under the bare key
                                           <id><ext>.<ns>.~deleted   it was deleted then
                                           <id>.~note                what its writer noted
 
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 VERSIONS = f"{RESERVED}/versions/"
-DELETED, NOTE = ".~deleted", ".~note"
+DELETED, NOTE, NAMED = ".~deleted", ".~note", ".~named"
 
 LONGEST_STEM = 900
 """Bytes; S3 holds 1,024 in a key."""
@@ -54,6 +55,7 @@ class Kept(NamedTuple):
         extension: of the value; "" of a note.
         deleted: when the version was deleted (ns), of a marker; else None.
         file: as it was listed.
+        bare: whether it was written under the bare key, as far as is known.
     """
 
     stem: str | None
@@ -61,6 +63,7 @@ class Kept(NamedTuple):
     extension: str
     deleted: int | None
     file: FileMetadata
+    bare: bool = True
 
     @property
     def is_version(self) -> bool:
@@ -86,9 +89,9 @@ def shelf(stem: str) -> str:
     return f"{VERSIONS}{stem}/{RESERVED}/"
 
 
-def version_path(stem: str, name: str, extension: str) -> str:
-    """Where a version lies."""
-    return f"{shelf(stem)}{name}{extension}"
+def version_path(stem: str, name: str, extension: str = "", *, named: bool = False) -> str:
+    """Where a version lies; without its extension how that begins."""
+    return f"{shelf(stem)}{name}{NAMED if named else ''}{extension}"
 
 
 def marker_path(version: str, deleted: int) -> str:
@@ -138,7 +141,10 @@ def kept_files(listed: Iterable[FileMetadata]) -> Iterator[Kept]:
             deleted = int(digits)
         parsed = _NAME.fullmatch(base)
         if found and parsed is not None:
-            yield Kept(None if stem.startswith(f"{RESERVED}/") else stem, parsed[1], parsed[2], deleted, file)
+            extension = parsed[2]
+            named = extension.startswith(f"{NAMED}.")
+            known = None if stem.startswith(f"{RESERVED}/") else stem
+            yield Kept(known, parsed[1], extension.removeprefix(NAMED if named else ""), deleted, file, not named)
 
 
 def _plain(etag: str, path: str) -> str:

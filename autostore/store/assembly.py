@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from autostore.backend import StorageBackend
@@ -59,7 +60,11 @@ def layered(
         top: ClaimingBackend = KeepingBackend(place, registry.split, alone=True)
     else:
         top = ClaimingBackend(place, registry.split)
-    both = LayeredBackend(top, ReadingBackend(base.backend))
+
+    def answers(stem: str) -> Collection[str]:
+        return base.registry.parse(stem, base.backend.uri).answers
+
+    both = LayeredBackend(top, ReadingBackend(base.backend), answers)
     parts = _parts(place, top, both, registry, config)
     loader = LayeredLoader(parts.loader, both, reader.loader)
     opener = LayeredOpener(parts.opener, both, reader.opener)

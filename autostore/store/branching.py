@@ -84,7 +84,7 @@ class BranchInterface(ABC):
             return base.registry.parse(stem, base.backend.uri).answers
 
         try:
-            Promoter(backend, _keeping(base), renew, answers).promote(found, progress or unheard)
+            Promoter(backend, _keeping(base), renew, answers).promote(found, progress or unheard, self._root)
         finally:
             base.resolver.forget_all()
             mine.resolver.forget_all()

@@ -57,6 +57,10 @@ def _of_stem(
         stones = [path for path in stones if path not in bare]
     else:
         yield from (Change(path, "changed" if path in seen else "added", (path,)) for path in puts)
+    if listed and not puts and len(stones) == len(bare) > 1:
+        # What a key was, and what it became in the base meanwhile: one change.
+        yield Change(stem, "deleted", (), tuple(bare))
+        return
     for path in stones:
         yield Change(stem if listed and not puts and len(stones) == 1 else path, "deleted", (), (path,))
 

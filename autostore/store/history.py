@@ -160,7 +160,7 @@ class History:
             try:
                 value = read(self._old(key, found))
                 # What was read as the value now must still be it; else it lies among the versions.
-                if not isinstance(found, FileMetadata) or any(name == there for there, _ in self._past.now(key)):
+                if not isinstance(found, FileMetadata) or self._past.is_now(key, name):
                     return value
             except (StorageFileNotFoundError, FileGone):
                 continue

@@ -11,12 +11,12 @@ import hashlib
 import re
 from collections.abc import Iterator
 
-from autostore.backend import FileMetadata
+from autostore.backend import FileMetadata, look
 from autostore.errors import StorageFileNotFoundError
 from autostore.handlers.registry import HandlerRegistry
 from autostore.keys import Key
 from autostore.naming.native import NativeBackend, path_of_version
-from autostore.naming.resolution import Resolver
+from autostore.naming.resolution import Resolver, ambiguous, newest_marked
 from autostore.naming.versions import Kept, in_nanoseconds, note_path, shelf
 from autostore.store.past import Past
 from autostore.store.version import Version
@@ -35,6 +35,10 @@ class NativePast(Past):
     def __init__(self, native: NativeBackend, registry: HandlerRegistry, resolver: Resolver) -> None:
         super().__init__(native, registry, resolver)
         self._native = native
+
+    def is_now(self, key: Key, name: object) -> bool:
+        """Not asked: what `find` gives is a version, never a file that may be replaced."""
+        return True
 
     def find(self, key: Key, name: object) -> tuple[str, Kept]:
         """A version with its stem, the value now too; one look, as its name says which."""
@@ -80,8 +84,19 @@ class NativePast(Past):
         there = [one for one in last.values() if not one.deleted]
         if not there:
             raise self.nothing_then(key)
-        newest = max(there, key=lambda one: one.time)
+        newest = next((one for one in there if one.path == key.text), None) or self._value_of(key, there)
         return f"{newest.id}{key.extension_of(newest.path)}"
+
+    def _value_of(self, key: Key, there: list[Stored]) -> Stored:
+        """Of the files of one moment that which a bare key read as: as now, by their marks."""
+        if len(there) == 1:
+            return there[0]
+        files = {path_of_version(one.path, one.id): one for one in there}
+        looks = [found for path in files if (found := look(self._native, path)) is not None]
+        chosen = newest_marked(looks)
+        if chosen is None:
+            raise ambiguous(key.text, self._native.uri, map(_metadata, there), "read what was there then")
+        return files[chosen.path]
 
     def note_path(self, written: FileMetadata) -> str | None:
         """One listing, as rivals may have written since."""

@@ -25,9 +25,10 @@ from autostore.keys import where
 from autostore.mark import Mark
 from autostore.naming.layering import HIDES, LayeredBackend
 from autostore.naming.resolution import latest
+from autostore.naming.unseen import Answers
 from autostore.parallel import in_order
 from autostore.store.changes import Change
-from autostore.store.siblings import Answers, has_rival
+from autostore.store.siblings import has_rival, units
 from autostore.telling.bars import counted
 
 __all__ = ["Progress", "Promoter", "unheard"]
@@ -53,22 +54,22 @@ class Promoter:
         self._renew = renew
         self._answers = answers
 
-    def promote(self, changes: list[Change], progress: Progress) -> None:
-        """All of them, or none where one of the base's values is not the one that was seen."""
+    def promote(self, changes: list[Change], progress: Progress, root: str = "") -> None:
+        """All of them, or none where one of the base's values is not as seen; keys are told as those below `root`."""
         with self._alone(changes) as width:
             conflicts = [
-                change.key
+                change.key.removeprefix(root)
                 for change, fits in zip(changes, in_order(self._fits, changes, width), strict=True)
                 if not fits
             ]
             if conflicts:
-                raise self._conflict(conflicts, [], [change.key for change in changes])
+                raise self._conflict(conflicts, [], [change.key.removeprefix(root) for change in changes])
             promoted: list[str] = []
             late: list[str] = []
             shown = self._backend.config.progress
-            made = counted("promote", in_order(self._promoted, changes, width), len(changes), shown)
-            for change, done in zip(changes, made, strict=True):
-                (promoted if done else late).append(change.key)
+            made = (one for unit in in_order(self._together, units(changes, self._backend), width) for one in unit)
+            for change, done in counted("promote", made, len(changes), shown):
+                (promoted if done else late).append(change.key.removeprefix(root))
                 progress(len(promoted) + len(late), len(changes))
         if late:
             raise self._conflict(late, promoted, late)
@@ -84,6 +85,9 @@ class Promoter:
                 if own is not None:
                     top.confirm(path)
                     top.delete(path, if_etag=own.etag)  # its past says until when it was the value
+
+    def _together(self, unit: list[Change]) -> list[tuple[Change, bool]]:
+        return [(change, self._promoted(change)) for change in unit]
 
     @contextlib.contextmanager
     def _locked(self, paths: list[str]) -> Iterator[int]:

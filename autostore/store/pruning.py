@@ -57,7 +57,9 @@ class Pruner:
         removed: list[Version] = []
         size = 0
         for stem, kept in self._stems(where):
-            gone, litter = self._over(stem, kept, keep, days)
+            gone, litter = self._over(
+                stem, kept, keep, days, full_name=isinstance(where, Key) and bool(where.extension)
+            )
             files = [*gone, *litter]
             if not dry_run:
                 for _ in in_order(lambda file: self._place.drop_own(file.file.path), files, self._place.concurrency):
@@ -79,18 +81,20 @@ class Pruner:
             if found is not None and found.startswith(where):
                 yield found, list(group)
 
-    def _over(self, stem: str, kept: list[Kept], keep: int | None, days: float | None) -> tuple[list[Kept], list[Kept]]:
+    def _over(
+        self, stem: str, kept: list[Kept], keep: int | None, days: float | None, *, full_name: bool
+    ) -> tuple[list[Kept], list[Kept]]:
         """The versions that go, and what else: their notes and markers, and those of no version a day ago."""
         if not kept:
             return [], []
-        now = {file.path: version_id(self._place, file) for file in self._current(stem, kept)}
-        versions = [file for file in kept if file.is_version and file.id not in now.values()]
+        files = {version_id(self._place, file): file for file in self._current(stem, kept)}
+        versions = [file for file in kept if file.is_version and file.id not in files]
         deleted = {file.id: file.deleted for file in kept if file.deleted is not None}
         gone: list[Kept] = []
-        for group, current in _lines(versions, now, self._registry):
+        for group, current in _lines(versions, files, self._registry, full_name=full_name):
             gone += _beyond(group, current, deleted, keep, days)
         ids = {file.id for file in gone}
-        there = {file.id for file in kept if file.is_version} | set(now.values())
+        there = {file.id for file in kept if file.is_version} | set(files)
         yesterday = time.time_ns() - DAY
         litter = [
             file
@@ -111,15 +115,22 @@ class Pruner:
 
 
 def _lines(
-    versions: list[Kept], now: dict[str, str], registry: HandlerRegistry
+    versions: list[Kept], now: dict[str, FileMetadata], registry: HandlerRegistry, *, full_name: bool
 ) -> Iterator[tuple[list[Kept], str | None]]:
-    """The versions of one key each, with the id of its value: of several files each has a line of its own."""
-    if len(now) < 2:
-        yield versions, next(iter(now.values()), None)
-        return
-    current = {registry.split(path)[1]: name for path, name in now.items()}
-    for extension in sorted({file.extension for file in versions}):
-        yield [file for file in versions if file.extension == extension], current.get(extension)
+    """The versions of one key each, with the id of its value: each full name has a line of its own, the bare key one.
+
+    Of several files now each has its own. `full_name`: all versions are of the one that is asked for.
+    """
+
+    def line(extension: str, *, bare: bool) -> str:
+        return extension if full_name or len(now) > 1 or not bare else ""
+
+    current = {line(registry.split(file.path)[1], bare=file.mark is not None): name for name, file in now.items()}
+    lines: dict[str, list[Kept]] = {}
+    for file in versions:
+        lines.setdefault(line(file.extension, bare=file.bare), []).append(file)
+    for name, group in sorted(lines.items()):
+        yield group, current.get(name)
 
 
 def _beyond(

@@ -5,18 +5,14 @@ One key is one object: promoted beside it, the branch's file would hide it, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-
 from autostore.backend import StorageBackend, look
 from autostore.keys import RESERVED
 from autostore.naming.layering import LayeredBackend
 from autostore.naming.seen import BARE
+from autostore.naming.unseen import Answers
 from autostore.store.changes import Change
 
-__all__ = ["Answers", "has_rival"]
-
-Answers = Callable[[str], Collection[str]]
-"""The extensions of the files that may answer to a bare key, in the base."""
+__all__ = ["has_rival", "units"]
 
 
 def has_rival(change: Change, branch: LayeredBackend, base: StorageBackend, answers: Answers) -> bool:
@@ -34,6 +30,22 @@ def has_rival(change: Change, branch: LayeredBackend, base: StorageBackend, answ
     # Beside somebody else's file a value is replaced, and none begun.
     begun = bool(found) and any(look(base, path) is None for path in change.puts)
     return any(begun if there.mark is None else there.mark.time_ns > since for there in found)
+
+
+def units(changes: list[Change], branch: LayeredBackend) -> list[list[Change]]:
+    """What is promoted one after the other: of one stem what was written under the bare key first, as in the branch.
+
+    Beside a file by its full name that came before it, it would be refused.
+    """
+    stems: dict[str, list[Change]] = {}
+    for change in changes:
+        stems.setdefault(branch.top.split((*change.puts, *change.removes)[0])[0], []).append(change)
+    return [sorted(unit, key=lambda one: _is_named(one, branch)) if len(unit) > 1 else unit for unit in stems.values()]
+
+
+def _is_named(change: Change, branch: LayeredBackend) -> bool:
+    own = look(branch.top, change.puts[0]) if change.puts else None
+    return own is not None and own.mark is None
 
 
 def _since(change: Change, branch: LayeredBackend) -> int | None:

@@ -170,6 +170,31 @@ def test_a_sync_that_does_nothing_says_why(tmp_path, shell):
         assert told == f"Nothing is stored in {(tmp_path / 'sourec').as_uri()}/; nothing was done.\n"
 
 
+def test_sync_sends_what_is_modified_or_changes_meanwhile(tmp_path, shell, monkeypatch):
+    """Of the same size, it shows in no time that a later run would see: the copy is newer than both."""
+    source, target = AutoStore(shell.folder / "a"), AutoStore(shell.folder / "b")
+    source.update({"x": 1, "y": 1})
+    assert len(shell("sync", "a", "b").lines) == 2
+    source.modify("x", lambda value: value + 1)
+    assert shell("sync", "a", "b").lines == ["copy\tx\t1"]
+    assert target["x"] == 2
+    from autostore.cli.commands import app  # where typer is missing the command's tests are skipped
+
+    copy_to = AutoStore.copy_to
+
+    def beside_a_writer(store, other, key, *rest, **more):
+        copied = copy_to(store, other, key, *rest, **more)
+        if source["y"] == 2:
+            source["y"] = 3
+        return copied
+
+    source["y"] = 2
+    monkeypatch.setattr(AutoStore, "copy_to", beside_a_writer)
+    monkeypatch.chdir(shell.folder)
+    assert not app(["sync", "a", "b"], standalone_mode=False)
+    assert target["y"] == source["y"] == 3
+
+
 def test_sync_by_checksum_and_verified(tmp_path, shell):
     """What has the same size and is older, and yet another, is found byte by byte; what is the same is let be."""
     source, target = AutoStore(shell.folder / "a"), AutoStore(shell.folder / "b")

@@ -8,6 +8,7 @@ import pytest
 
 from autostore import AutoStore, InvalidConfigError, StorageConfig, StorageConnectionError, StorageFileNotFoundError
 from autostore.store import native_pruning
+from autostore.testing import same
 from tests.history.test_versions import values
 from tests.optional import pl
 from tests.proxy import Proxy
@@ -85,6 +86,20 @@ def test_formats_and_moments(native, tick):
     assert native.read("k", at=moments[1], as_type=bytes) == b"text"
     with pytest.raises(StorageFileNotFoundError, match="at that time"):
         native.read("k", at=moments[2])
+
+
+def test_a_bare_key_beside_a_full_name(native, tick):
+    """At a moment the bare key is what was written under it, and the file beside it only where nothing was."""
+    moments = []
+    for act in [
+        lambda: native.write("k", {"a": 1}), lambda: native.write("k.csv", pl.DataFrame({"x": [1]})),
+        lambda: native.write("k.csv", pl.DataFrame({"x": [2]})), lambda: native.__delitem__("k"),
+    ]:  # fmt: skip
+        act()
+        tick()
+        moments.append((datetime.now(UTC), native["k"]))
+        tick()
+    assert all(same(native.read("k", at=moment), value) for moment, value in moments)
 
 
 def test_restore(native, tick):

@@ -12,6 +12,7 @@ import pytest
 
 from autostore import AutoStore, InvalidConfigError, StorageConfig, StorageFileNotFoundError
 from tests.history.test_versions import values
+from tests.optional import pl
 from tests.reliability.scale import measured
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +88,17 @@ def test_formats_and_named_files(kept):
     assert values(kept, "k") == ["text 2", 2]
     assert values(kept, "t.json") == [{"a": 2}, {"a": 1}]
     assert values(kept, "t.txt") == ["2", "1"]
+
+
+def test_a_full_name_beside_a_bare_key_keeps_its_own(kept):
+    """Each counts alone: the values of the one let none of the other go, deleted or not."""
+    for number in range(3):
+        kept["t"] = {"a": number}
+        kept["t.csv"] = pl.DataFrame({"x": [number]})
+    del kept["t.csv"]
+    kept.prune(keep=2)
+    assert [kept.read("t.csv", version=one)["x"][0] for one in kept.versions("t.csv")] == [2, 1]
+    assert [kept.read("t", version=one) for one in kept.versions("t") if "csv" not in one.path] == [{"a": 2}, {"a": 1}]
 
 
 def test_settings_are_the_default(place):

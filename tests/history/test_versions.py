@@ -80,6 +80,60 @@ def test_named_files_have_a_history_of_their_own(kept):
     assert kept["t.json"] == {"a": 2}
 
 
+def test_a_bare_key_beside_a_full_name(kept):
+    """At each moment each key has what it read as then, and lists nothing else, whatever lies beside it."""
+    moments = []
+
+    def then():
+        time.sleep(0.002)
+        moments.append(
+            (datetime.now(UTC), {key: kept.get(key, "nothing") for key in ("t", "t.json", "t.csv", "t.txt")})
+        )
+        time.sleep(0.002)
+
+    for value in ("text", {"a": 1}):
+        kept["t"] = value
+        then()
+    for number in (1, 2):
+        kept["t.csv"] = pl.DataFrame({"x": [number]})
+        then()
+    assert values(kept, "t") == [{"a": 1}, "text"]
+    kept["t"] = {"a": 2}
+    then()
+    del kept["t"]
+    then()  # the table is the only one that answers
+    kept["t.csv"] = pl.DataFrame({"x": [3]})
+    then()
+    del kept["t.csv"]
+    then()
+    kept["t"] = {"a": 3}
+    then()
+    for moment, expected in moments:
+        for key, value in expected.items():
+            try:
+                found = kept.read(key, at=moment)
+            except StorageFileNotFoundError:
+                found = "nothing"
+            assert same(found, value), (key, moment, found, value)
+    tables = [value["x"][0] for value in values(kept, "t") if isinstance(value, pl.DataFrame)]
+    assert tables == [3, 2]  # the first never answered to the bare key
+
+
+def test_several_of_full_names_are_ambiguous_then_too(kept):
+    """Two files of which none was written under the key are no value of it; alone each is."""
+    kept["t.csv"] = pl.DataFrame({"x": [1]})
+    first = datetime.now(UTC)
+    time.sleep(0.002)
+    kept["t.json"] = {"a": 1}
+    both = datetime.now(UTC)
+    time.sleep(0.002)
+    del kept["t.csv"]
+    assert kept.read("t", at=datetime.now(UTC)) == kept["t"] == {"a": 1}
+    assert kept.read("t", at=first)["x"][0] == 1
+    with pytest.raises(AmbiguousKeyError):
+        kept.read("t", at=both)
+
+
 def test_well_known_names_and_odd_keys(kept):
     """Keys of any kind have a history: dots, spaces, other alphabets, long ones, well-known extensions."""
     long = "/".join(["n" * 240] * 3) + "/" + "m" * 190
@@ -141,6 +195,20 @@ def test_at_a_moment(kept):
                 kept.read("k", at=moment)
         else:
             assert kept.read("k", at=moment) == expected
+
+
+@pytest.mark.parametrize("key", ["k", "k.json"])
+def test_what_is_modified_is_written_then(kept, key):
+    """A change under a condition has its own time, also under a bare key: before it the old value was there."""
+    etag = kept.write(key, 1).etag
+    moments = [datetime.now(UTC)]
+    for change in [lambda: kept.write(key, 2, if_etag=etag), lambda: kept.modify(key, lambda value: value + 1)]:
+        time.sleep(0.01)
+        change()
+        moments.append(datetime.now(UTC))
+        time.sleep(0.01)
+    assert [kept.read(key, at=moment) for moment in moments] == [1, 2, 3]
+    assert kept.versions(key)[0].time > moments[1]
 
 
 def test_a_clock_that_was_set_back(place, monkeypatch):

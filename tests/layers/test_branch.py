@@ -213,6 +213,75 @@ def test_a_value_of_another_format_in_the_base_is_a_conflict(pair):
     assert [key for key in base if key.startswith("new")] == ["new"]
 
 
+@pytest.mark.parametrize("pair", ["local over local", "memory over memory", f"{SOME} over {SOME}"], indirect=True)
+def test_a_file_beside_a_deleted_key_answers_to_it(pair):
+    """As on one store: what is listed is read, in the branch too."""
+    base, branch = pair
+    base["k"], base["k.bin"] = "text", b"bytes"
+    for store in (branch, base):
+        del store["k"]
+        assert store["k"] == store["k.bin"] == b"bytes"
+        assert "k" in list(store.keys())
+
+
+@pytest.mark.parametrize("pair", ["local over local", "memory over memory", f"{SOME} over {SOME}"], indirect=True)
+def test_a_bare_key_and_full_names_beside_it_are_promoted_together(pair):
+    """The one is no rival of the other, whichever comes first in a listing."""
+    base, branch = pair
+    branch["k"] = "text"
+    branch["k.bin"], branch["k.yaml"] = b"bytes", {"a": 1}
+    assert sorted(change.key for change in branch.promote()) == ["k.bin", "k.txt", "k.yaml"]
+    assert (base["k"], base["k.bin"], base["k.yaml"]) == ("text", b"bytes", {"a": 1})
+    assert branch.diff() == []
+
+
+@pytest.mark.parametrize("pair", ["local over local", "memory over memory", f"{SOME} over {SOME}"], indirect=True)
+def test_what_the_base_has_under_a_hidden_key_is_not_taken_for_seen(pair):
+    """Whatever is done to the key in the branch again: the base's value of another format is a conflict, and hidden."""
+    base, branch = pair
+    theirs = np.arange(3)
+
+    def promoted(key):
+        with pytest.raises(PreconditionFailedError) as caught:
+            branch.promote()
+        assert caught.value.conflicts == [key]
+        assert same(base[key], theirs)
+        branch.discard(key)
+        assert same(branch[key], theirs)
+        assert branch.diff() == []
+
+    branch["new"] = "mine"
+    base["new"] = theirs
+    branch["new"] = "mine again"  # its own value, which hides the base's
+    promoted("new")
+    branch["other"] = "mine"
+    base["other"] = theirs
+    branch["other"] = np.arange(4)  # at the very path of the base's
+    assert same(branch["other"], np.arange(4))
+    promoted("other")
+    branch["a"] = {"x": 2}
+    base["a"] = theirs
+    del branch["a"]
+    assert "a" not in branch
+    promoted("a")
+    branch["gone"] = "mine"
+    base["gone"] = theirs
+    branch.move("gone", "moved")
+    assert "gone" not in branch
+    branch.discard("moved")
+    promoted("gone")
+    del branch["ab"]
+    base["ab"] = theirs
+    branch.write("ab", np.arange(4), if_absent=True)  # as it reads
+    promoted("ab")
+    branch["late"] = "mine"
+    base["late"] = theirs
+    branch["late"] = "mine again"
+    del base["late"]
+    branch.promote()  # there is nothing by now, as when it was first written
+    assert base["late"] == "mine again"
+
+
 def test_what_a_killed_writer_left_is_not_promoted(open_store, tmp_path):
     """Killed after it put a file of another format and before it removed the old one, which then is no value."""
     base = open_store("local", history=True)

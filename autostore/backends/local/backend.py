@@ -215,7 +215,7 @@ class LocalFileBackend(StorageBackend):
         self, source: str, target: str, path: str, mark: Mark | None, old: os.stat_result | None
     ) -> FileMetadata:
         files.refuse_pipes(old, path, self.uri, target)
-        status = self._times.stamp(source, mark.time_ns if mark else None, old)  # of the same inode after the rename
+        status = self._times.stamp(source, self._marks.time(mark, path, self._root, old), old)  # of the same inode then
         if self._durable:
             fsync(source)
         # The mark comes first and goes first: a crash in between leaves the value readable.

@@ -12,10 +12,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 
 from autostore.disk.sync import fsync
 from autostore.holding.descriptors import opened
+from autostore.mark import Mark
 
 __all__ = ["LocalMarks"]
 
@@ -39,6 +41,20 @@ class LocalMarks:
     def has(self, path: str) -> bool:
         """Whether this path was written under a bare key."""
         return any(extension in self.of(key) for key, extension in _splits(path))
+
+    def time(self, mark: Mark | None, path: str, root: str, old: os.stat_result | None) -> int | None:
+        """When (ns) a file that gets this mark was written, at least: the mark's time is the file's.
+
+        What replaces exactly one version has the mark of that (`Mark.renewed`), so that a rival's of another format is
+        the later one; where there is none the file is written now, and not then.
+        """
+        if mark is None:
+            return None
+        if old is None or mark.time_ns > old.st_mtime_ns:
+            return mark.time_ns
+        others = {mark.key + extension for extension in self.of(mark.key)} - {path}
+        beside = any(os.path.lexists(f"{root}/{other}") for other in others)
+        return mark.time_ns if beside else time.time_ns()
 
     def add(self, key: str, extension: str, *, durable: bool = False) -> None:
         """Mark a file of a key; nothing is written where it is marked already."""
