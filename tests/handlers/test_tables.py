@@ -825,6 +825,30 @@ def is_inferred(text: str | None, read: Any) -> bool:
     return isinstance(read, bool) and str(text).lower() == str(read).lower()
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [["10:00", "11:30:05"], ["23:59:60", None], ["NaN", "\uff11"], ["1e400"], ["-1e400", "2.5"], ["1e-400"],
+     ["0.5", "2e-999"], ["2016-12-31T23:59:60"], ["2020-01-01T10:00:00+02:00", "2020-01-01 10:00:00 +02:00"]],
+)  # fmt: skip
+def test_csv_of_texts_that_are_almost_of_a_type(tmp_path: Path, texts: Any) -> None:
+    """Texts that a type would change, or that Polars takes for one and then cannot read, stay texts."""
+    # Seen before: "not a valid .csv file" of what had just been written, inf, 0.0, and the next year's first second.
+    CSV.write_to_file(pl.DataFrame({"s": texts, "n": range(len(texts))}), tmp_path / "f.csv", ".csv")
+    assert CSV.read_from_file(tmp_path / "f.csv", ".csv")["s"].to_list() == texts
+    assert CSV.read_as(tmp_path / "f.csv", ".csv", pl.LazyFrame).collect()["s"].to_list() == texts
+
+
+@pytest.mark.parametrize("made", [lambda frame: frame, lambda frame: frame.lazy()], ids=["frame", "query"])
+def test_csv_has_no_seconds_in_offsets(tmp_path: Path, made: Any) -> None:
+    """Local mean time, as before about 1900, is refused: its seconds would be cut, and be another moment."""
+    times = pl.Series("t", [dt.datetime(1880, 1, 1), None]).dt.replace_time_zone("Europe/Berlin")
+    with pytest.raises(StorageError, match="no seconds in offsets"):
+        CSV.write_to_file(made(times.to_frame()), tmp_path / "f.csv", ".csv")
+    later = times.dt.offset_by("100y").to_frame()
+    CSV.write_to_file(made(later), tmp_path / "f.csv", ".csv")
+    assert CSV.read_from_file(tmp_path / "f.csv", ".csv")["t"][0] == later["t"][0]
+
+
 @FIXTURES
 @given(values=st.lists(st.none() | st.text(), min_size=1))
 def test_csv_of_one_column_keeps_its_rows_or_is_refused(tmp_path: Path, values: Any) -> None:
