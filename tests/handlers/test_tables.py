@@ -1154,3 +1154,18 @@ def test_what_polars_or_arrow_cannot_take_is_refused(tmp_path: Path, key: str, g
         with pytest.raises(UnsupportedFormatError):
             store[key] = {"table": table, "reader": table.to_reader(), "generator": batches, "stream": Capsule()}[given]
     assert list(store.keys()) == []
+
+
+@pytest.mark.parametrize("key", ["k.csv", "k.jsonl", "k.jsonl.gz"])
+@pytest.mark.parametrize(
+    "value",
+    [lambda: pd.DataFrame({"a": pd.period_range("2020", periods=2, freq="M")}),
+     lambda: pd.DataFrame({"a": pd.interval_range(0, 2)}),
+     lambda: pa.table({"a": pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1], pa.int8()))}),
+     lambda: pd.DataFrame({"a": [1]}, index=pd.RangeIndex(1, name="n"))],
+    ids=["periods", "intervals", "extension", "named index"],
+)  # fmt: skip
+def test_texts_of_tables_refuse_what_would_be_its_storage(tmp_path: Path, key: str, value: Any) -> None:
+    """A period is no whole number, and a name of an index is a column that would be missing."""
+    with pytest.raises(StorageError, match=r"k\."):
+        AutoStore(tmp_path)[key] = value()

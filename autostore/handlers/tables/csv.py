@@ -164,7 +164,8 @@ def as_polars(data: Any) -> Any:
 
 def _check_labels(data: Any) -> None:
     index = data.index
-    if type(index) is not require("pandas").RangeIndex or index.start != 0 or index.step != 1:
+    numbered = type(index) is require("pandas").RangeIndex and index.start == 0 and index.step == 1
+    if not numbered or index.name is not None:
         raise UnsupportedFormatError("CSV would lose the index of this DataFrame. Call reset_index() first.")
     if not all(type(name) is str for name in data.columns):
         raise UnsupportedFormatError("A CSV header holds text only. Rename the columns to str.")
