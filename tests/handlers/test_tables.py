@@ -1169,3 +1169,14 @@ def test_texts_of_tables_refuse_what_would_be_its_storage(tmp_path: Path, key: s
     """A period is no whole number, and a name of an index is a column that would be missing."""
     with pytest.raises(StorageError, match=r"k\."):
         AutoStore(tmp_path)[key] = value()
+
+
+@pytest.mark.parametrize("key", ["k", "k.arrow"])
+@pytest.mark.parametrize("kind", ["periods", "intervals"])
+def test_rows_have_no_spans_of_pandas(tmp_path: Path, key: str, kind: str) -> None:
+    """A row with the number that a month is stored as, or an interval without its ends, is refused."""
+    spans = pd.period_range("2020", periods=2, freq="M") if kind == "periods" else pd.interval_range(0, 2)
+    store = AutoStore(tmp_path)
+    store[key] = pd.DataFrame({"a": spans})
+    with pytest.raises(UnsupportedFormatError, match="'a' has periods or intervals"):
+        store.read(key, as_type=list[dict[str, Any]])
