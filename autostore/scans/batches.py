@@ -96,6 +96,8 @@ class Batch:
         """All in one; None where some table does not quite fit, which is looked at then."""
         if any(name in part.constants for part in self._parts for name in self._wanted.stored):
             return None  # what a table lacks stands in its folder's name
+        if any(_is_zoned_otherwise(self._wanted.plan, _schema(*one)) for one in self._with_times()):
+            return None
         try:
             with panics_are_errors():
                 found = many(self._tables, self._wanted.plan, whole=self._wanted.whole)
@@ -104,6 +106,10 @@ class Batch:
             let_pass(error)
             return None
         return frame if frame.height == self.rows else None
+
+    def _with_times(self) -> Iterator[tuple[Part, bytes]]:
+        if any("Datetime" in str(dtype) for dtype in self._wanted.stored.values()):
+            yield from zip(self._parts, self._footers, strict=True)
 
     def _one_by_one(self) -> Any:
         pl = require("polars")
@@ -132,6 +138,11 @@ def table_frame(part: Part, frame: Any, own: Mapping[str, Any], wanted: Wanted, 
             ) from error
         frame = frame.with_columns(pl.lit(value, dtype=wanted.plan[name]).alias(name))
     return frame.select(named.columns(list(wanted.stored))) if wanted.stored else frame
+
+
+def _is_zoned_otherwise(plan: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+    """Whether a column has other times than was planned: of those in UTC Polars makes some without a zone, and back."""
+    return any(dtype != plan.get(name, dtype) and "Datetime" in str(dtype) for name, dtype in own.items())
 
 
 def _footer(part: Part, table: bytes) -> bytes:

@@ -76,14 +76,14 @@ def fitted(frame: Any, name: str, own: Mapping[str, Any], casts: Mapping[str, An
     """The frame with its columns cast as planned; whole numbers that would lose digits are refused."""
     pl = require("polars")
     risky = [
-        column
-        for column, dtype in casts.items()
-        if column in own and dtype.is_float() and own[column] in (pl.Int64, pl.UInt64, pl.Int128)
+        own_name
+        for own_name, dtype in casts.items()
+        if own_name in own and dtype.is_float() and own[own_name].is_integer()
     ]
     if risky:
-        largest = frame.select(named.column(column).cast(pl.Int128).abs().max() for column in risky).collect().row(0)
-        for column, most in zip(risky, largest, strict=True):
-            if most is not None and most > EXACT:
+        ends = ((named.column(column).min() < -EXACT) | (named.column(column).max() > EXACT) for column in risky)
+        for column, beyond in zip(risky, frame.select(ends).collect().row(0), strict=True):
+            if beyond:
                 raise SchemaMismatchError(
                     f"{name} has whole numbers in the column {column!r:.80} that are too large for {casts[column]}, "
                     "which other tables have there. Cast the column in its file."

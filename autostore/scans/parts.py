@@ -41,7 +41,7 @@ class Part:
 
 
 def hive(path: str) -> dict[str, str | None]:
-    """`{"date": "2013-01-01"}` of `flights/date=2013-01-01/data.parquet`; values are percent-decoded.
+    """`{"date": "2013-01-01"}` of `flights/date=2013-01-01/data.parquet`, percent-decoded.
 
     https://docs.pola.rs/user-guide/io/hive/
     """
@@ -49,8 +49,15 @@ def hive(path: str) -> dict[str, str | None]:
     for segment in path.split("/")[:-1]:
         name, equals, value = segment.partition("=")
         if equals and name:
-            found[unquote(name)] = None if value == NULL else unquote(value)
+            found[_decoded(name)] = None if value == NULL else _decoded(value)
     return found
+
+
+def _decoded(text: str) -> str:
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:  # no percent encoding then; with replacements two folders would become one
+        return text
 
 
 @contextlib.contextmanager

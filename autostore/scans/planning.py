@@ -7,11 +7,12 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from autostore.errors import InvalidConfigError, SchemaMismatchError
+from autostore.errors import InvalidConfigError
 from autostore.optional import require
 from autostore.parallel import in_order
 from autostore.pieces.ranges import REACH
 from autostore.scans.batches import SMALL
+from autostore.scans.constants import of_folders
 from autostore.scans.fetching import Opener
 from autostore.scans.footer import footer_of
 from autostore.scans.parts import Part, named_damage
@@ -75,7 +76,7 @@ def typed(parts: Sequence[Part], names: Sequence[str], wanted: Schema) -> tuple[
         raise InvalidConfigError(
             f"hive_schema has {unknown[0]!r:.80}, and no folder is named so. There are {', '.join(names) or 'none'}."
         )
-    columns = {name: _column(pl, name, parts, wanted.get(name, pl.String)) for name in names}
+    columns = {name: of_folders(name, parts, wanted.get(name, pl.String)) for name in names}
     if not wanted:
         return list(parts), dict.fromkeys(names, pl.String)
     rows = pl.DataFrame(columns).to_dicts()
@@ -92,31 +93,6 @@ def _check(argument: str, schema: Schema) -> None:
                 f"{argument} has {dtype!r:.80} for {name!r:.80}, which is no dtype of Polars. "
                 "Pass one, such as pl.Int64 or pl.String."
             )
-
-
-def _column(pl: Any, name: str, parts: Sequence[Part], dtype: Any) -> Any:
-    # Without its name, which the methods of a series take for a pattern.
-    text = pl.Series([part.constants[name] for part in parts], dtype=pl.String)
-    column = _cast(pl, name, text, dtype)
-    lost = (column.is_null() & text.is_not_null()).arg_true()
-    if not len(lost):
-        return column.alias(name)
-    part = parts[lost[0]]
-    raise SchemaMismatchError(
-        f"{part.name}: the folder's {name}={part.constants[name]!r:.80} is no {dtype}. "
-        "Leave it out of hive_schema, so that it stays text."
-    )
-
-
-def _cast(pl: Any, name: str, text: Any, dtype: Any) -> Any:
-    """The values of folders as a dtype, null where one is none."""
-    if dtype == pl.Boolean:  # as Spark and Polars write them
-        return text.str.to_lowercase().replace_strict({"true": True, "false": False}, default=None, return_dtype=dtype)
-    try:
-        return text.str.strptime(dtype, strict=False) if dtype.is_temporal() else text.cast(dtype, strict=False)
-    except (pl.exceptions.PolarsError, ValueError) as error:
-        problem = f"hive_schema has {dtype} for {name!r:.80}, and no text is read as one"
-        raise InvalidConfigError(f"{problem}. Pass a type of numbers, dates, text or booleans.") from error
 
 
 def _spread(count: int, most: int) -> Iterable[int]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,8 +61,8 @@ class Source:
         # With `rows` the first ones count, whatever the predicate says of them.
         parts = self.parts if rows is not None else self._live(predicate)
         empty = True
-        with self._told(parts) as told, contextlib.closing(loads(self.opener, parts, wanted, rows)) as loaded:
-            for load in _ahead(loaded):
+        with self._told(parts) as told:
+            for load in _ahead(loads(self.opener, parts, wanted, rows)):
                 with contextlib.closing(load):
                     frame = load.frame(names)
                 told.step(load.size, load.rows)
@@ -97,16 +98,26 @@ def frame_over(source: Source) -> Any:
 
 
 def _ahead(loaded: Generator[Load, None, None]) -> Iterator[Load]:
-    """The same, each fetched while the one before is in use."""
-    with ThreadPoolExecutor(1, thread_name_prefix="autostore-scan") as thread:
-        coming = thread.submit(next, loaded, None)
-        try:
-            while (load := coming.result()) is not None:
-                coming = thread.submit(next, loaded, None)
-                yield load
-        finally:
-            if not coming.cancel():
-                with contextlib.suppress(BaseException):
-                    last = coming.result()
-                    if last is not None:
-                        last.close()
+    """The same, each fetched while the one before is in use; closes them.
+
+    Polars lets go of a query that wants no more rows in whichever thread calls it next, also in the one that fetches
+    here. So nobody waits for what is on its way then: whoever brings it closes it.
+    """
+    thread = ThreadPoolExecutor(1, thread_name_prefix="autostore-scan")
+    coming = thread.submit(next, loaded, None)
+    try:
+        while (load := coming.result()) is not None:
+            coming = thread.submit(next, loaded, None)
+            yield load
+    finally:
+        coming.cancel()
+        coming.add_done_callback(functools.partial(_let_go, loaded))
+        thread.shutdown(wait=False)
+
+
+def _let_go(loaded: Generator[Load, None, None], coming: Future[Load | None]) -> None:
+    """Close what came, and what would have come next."""
+    with contextlib.suppress(Exception):
+        if not coming.cancelled() and coming.exception() is None and (last := coming.result()) is not None:
+            last.close()
+        loaded.close()

@@ -8,7 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from autostore.backend import FileMetadata, not_found
-from autostore.errors import InvalidKeyError, StorageFileNotFoundError, UnsupportedFormatError, compose
+from autostore.errors import (
+    InvalidConfigError,
+    InvalidKeyError,
+    StorageFileNotFoundError,
+    UnsupportedFormatError,
+    compose,
+)
 from autostore.guard.ceiling import Ceiling
 from autostore.handlers.registry import HandlerRegistry
 from autostore.handlers.tables.kinds import panics_are_errors
@@ -18,6 +24,7 @@ from autostore.keys import Key, check_key, where
 from autostore.naming.resolution import Resolver
 from autostore.optional import require
 from autostore.parallel import in_order
+from autostore.scans.constants import of_values
 from autostore.scans.fetching import Opener
 from autostore.scans.footer import footer_of
 from autostore.scans.parts import Part, hive, named_damage
@@ -77,9 +84,12 @@ class Scanner:
             raise InvalidKeyError(compose(problem, uri=self._backend.uri, remedy=remedy))
         if not tables:
             raise StorageFileNotFoundError("A scan of no keys has no columns. Pass at least one key.")
+        for key, row in tables.items():
+            if not isinstance(row, Mapping) or not all(isinstance(name, str) for name in row):
+                problem = f"The columns of {key!r:.80} are no dict of names and values"
+                raise InvalidConfigError(f"{problem}. Pass one, such as {{'city': 'Oslo'}}, or {{}}.")
         names = list(dict.fromkeys(name for row in tables.values() for name in row))
-        pl = require("polars")
-        constants = {name: pl.Series([row.get(name) for row in tables.values()]).dtype for name in names}
+        constants = {name: of_values(name, [row.get(name) for row in tables.values()]).dtype for name in names}
 
         def look_at(item: tuple[str, Mapping[str, Any]]) -> tuple[Part, Mapping[str, Any]]:
             values = {name: item[1].get(name) for name in names}

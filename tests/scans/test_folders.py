@@ -4,6 +4,8 @@ import datetime as dt
 import io
 import os
 import resource
+import subprocess
+import sys
 from functools import partial
 
 import pytest
@@ -16,7 +18,7 @@ from autostore import (
     SchemaMismatchError,
     StorageFileNotFoundError,
 )
-from tests.optional import optional, pa, pl, pq
+from tests.optional import np, optional, pa, pd, pl, pq
 from tests.reliability.scale import scaled
 
 from autostore import PreconditionFailedError, UnsupportedFormatError  # isort: skip
@@ -66,6 +68,46 @@ def test_typed_folders(local_store):
             local_store.scan("f/", hive_schema={"date": dtype})
 
 
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [
+        ("2020-01-01 00:00:00.123456789", pl.Datetime("ns")), ("2020-01-01 00:00:00.123456789", pl.Datetime("us")),
+        ("2020-01-01 00:00:00.0005", pl.Datetime("ms")), ("10:00:00.123456789", pl.Time), ("1.005", pl.Decimal(9, 2)),
+        ("1e400", pl.Float64), ("9007199254740993", pl.Float64), ("16777217", pl.Float32), ("01-02-2020", pl.Date),
+        ("01/02/2020 10:00".replace("/", "%2F"), pl.Datetime("us")), ("0000-01-01", pl.Date), ("+12020-01-01", pl.Date),
+        ("2020-01-01T00:00:00+02:00", pl.Datetime("us")),
+    ],
+)  # fmt: skip
+def test_folders_that_say_more_than_the_type(local_store, value, dtype):
+    """What a type would cut, round or guess of a folder's value is refused, and stays text where nothing is asked."""
+    local_store[f"f/p={value}/t"] = pl.DataFrame({"x": [1]})
+    assert local_store.scan("f/").collect()["p"].to_list() == [value.replace("%2F", "/")]
+    with pytest.raises(SchemaMismatchError, match="hive_schema"):
+        local_store.scan("f/", hive_schema={"p": dtype})
+
+
+def test_folders_whose_percent_signs_are_no_encoding(local_store):
+    """Bytes that are no UTF-8 stay as they are written: two folders never become one value."""
+    for value in ("%ff", "%fe", "100%", "a%2Fb"):
+        local_store[f"f/p={value}/t"] = pl.DataFrame({"x": [1]})
+    assert set(local_store.scan("f/").collect()["p"]) == {"%ff", "%fe", "100%", "a/b"}
+
+
+@pytest.mark.parametrize("planned", ["naive", "utc"])
+@pytest.mark.parametrize("how", ["schema", "sample"])
+def test_times_in_utc_are_not_times_of_no_zone(local_store, planned, how):
+    """A table that was not looked at, and has other times than were planned, is refused; Polars alone casts these."""
+    naive = pl.DataFrame({"t": [dt.datetime(2020, 1, 1)]})
+    frames = {"naive": naive, "utc": naive.select(pl.col("t").dt.replace_time_zone("UTC"))}
+    other = frames.pop("utc" if planned == "naive" else "naive")
+    for number in range(40):
+        local_store[f"f/{number:02}"] = frames[planned]
+    local_store["f/01"] = other
+    schema = dict(frames[planned].schema) if how == "schema" else None
+    with pytest.raises(SchemaMismatchError, match="f/01"):
+        local_store.scan("f/", schema=schema).collect()
+
+
 def test_folders_of_booleans(local_store):
     """`true` and `false`, in any case, are booleans where they are asked for; nothing else is."""
     for value in ("true", "False", "__HIVE_DEFAULT_PARTITION__"):
@@ -111,9 +153,12 @@ def test_other_types_are_refused_by_name(local_store, one, other):
         local_store.scan("f/")
 
 
-def test_whole_numbers_that_a_float_cannot_hold(local_store):
+@pytest.mark.parametrize(
+    ("number", "dtype"), [(2**60 + 1, pl.Int64), (-(2**60) - 1, pl.Int64), (2**127 + 1, pl.UInt128)]
+)
+def test_whole_numbers_that_a_float_cannot_hold(local_store, number, dtype):
     """A whole number is a float only where it stays the same number."""
-    local_store["f/a"] = pl.DataFrame({"k": [2**60 + 1]})
+    local_store["f/a"] = pl.DataFrame({"k": [number]}, schema={"k": dtype})
     local_store["f/b"] = pl.DataFrame({"k": [0.5]})
     with pytest.raises(SchemaMismatchError, match=r"f/a.*'k'"):
         local_store.scan("f/").collect()
@@ -226,6 +271,21 @@ def test_many_keys_as_one(store):
         store.scan({**wanted, "text": {"n": 1}})
 
 
+@pytest.mark.parametrize(
+    "values",
+    [[1, "a"], [1, 2.5], [{"a": 1}, {"b": 2}], [{1}, {2}], [2**200, 1], ["\ud800", "a"], [pd.Timestamp(1), None],
+     [pd.Timedelta(1), None], [np.datetime64(1, "ns"), np.datetime64(2, "ns")]],
+)  # fmt: skip
+def test_values_that_no_column_holds(local_store, values):
+    """What is given with the keys comes back as it is, or is refused by the name of its column."""
+    for key in "ab":
+        local_store[key] = pl.DataFrame({"x": [1]})
+    with pytest.raises(InvalidConfigError, match="'city'"):
+        local_store.scan({key: {"city": value} for key, value in zip("ab", values, strict=True)})
+    with pytest.raises(InvalidConfigError, match="'a'"):
+        local_store.scan({"a": None})
+
+
 def test_who_forgets_the_slash_or_the_type_is_told(local_store):
     """The errors of a prefix without its '/' and of a read of a prefix without a type say what to write."""
     local_store["f/day=1/t"] = pl.DataFrame({"x": [1]})
@@ -268,3 +328,23 @@ def test_five_thousand_tables_take_few_descriptors(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert found.shape == (2 * count, 2)
+
+
+ENOUGH = """
+import sys
+import polars as pl
+from autostore import AutoStore
+
+lazy = AutoStore(sys.argv[1]).scan("f/").filter((pl.col("n") != "3") & (pl.col("x") >= 0))
+for _ in range(40):
+    assert lazy.head(5).collect(engine="streaming").height == 5
+"""
+
+
+def test_a_process_ends_whose_queries_wanted_few_rows(local_store):
+    """Polars lets go of a query that has enough in any thread, also in the one that fetches, which waits for nobody."""
+    # Mutation that this was seen to catch: closing waits for what is on its way.
+    for number in range(8):
+        local_store[f"f/n={number}/t"] = pl.DataFrame({"x": pl.Series(range(100_000)).hash(number)})
+    run = [sys.executable, "-c", ENOUGH, local_store.uri.removeprefix("file://")]
+    assert subprocess.run(run, timeout=60, check=False).returncode == 0

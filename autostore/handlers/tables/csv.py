@@ -22,6 +22,7 @@ from autostore.handler import DataHandler
 from autostore.handlers.fitting import fitted
 from autostore.handlers.tables.asked import texts_asked_for
 from autostore.handlers.tables.dialect import MOST_COLUMNS, delimiter
+from autostore.handlers.tables.inferring import lossy_columns, scanned
 from autostore.handlers.tables.kinds import (
     FRAMES,
     asks_for_rows,
@@ -98,6 +99,7 @@ class CSVHandler(DataHandler):
             return
         frame = as_polars(data)
         _check_schema(pl, frame.schema, _separator(file_extension))
+        _checked_offsets(frame)
         with failing_disk_is_an_os_error(file_path), panics_are_errors():
             frame.write_csv(file_path, quote_style="non_numeric", separator=_separator(file_extension))
 
@@ -120,6 +122,8 @@ def _write_query(query: Any, stream: BinaryIO | Path, separator: str) -> None:
     with failed_query():
         schema = query.collect_schema()
     _check_schema(require("polars"), schema, separator)
+    if _zoned(schema):
+        query = query.map_batches(_checked_offsets, schema=schema, streamable=True)
     # Within: a disk that is full is none of the query's faults, and a file that the query misses none of the disk's.
     disk = failing_disk_is_an_os_error(stream) if isinstance(stream, Path) else contextlib.nullcontext()
     with failed_query(), disk:
@@ -160,7 +164,8 @@ def as_polars(data: Any) -> Any:
 
 def _check_labels(data: Any) -> None:
     index = data.index
-    if type(index) is not require("pandas").RangeIndex or index.start != 0 or index.step != 1:
+    numbered = type(index) is require("pandas").RangeIndex and index.start == 0 and index.step == 1
+    if not numbered or index.name is not None:
         raise UnsupportedFormatError("CSV would lose the index of this DataFrame. Call reset_index() first.")
     if not all(type(name) is str for name in data.columns):
         raise UnsupportedFormatError("A CSV header holds text only. Rename the columns to str.")
@@ -177,6 +182,20 @@ def _check_schema(pl: Any, schema: Any, separator: str) -> None:
                 f"CSV cannot hold the column {name!r:.80} of type {dtype}. Use .parquet, or turn it into text."
             )
     _check_header(pl, schema, separator)
+
+
+def _zoned(schema: Any) -> list[str]:
+    return [name for name, dtype in schema.items() if getattr(dtype, "time_zone", None) not in (None, "UTC")]
+
+
+def _checked_offsets(frame: Any) -> Any:
+    """The frame, if all its times are whole minutes away from UTC, as those before about 1900 are not."""
+    for name in _zoned(frame.schema):
+        times = frame[name].dt
+        if ((times.base_utc_offset() + times.dst_offset()).dt.total_seconds() % 60 != 0).any():
+            problem = f"CSV has no seconds in offsets from UTC, as times in the column {name!r:.80} have"
+            raise UnsupportedFormatError(f"{problem}. Convert it to UTC, or use .parquet.")
+    return frame
 
 
 def _separator(extension: str) -> str:
@@ -204,39 +223,9 @@ def _read(
     separator, columns = delimiter(unpacked(stream, ceiling), b"\t" if extension == ".tsv" else None)
     check_size(stream, columns, ceiling)
     options = {**_INFER, "separator": separator}
-    schema = _scan(pl, stream, **options).collect_schema()
+    schema = scanned(pl, stream, **options).collect_schema()
     if as_written is not None:
         schema = schema | dict.fromkeys(filter(as_written, schema), pl.String)
-    schema = schema | dict.fromkeys(_lossy_columns(pl, stream, schema, options["separator"]), pl.String)
-    frame = _scan(pl, stream, **options, schema=schema)
+    schema = schema | dict.fromkeys(lossy_columns(pl, stream, schema, options["separator"]), pl.String)
+    frame = scanned(pl, stream, **options, schema=schema)
     return frame if lazy else frame.collect()
-
-
-def _scan(pl: Any, stream: Any, **options: Any) -> Any:
-    stream.seek(0)
-    return pl.scan_csv(stream, **options)
-
-
-def _lossy_columns(pl: Any, stream: Any, schema: Any, separator: str) -> list[str]:
-    """The columns whose text says more than the values that Polars infers from it."""
-    inferred = [name for name, dtype in schema.items() if dtype != pl.String]
-    if not inferred:
-        return []
-    text = _scan(pl, stream, infer_schema=False, glob=False, separator=separator)
-    lossy = [_is_lossy(pl.nth(i), dtype).any() for i, dtype in enumerate(schema.values()) if dtype != pl.String]
-    found = text.select(flag.alias(str(n)) for n, flag in enumerate(lossy)).collect().row(0)
-    return [name for name, flag in zip(inferred, found, strict=True) if flag]
-
-
-def _is_lossy(text: Any, dtype: Any) -> Any:
-    lossy = text == ""
-    if dtype.is_numeric():
-        lossy |= text.str.contains(r"^[+-]?0[0-9]|^\+")
-    if dtype.is_integer():  # longer than any integer type, which inference does not count
-        lossy |= text.cast(dtype, strict=False).is_null() & text.is_not_null()
-    if dtype.is_float():  # whole numbers that no integer type holds
-        lossy |= text.str.contains(r"^-?[0-9]{16,}$")
-    if dtype.is_temporal():  # other orders of day and month are guesses; beyond microseconds digits are dropped
-        lossy |= ~text.str.contains(r"^([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}:[0-9]{2})")
-        lossy |= text.str.contains(r"\.[0-9]{6}[0-9]*[1-9]")
-    return lossy

@@ -59,6 +59,10 @@ class FrameLinesHandler(DataHandler):
             frame = as_polars(data)
         if frame.height and not frame.width:
             raise UnsupportedFormatError("JSON lines hold no rows without columns. Use .parquet.")
+        for name, dtype in frame.schema.items():
+            if "Extension(" in str(dtype):  # its cells would be what they are stored as: of a period its number
+                problem = f"JSON has no type for the column {name!r:.80}, {dtype!s:.200}"
+                raise UnsupportedFormatError(f"{problem}. Turn it into text or numbers, or use .parquet.")
         check_maps(frame)
         with open(file_path, "wb") as file:
             for begin in range(0, frame.height, _SLICE):

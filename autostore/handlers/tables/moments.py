@@ -25,6 +25,8 @@ def polars_rows(frame: Any) -> list[dict[str, Any]]:
         if _has_nanoseconds(series):
             raise _too_fine(series.name)
     check_maps(frame)
+    for name, dtype in frame.schema.items():
+        _check_span(name, str(dtype).partition("Extension('")[2])
     with _years_of_python():
         return list(frame.to_dicts())
 
@@ -43,6 +45,8 @@ def arrow_rows(table: Any) -> list[dict[str, Any]]:
     pa = require("pyarrow")
     columns = []
     for field, column in zip(table.schema, table.columns, strict=True):
+        said = (field.metadata or {}).get(b"ARROW:extension:name", b"").decode(errors="replace")
+        _check_span(field.name, getattr(field.type, "extension_name", said))
         kind = _in_microseconds(pa, field.type)
         try:
             columns.append(column if kind == field.type else column.cast(kind))
@@ -113,6 +117,13 @@ def _too_fine(column: str) -> UnsupportedFormatError:
     return UnsupportedFormatError(
         f"The column {column!r:.80} has nanoseconds, which Python's times have not. Read the table as a DataFrame."
     )
+
+
+def _check_span(column: str, extension: str) -> None:
+    """Refuse periods and intervals of pandas, of which rows would have what they are stored as: a number, a dict."""
+    if extension.startswith(("pandas.period", "pandas.interval")):
+        problem = f"The column {column!r:.80} has periods or intervals of pandas, for which Python has no type"
+        raise UnsupportedFormatError(f"{problem}. Read the table as a DataFrame.")
 
 
 @contextmanager
