@@ -96,20 +96,23 @@ def sync(
     if delete:
         steps += surplus(here, there)
     if steps:
-        went = _go(session, steps, verify=verify, dry_run=dry_run, yes=yes)
-        for _ in range(ROUNDS if went else 0):
-            again, listed = changed_since(here, there, listed)
-            if not again:
-                break
-            _go(session, again, verify=verify, dry_run=False, yes=True)
-        else:
-            if went:
-                problem = f"{', '.join(listed)} changed again and again while it was sent"
-                raise PreconditionFailedError(f"{problem}. Sync with --checksum once nobody writes there.")
+        if _go(session, steps, verify=verify, dry_run=dry_run, yes=yes):
+            _send_again(session, here, there, listed, verify=verify)
     elif next(here.store.keys(here.folder), None) is None:  # a slip of the pen, as a rule
         session.out.note(f"Nothing is stored in {here.store.uri.rstrip('/')}/{here.folder}; nothing was done.")
     else:
         session.out.note("Nothing changed since the last time.")
+
+
+def _send_again(session: Session, here: Place, there: Place, listed: dict[str, str], *, verify: bool) -> None:
+    """What changed while it was sent, of which the target would look the newer one for ever."""
+    for _ in range(ROUNDS):
+        steps, listed = changed_since(here, there, listed)
+        if not steps:
+            return
+        _go(session, steps, verify=verify, dry_run=False, yes=True)
+    problem = f"{', '.join(listed)} changed again and again while it was sent"
+    raise PreconditionFailedError(f"{problem}. Sync with --checksum once nobody writes there.")
 
 
 def _target(session: Session, word: str, *, recursive: bool) -> Place:
