@@ -112,7 +112,17 @@ def parse_uri(uri: str | os.PathLike[str]) -> ParsedUri:
         raise InvalidKeyError(f"{redacted(text)!r} is not a URI. {remedy}")
     if match is None:
         return ParsedUri("file", os.path.expanduser(text))
-    return ParsedUri(match[1].lower(), text[match.end() :])
+    return _without_query(ParsedUri(match[1].lower(), text[match.end() :]))
+
+
+def _without_query(uri: ParsedUri) -> ParsedUri:
+    """The same; a query of HTTP, behind which each key would be the same file, may hold a secret, and is not quoted."""
+    if uri.scheme in ("fsspec+http", "fsspec+https") and not {"?", "#"}.isdisjoint(uri.rest):
+        raise InvalidKeyError(
+            "The address of a place over HTTP holds '?' or '#', behind which no name can stand. Pass it without; what "
+            "each request carries belongs in the options, FsspecConfig(options=...)."
+        )
+    return uri
 
 
 def check_key(key: object, uri: str) -> str:

@@ -7,22 +7,13 @@ import urllib.parse
 from typing import Any
 
 from autostore.config import FsspecConfig
-from autostore.errors import InvalidKeyError, StorageConnectionError
+from autostore.errors import StorageConnectionError
 from autostore.guard.behind import all_behind
 from autostore.optional import require
 
-__all__ = ["check_address", "named", "spelt", "staying", "without_headers"]
+__all__ = ["named", "spelt", "staying", "without_headers"]
 
 _PROTOCOLS = ("http", "https")
-
-
-def check_address(protocol: str, rest: str) -> None:
-    """Refuse a query, behind which each key would be the same file; it may hold a secret, and is not quoted."""
-    if protocol in _PROTOCOLS and not {"?", "#"}.isdisjoint(rest):
-        raise InvalidKeyError(
-            "The address of a place over HTTP holds '?' or '#', behind which no name can stand. Pass it without; what "
-            "each request carries belongs in the options, FsspecConfig(options=...)."
-        )
 
 
 def spelt(protocol: str, path: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
-from autostore.backends.bridge.http import check_address, named, spelt, staying
+from autostore.backends.bridge.http import named, spelt, staying
 from autostore.backends.bridge.promises import modified_of
 from autostore.backends.bridge.translated import translated
 from autostore.backends.local.root import absolute
@@ -54,7 +54,6 @@ class FileSystem:
     """The file system of one store, and the store's folder in it."""
 
     def __init__(self, protocol: str, rest: str, settings: FsspecConfig, uri: str) -> None:
-        check_address(protocol, rest)
         self._protocol = protocol
         self._rest = rest
         self._settings = settings
