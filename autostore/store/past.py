@@ -116,7 +116,10 @@ class Past:
                 break
         if key.names_file or not detailed:
             return []
-        value = self._resolver.choose(key, detailed)
+        try:
+            value = self._resolver.choose(key, detailed)
+        except StorageFileNotFoundError:  # deleted since it was listed
+            return []
         beside = [file for file in detailed if file.mark is not None and file.path != value.path]
         return [(version_id(self._place, file), file) for file in (value, *beside)]
 
