@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
@@ -32,6 +31,8 @@ def unfit(format: str, wanted: str, key: str, extension: str, roster: Roster) ->
     if wanted in roster.by_extension:
         remedy = f"Write it as {key + wanted!r}; an asset in Dagster has no such key."
         return f"format={format!r} is only chosen by the name of a key", remedy
+    import difflib  # takes a millisecond, which no other call should
+
     near = [
         one for known in (roster.extensions, roster.by_extension) for one in difflib.get_close_matches(wanted, known)
     ]

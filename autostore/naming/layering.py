@@ -28,7 +28,7 @@ from autostore.naming.claiming import ClaimingBackend
 from autostore.naming.seen import BARE, GONE, HIDES, SAW, SeenFiles
 from autostore.naming.unseen import Answers, note_unseen
 
-__all__ = ["HIDES", "LayeredBackend"]
+__all__ = ["LayeredBackend"]
 
 
 class LayeredBackend(PassingBackend):

@@ -18,12 +18,12 @@ from typing import Any, BinaryIO
 from autostore.errors import CorruptDataError, SchemaMismatchError, StorageError
 from autostore.guard.foreign import let_pass
 from autostore.handlers.tables import named
+from autostore.handlers.tables.cells import EXACT
 from autostore.handlers.tables.kinds import panics_are_errors
 from autostore.handlers.tables.sealed import raise_encrypted
 from autostore.optional import require
 from autostore.pieces.ranges import Span
 from autostore.scans.footer import MAGIC
-from autostore.scans.schemas import EXACT
 
 __all__ = ["decoded", "fitted", "lazy", "many", "sparse"]
 

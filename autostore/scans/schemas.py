@@ -20,9 +20,6 @@ Schema = Mapping[str, Any]
 MOST_KNOWN = 64
 _known: dict[tuple[bytes, ...], dict[str, Any]] = {}
 
-EXACT = 2**53
-"""Up to here every whole number is a Float64 too."""
-
 
 def schema_of(footer: bytes) -> dict[str, Any]:
     """The dtypes of a table, as Polars reads them from a footer; once for all tables that are described alike."""

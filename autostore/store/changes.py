@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from autostore.handlers.registry import HandlerRegistry
 from autostore.keys import Key, can_be_key
-from autostore.naming.layering import HIDES, LayeredBackend
-from autostore.naming.seen import BARE
+from autostore.naming.layering import LayeredBackend
+from autostore.naming.seen import BARE, HIDES
 
 __all__ = ["Change", "changes"]
 

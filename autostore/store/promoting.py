@@ -23,8 +23,9 @@ from autostore.errors import (
 )
 from autostore.keys import where
 from autostore.mark import Mark
-from autostore.naming.layering import HIDES, LayeredBackend
+from autostore.naming.layering import LayeredBackend
 from autostore.naming.resolution import latest
+from autostore.naming.seen import HIDES
 from autostore.naming.unseen import Answers
 from autostore.parallel import in_order
 from autostore.store.changes import Change

@@ -9,10 +9,10 @@ from autostore.errors import UnsupportedFormatError
 from autostore.handlers.tables.known import to_pandas
 from autostore.optional import require
 
-__all__ = ["check_cells", "check_floats", "frame_of"]
+__all__ = ["EXACT", "check_cells", "check_floats", "frame_of"]
 
-_EXACT = 1 << 53
-"""A float holds every whole number up to this."""
+EXACT = 2**53
+"""Up to here every whole number is a float of 64 bits too."""
 
 _BY_POLARS = "Read it with as_type=polars.DataFrame."
 
@@ -33,14 +33,14 @@ def check_cells(column: str, dtype: Any, cells: list[Any]) -> None:
             f"The column {column!r:.80} has cells of several types ({named}), which a table would change. "
             "Read the rows without as_type."
         )
-    elif dtype.is_float() and any(type(cell) is int and abs(cell) > _EXACT for cell in present):
+    elif dtype.is_float() and any(type(cell) is int and abs(cell) > EXACT for cell in present):
         raise _too_long(column, "Read the rows without as_type.")
 
 
 def check_floats(frame: Any) -> None:
     """Refuse whole numbers of which pandas would make floats, as a cell of their column is null."""
     for series in frame:
-        if series.dtype.is_integer() and series.null_count() and max(series.max() or 0, -(series.min() or 0)) > _EXACT:
+        if series.dtype.is_integer() and series.null_count() and max(series.max() or 0, -(series.min() or 0)) > EXACT:
             raise _too_long(series.name, _BY_POLARS)
 
 
@@ -51,7 +51,7 @@ def frame_of(table: Any) -> Any:
     for field, column in zip(table.schema, table.columns, strict=True):
         if field.name in floats and pa.types.is_integer(field.type) and column.null_count:
             ends = compute.min_max(column).as_py()
-            if max(ends["max"] or 0, -(ends["min"] or 0)) > _EXACT:
+            if max(ends["max"] or 0, -(ends["min"] or 0)) > EXACT:
                 raise _too_long(field.name, _BY_POLARS)
     return frame
 
