@@ -1,1 +1,1 @@
-"""What an interrupt cannot leave behind, descriptors and locks that are free once nobody uses them; and how waits end."""
+"""What an interrupt cannot leave behind: descriptors and locks that are free once nobody uses them; and waiting."""
