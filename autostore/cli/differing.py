@@ -22,8 +22,7 @@ __all__ = ["changed_since", "difference", "surplus"]
 def difference(source: Place, target: Place, *, checksum: bool) -> tuple[list[Step], dict[str, str]]:
     """What `sync` copies: what is missing there, or is another; and the ETags of that, by key, as it was listed."""
     steps, listed = list[Step](), dict[str, str]()
-    here = source.store / source.folder if source.folder else source.store
-    there = target.store / target.folder if target.folder else target.store
+    here, there = source.part, target.part
     known = {entry.path: entry for entry in there.entries()}
     for entry in here.entries():
         old = known.get(entry.path)
@@ -39,8 +38,7 @@ def difference(source: Place, target: Place, *, checksum: bool) -> tuple[list[St
 
 def changed_since(source: Place, target: Place, listed: dict[str, str]) -> tuple[list[Step], dict[str, str]]:
     """As `difference`, of what changed while it was sent: the copy may hold either, and is newer than both."""
-    here = source.store / source.folder if source.folder else source.store
-    there = target.store / target.folder if target.folder else target.store
+    here, there = source.part, target.part
     changed = [entry for entry in here.entries() if listed.get(entry.key, entry.etag) != entry.etag]
     steps = [Step("copy", here, entry.key, entry.size, there, replaces=True) for entry in changed]
     return steps, {entry.key: entry.etag for entry in changed}
@@ -53,8 +51,7 @@ def _latest(entry: Entry) -> datetime:
 
 def surplus(source: Place, target: Place) -> Iterator[Step]:
     """What `sync --delete` removes: keys that are there only; refused where the source may have more than it shows."""
-    here = source.store / source.folder if source.folder else source.store
-    there = target.store / target.folder if target.folder else target.store
+    here, there = source.part, target.part
     keys, paths = set[str](), set[str]()
     for entry in _all_of(here):
         keys.add(entry.key)

@@ -55,8 +55,7 @@ def matching(place: Place, *, recursive: bool | None = False) -> Iterator[Entry]
                 found = True
                 yield entry
     if not found:
-        below = place.folder if place.is_folder else f"{key}/"
-        if not recursive and not place.is_pattern and next(store.keys(below), None) is not None:
+        if not recursive and not place.is_pattern and next(store.keys(place.folder), None) is not None:
             problem = f"This is a folder, not a key (key {key!r} in {store.uri})"
             raise StorageFileNotFoundError(f"{problem}. {BELOW[recursive]} means all below a folder.")
         nothing = f"Nothing is stored here (key {key!r} in {store.uri}). `autostore ls` lists what is."

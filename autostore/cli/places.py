@@ -45,6 +45,11 @@ class Place:
         """The prefix of what lies below: it ends in `/`, or is ""."""
         return self.key if self.is_folder else self.key + "/"
 
+    @property
+    def part(self) -> AutoStore:
+        """What lies below, as a store of its own."""
+        return self.store / self.folder if self.folder else self.store
+
 
 @dataclass
 class Places:

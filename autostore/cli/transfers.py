@@ -113,9 +113,7 @@ def _is_key(place: Place) -> bool:
 
 
 def _below(place: Place, entry: Entry, target: Place, action: str) -> Step:
-    source = place.store / place.folder if place.folder else place.store
-    other = target.store / target.folder if target.folder else target.store
-    return Step(action, source, entry.key[len(place.folder) :], entry.size, other, ending=_ending(entry))
+    return Step(action, place.part, entry.key[len(place.folder) :], entry.size, target.part, ending=_ending(entry))
 
 
 def _single(place: Place, entry: Entry, target: Place, action: str) -> Step:
@@ -127,8 +125,7 @@ def _single(place: Place, entry: Entry, target: Place, action: str) -> Step:
         return step._replace(target=target.folder + name)
     folder = entry.key[: -len(name)]
     source = place.store / folder if folder else place.store
-    other = target.store / target.folder if target.folder else target.store
-    return step._replace(source=source, key=name, other=other, target=None)
+    return step._replace(source=source, key=name, other=target.part, target=None)
 
 
 def _ending(entry: Entry) -> str:
