@@ -6,7 +6,7 @@ A handler gives them (`DataHandler.preview`); a notebook, a command or the Dagst
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["Cell", "Columns", "Fact", "Markdown", "Picture", "Preview", "Rows"]
 
@@ -24,7 +24,7 @@ class Markdown:
 class Picture:
     """A small image: the bytes of a file of this media type."""
 
-    data: bytes
+    data: bytes = field(repr=False)
     media_type: str = "image/webp"
 
 

@@ -28,6 +28,8 @@ class Shown:
     def __str__(self) -> str:
         return "\n".join(self._lines())
 
+    _repr_pretty_ = text.pretty
+
     def _repr_html_(self) -> str:
         """A picture first, then tables, then single facts."""
         order = sorted(self.preview.items(), key=lambda item: _rank(item[1]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autostore.keys import uri_below
 from autostore.optional import DISTRIBUTION
@@ -24,6 +24,7 @@ __all__ = [
     "of_header",
     "of_info",
     "plain",
+    "pretty",
     "table",
     "tree",
 ]
@@ -37,6 +38,11 @@ def table(rows: Iterable[Sequence[str]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def pretty(looked: object, printer: Any, _cycle: bool) -> None:
+    """A class's own `_repr_pretty_`: a prompt of IPython shows what `print` does."""
+    printer.text(str(looked))
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:

@@ -1,6 +1,6 @@
 """The values that looking gives: `Info` of an object, `Entry` of a listing, `Tree` of a folder, `Format`.
 
-Each prints as text, and shows as a page in a notebook.
+Each prints as text, also at a prompt of IPython, and shows as a page in a notebook.
 """
 
 from __future__ import annotations
@@ -83,6 +83,8 @@ class Info(Header):
     def __str__(self) -> str:
         return text.facts(text.of_info(self))
 
+    _repr_pretty_ = text.pretty
+
     def _repr_html_(self) -> str:
         return html.info(self)
 
@@ -116,6 +118,8 @@ class Tree:
 
     def __str__(self) -> str:
         return "\n".join(text.tree(self))
+
+    _repr_pretty_ = text.pretty
 
     def _repr_html_(self) -> str:
         return html.tree(self)
@@ -161,6 +165,8 @@ class Formats(tuple[Format, ...]):
     def markdown(self) -> str:
         """The same table in Markdown, with every extension; nothing of it depends on this machine."""
         return "\n".join(text.markdown_of_formats(self))
+
+    _repr_pretty_ = text.pretty
 
     def _repr_html_(self) -> str:
         return html.formats(self)

@@ -99,6 +99,16 @@ def test_a_stored_picture_and_table_are_shown(notebook):
     assert "&lt;i&gt;" in notebook.run("store['e'] = {'<i>': '<i>'}; store.show('e')")["text/html"]
 
 
+def test_a_prompt_without_pages_shows_what_print_does(notebook):
+    """In IPython's terminal, too, a tree is a tree, and a picture is not its bytes."""
+    assert "└── monday  .parquet" in notebook.run("store.tree('flights/m')")["text/plain"]
+    assert "columns   x" in notebook.run("store.info('flights/monday')")["text/plain"]
+    assert notebook.run("store.formats()")["text/plain"].strip().startswith("extension")
+    notebook.run("from PIL import Image; store['seen'] = Image.new('RGB', (60, 40), 'navy')")
+    assert notebook.run("store.show('seen')")["text/plain"].split() == "seen width 60 height 40 mode RGB".split()
+    notebook.run("assert 'RIFF' not in repr(store.show('seen'))")
+
+
 def test_keys_complete(notebook):
     """A TAB in `store["` offers the keys that begin so."""
     matches = notebook.completed('store["flights/')
