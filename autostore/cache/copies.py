@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,8 +16,9 @@ from autostore.cache.entry import Entry
 from autostore.cache.folder import CacheFolder
 from autostore.config import StorageConfig
 from autostore.disk.failures import disk_errors_are_typed
-from autostore.errors import StorageIOError
+from autostore.errors import StorageIOError, from_os_error
 from autostore.holding.descriptors import Descriptor, opened
+from autostore.keys import where
 
 __all__ = ["Copies"]
 
@@ -49,6 +51,15 @@ class Copies:
                 yield name, self._backend.download(path, name)
             else:
                 yield _pinned(copy, name), copy.metadata
+
+    def stream(self, file: Path, path: str) -> BufferedReader:
+        """The file that `open` gave for `path`, open to be read; `FileNotFoundError` where it is gone by now."""
+        try:
+            return open(file, "rb")
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise from_os_error(error, where(path, self._backend.uri)) from error
 
     def cleanup(self) -> tuple[int, int]:
         """Drop expired copies and the least recently used above the limit: (copies, bytes) removed."""

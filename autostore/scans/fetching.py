@@ -103,7 +103,7 @@ class Opener:
                 before = self.backend.get_metadata(path).etag
             with self._copies.open(path, extension) as (file, found):
                 try:
-                    stream = open(file, "rb")  # noqa: SIM115 - handed on
+                    stream = self._copies.stream(file, path)
                 except FileNotFoundError:
                     self.backend.get_metadata(path)  # says whether it was removed, or is replaced just now
                     continue

@@ -178,7 +178,7 @@ def checksum(side: Side, key: Key) -> str:
     def once(found: FileMetadata) -> str:
         with side.copies.open(found.path, key.extension_of(found.path)) as (name, _):
             try:
-                file = open(name, "rb")  # noqa: SIM115 - closed below
+                file = side.copies.stream(name, found.path)
             except FileNotFoundError as error:
                 raise StorageFileNotFoundError(str(error)) from error
             with file:

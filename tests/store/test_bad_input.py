@@ -330,6 +330,35 @@ def test_another_user_is_refused():
         subprocess.run([sys.executable, "-c", UNWRITABLE, place], check=True, timeout=60)
 
 
+UNREADABLE = """
+import os, sys
+from autostore import AutoStore, StoragePermissionError
+store = AutoStore(sys.argv[1])
+store.update({"closed": b"x", "open": b"y"})
+os.chmod(f"{sys.argv[1]}/closed.bin", 0)
+shown = str(store.tree(headers=True)), store._repr_html_(), store.checksum("open")  # imports what looking needs
+os.setuid(65534)
+for act in (store.info, store.checksum, store.show, store.__getitem__):
+    try:
+        act("closed")
+    except StoragePermissionError as error:
+        assert "key 'closed" in str(error), error
+    else:
+        raise AssertionError(act)
+tree = str(store.tree(headers=True))
+assert "StoragePermissionError" in tree and "bytes" in tree, tree
+assert "StoragePermissionError" in store._repr_html_()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_file_that_may_not_be_read_is_named():
+    """What looks into files says which may not be read, as an error of the library's; a tree shows all others."""
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        subprocess.run([sys.executable, "-c", UNREADABLE, place], check=True, timeout=60)
+
+
 def test_in_and_get_swallow_absence_only(local_store, folder):
     """A link out of the root is refused by `in` and `get` too; it does not count as absent."""
     local_store["a"] = 1
