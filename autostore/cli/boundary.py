@@ -41,6 +41,7 @@ _CODES: tuple[tuple[type[errors.StorageError] | tuple[type[errors.StorageError],
 
 _REMEDIES = {
     "store.keys() lists what is": "`autostore ls -r` lists what is",
+    "store.list_files() also files that no format here reads": "`autostore verify` names foreign files",
     "Pass no expires=,": "Leave out --expires,",
     "Pass keep=, days= or both": "Pass --keep, --days or both",
     "store.versions(key) lists those there are": "`autostore versions KEY` lists those there are",

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from autostore.backend import FileMetadata, StorageBackend, changed, not_found
+from autostore.backend import FileMetadata, StorageBackend, changed
 from autostore.errors import (
     AmbiguousKeyError,
     StorageFileNotFoundError,
@@ -188,7 +188,11 @@ class Resolver:
                 raise ambiguous(key.text, self._backend.uri, files, doing)
             files = self.among(key)  # some vanished: a writer is changing the format
         if not files:
-            raise not_found(key.text, self._backend.uri)
+            # Not looked for: a file of another name beside it would cost each miss a request.
+            remedy = "store.keys() lists what is, store.list_files() also files that no format here reads."
+            raise StorageFileNotFoundError(
+                compose("Nothing is stored here", key=key.text, uri=self._backend.uri, remedy=remedy)
+            )
         return files[0]
 
     def detail(self, files: Iterable[FileMetadata]) -> list[FileMetadata]:

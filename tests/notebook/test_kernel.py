@@ -105,7 +105,7 @@ def test_a_prompt_without_pages_shows_what_print_does(notebook):
     assert "columns   x" in notebook.run("store.info('flights/monday')")["text/plain"]
     assert notebook.run("store.formats()")["text/plain"].strip().startswith("extension")
     notebook.run("from PIL import Image; store['seen'] = Image.new('RGB', (60, 40), 'navy')")
-    assert notebook.run("store.show('seen')")["text/plain"].split() == "seen width 60 height 40 mode RGB".split()
+    assert notebook.run("store.show('seen')")["text/plain"].split()[:3] == ["seen", "width", "60"]
     notebook.run("assert 'RIFF' not in repr(store.show('seen'))")
 
 

@@ -359,6 +359,17 @@ def test_a_file_that_may_not_be_read_is_named():
         subprocess.run([sys.executable, "-c", UNREADABLE, place], check=True, timeout=60)
 
 
+@pytest.mark.parametrize("key", ["run.dat2", "run"])
+def test_who_finds_nothing_learns_of_files_that_no_format_reads(local_store, folder, key):
+    """What a plugin wrote that is not here, or another program, is not found; the error says what lists it."""
+    local_store["other"] = 1
+    (folder / "run.dat2").write_bytes(b"x")
+    with pytest.raises(StorageFileNotFoundError, match=r"store\.list_files\(\) also files that no format here reads"):
+        local_store[key]
+    assert list(local_store.keys()) == ["other"]
+    assert list(local_store.list_files("run*")) == ["run.dat2"]
+
+
 def test_in_and_get_swallow_absence_only(local_store, folder):
     """A link out of the root is refused by `in` and `get` too; it does not count as absent."""
     local_store["a"] = 1
