@@ -26,6 +26,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "features": ("PIL.features",),
     "geopandas": ("geopandas",),
     "go": ("plotly.graph_objects",),
+    "joblib": ("joblib",),
     "lightgbm": ("lightgbm",),
     "msgpack": ("msgpack",),
     "nbformat": ("nbformat",),

@@ -69,12 +69,19 @@ class PickleHandler(DataHandler):
             raise UnknownTypeError(
                 f"The pickle needs what is not importable here: {error}. Install or import it, under the name it had."
             ) from error
-        except (StorageError, OSError, MemoryError, EOFError, pickle.UnpicklingError):
+        except (StorageError, OSError, MemoryError, EOFError):
             raise
         except Exception as error:
-            let_pass(error)
+            is_none = isinstance(error, pickle.UnpicklingError)
+            if not is_none:
+                let_pass(error)
             with open(file_path, "rb") as file:
-                if self._key is None and not pickled_header.is_whole(file):
+                if pickled_header.is_of_joblib(file):
+                    raise UnsupportedFormatError(
+                        "joblib wrote this, with arrays between the parts of a pickle. Read it with "
+                        "joblib.load(store.path(key)), which runs its code, too, and store what that gives."
+                    ) from error
+                if is_none or (self._key is None and not pickled_header.is_whole(file)):
                     raise
                 named = pickled_header.pickled(file).type or "its class"
             raise UnknownTypeError(

@@ -136,6 +136,6 @@ def _damage(act: Act, error: Exception, file: Path) -> StorageError:
         return from_os_error(error, act.where)
     said = str(error).replace(str(file), "the file")  # a cached copy has a long name that helps nobody
     return CorruptDataError(
-        f"{act.where}: this is not a valid {act.extension} file: {type(error).__name__}: {said:.500}. "
+        f"{act.where}: this is not a valid {act.extension} file: {type(error).__name__}: {said.rstrip('.'):.500}. "
         "Read it with as_type=bytes to see what is there, and ask what wrote it."
     )

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from autostore.headers.header import LONGEST, Header, beginning
 
-__all__ = ["checkpoint", "is_whole", "pickled"]
+__all__ = ["checkpoint", "is_of_joblib", "is_whole", "pickled"]
 
 _LOOKED_AT = 64 * 1024
 _MOST_PARTS = 1000
@@ -52,6 +52,17 @@ def is_whole(file: BinaryIO) -> bool:
         return any(opcode.name == "STOP" for opcode, _, _ in pickletools.genops(file)) and not file.read(1)
     except Exception:  # whatever parts of a file that is no pickle say
         return False
+
+
+def is_of_joblib(file: BinaryIO) -> bool:
+    """Whether `joblib.dump` wrote it, with an array in its first 64 KiB; the file is then where it was.
+
+    The arrays stand bare behind the objects that stand for them, so that `pickle` cannot read on:
+    https://github.com/joblib/joblib/blob/main/joblib/numpy_pickle.py
+    """
+    found = b"joblib.numpy_pickle" in file.read(_LOOKED_AT)
+    file.seek(0)
+    return found
 
 
 def checkpoint(file: BinaryIO) -> Header:

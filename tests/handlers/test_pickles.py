@@ -25,7 +25,7 @@ from autostore.errors import CorruptDataError, UnknownTypeError, UnsupportedForm
 from autostore.handlers.pickles import PickleHandler
 from autostore.testing import HandlerContract, same
 from tests.handlers import shapes
-from tests.optional import np, pa, pl, torch
+from tests.optional import joblib, np, pa, pl, torch
 
 KEY = "a long random secret"
 SIGNED = PickleHandler(StorageConfig(pickle_key=KEY))
@@ -409,3 +409,18 @@ def test_what_is_only_like_it_is_kept(tmp_path: Path) -> None:
     kept = [pa.table({"m": pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64()))}), pa.table({}), pl.Series([[1]])]
     AutoStore(tmp_path).write("k", kept, format="pkl")
     assert same(AutoStore(tmp_path)["k"], kept)
+
+
+def test_what_joblib_wrote_is_said_to_be_its(tmp_path: Path) -> None:
+    """Its files have arrays between the parts of a pickle, so `.pkl` does not read them, and they are not damaged."""
+    store = AutoStore(tmp_path)
+    value = {"weights": np.arange(3)}
+    joblib.dump(value, tmp_path / "model.pkl")
+    with pytest.raises(UnsupportedFormatError, match=r"'model' .*joblib wrote this.*load\(store\.path\(key\)\)"):
+        store["model"]
+    assert same(joblib.load(store.path("model")), value)
+    joblib.dump({"plain": [1]}, tmp_path / "plain.pkl")
+    assert store["plain"] == {"plain": [1]}
+    signed = AutoStore(tmp_path, StorageConfig(pickle_key=KEY))
+    with pytest.raises(UntrustedDataError):
+        signed["model"]
