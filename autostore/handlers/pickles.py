@@ -72,22 +72,26 @@ class PickleHandler(DataHandler):
         except (StorageError, OSError, MemoryError, EOFError):
             raise
         except Exception as error:
-            is_none = isinstance(error, pickle.UnpicklingError)
-            if not is_none:
+            if not isinstance(error, pickle.UnpicklingError):
                 let_pass(error)
-            with open(file_path, "rb") as file:
-                if pickled_header.is_of_joblib(file):
-                    raise UnsupportedFormatError(
-                        "joblib wrote this, with arrays between the parts of a pickle. Read it with "
-                        "joblib.load(store.path(key)), which runs its code, too, and store what that gives."
-                    ) from error
-                if is_none or (self._key is None and not pickled_header.is_whole(file)):
-                    raise
-                named = pickled_header.pickled(file).type or "its class"
-            raise UnknownTypeError(
-                f"The pickle is whole, but {_here(error, named)} makes no object of it: {type(error).__name__}: "
-                f"{error!s:.300}. Read it where the version is that wrote it, and store it there in another format."
-            ) from error
+            self._explain(error, file_path)
+            raise
+
+    def _explain(self, error: Exception, file_path: Path) -> None:
+        """Raise what is known of a file that is not damaged, and could not be read all the same."""
+        with open(file_path, "rb") as file:
+            if pickled_header.is_of_joblib(file):
+                raise UnsupportedFormatError(
+                    "joblib wrote this, with arrays between the parts of a pickle. Read it with "
+                    "joblib.load(store.path(key)), which runs its code, too, and store what that gives."
+                ) from error
+            if isinstance(error, pickle.UnpicklingError) or (self._key is None and not pickled_header.is_whole(file)):
+                return
+            named = pickled_header.pickled(file).type or "its class"
+        raise UnknownTypeError(
+            f"The pickle is whole, but {_here(error, named)} makes no object of it: {type(error).__name__}: "
+            f"{error!s:.300}. Read it where the version is that wrote it, and store it there in another format."
+        ) from error
 
     def _loaded(self, file_path: Path, file_extension: str) -> Any:
         if self._key is None:
