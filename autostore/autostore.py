@@ -382,8 +382,8 @@ class AutoStore(
         1 request per 1,000 files that begin as the pattern does before its first wildcard; flat memory.
         """
         wild = min((pattern.find(c) for c in "*?[" if c in pattern), default=len(pattern))
-        listed = self._backend.list_files(self._root + pattern[:wild])
-        paths = (file.path[len(self._root) :] for file in listed if not file.path.startswith(OURS))
+        found = self._backend.list_files(self._root + pattern[:wild])
+        paths = (file.path[len(self._root) :] for file in found if not file.path.startswith(OURS))
         return (path for path in paths if fnmatchcase(path, pattern))
 
     def copy(self, source: str, target: str) -> FileMetadata:
@@ -428,7 +428,7 @@ class AutoStore(
             dry_run: remove nothing.
         """
         where = self._where(prefix)
-        self._writable("any")
+        self._check_writable()
         if keep is None and days is None:
             keep, days = self.config.history_keep, self.config.history_days
         pruned = self._pruner.prune(where, keep, days, dry_run=dry_run)
@@ -557,10 +557,13 @@ class AutoStore(
 
     def _writable(self, key: object) -> Key:
         parsed = self._key(key)
+        self._check_writable(parsed.text)
+        return parsed
+
+    def _check_writable(self, key: str | None = None) -> None:
         if self.config.read_only:
             problem, remedy = "This store is read-only", "Open it without read_only to write."
-            raise StoragePermissionError(compose(problem, key=parsed.text, uri=self.uri, remedy=remedy))
-        return parsed
+            raise StoragePermissionError(compose(problem, key=key, uri=self._backend.uri, remedy=remedy))
 
     def _where(self, prefix: str) -> Key | str:
         if prefix == "":

@@ -77,6 +77,8 @@ class StorageBackend(ABC):
     """
 
     config_class: ClassVar[type[StorageConfig]] = StorageConfig
+    """Whose settings a place takes; those of another class are adapted."""
+
     concurrency: int = 1
     """How many transfers are worth having in flight at once."""
 
@@ -86,13 +88,13 @@ class StorageBackend(ABC):
     locks_exclude: bool = False
     """Whether `lock` excludes every other writer of the place, so that who holds it needs no claim."""
 
+    receives: bool = False
+    """Whether files may be sent while they are made, by `receive`; else only when they are whole."""
+
     def __init__(self, uri: ParsedUri, config: StorageConfig) -> None:
         self.uri = f"{uri.scheme}://{uri.rest}"
         self.config = config
         self._scratch = Scratch(config.temp_dir)
-
-    receives: bool = False
-    """Whether files may be sent while they are made, by `receive`; else only when they are whole."""
 
     @abstractmethod
     def get_metadata(self, path: str) -> FileMetadata:

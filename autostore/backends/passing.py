@@ -1,4 +1,4 @@
-"""A place that hands everything on to another one, so that a layer over a place says only what it does itself."""
+"""A place that hands on to another one what a place can do, so that a layer over it says only what it does itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OURS = f"{RESERVED}/"
 
 
 class PassingBackend(StorageBackend):
-    """All of `inner`, unchanged."""
+    """`inner`, unchanged; what the contract makes of other calls (`copy`, `move`, `keep`) is made of these here."""
 
     def __init__(self, inner: StorageBackend) -> None:
         # Not the contract's own constructor: the inner place has a scratch folder already.

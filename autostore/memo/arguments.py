@@ -92,7 +92,7 @@ class Recipe:
             raise self._unknown()
 
     def digest(self, encode: Encode, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
-        """Of one call. `TypeError` where the arguments do not fit, as the function itself would say."""
+        """Of one call. `TypeError` where the arguments do not fit, of the function by its name."""
         walk = Digester(encode, self._elsewhere, self._libraries, reads_classes=not isinstance(self.code, tuple))
         try:
             digest = walk.parts(self.name, self._parts(args, kwargs), named=True)
@@ -119,10 +119,10 @@ class Recipe:
     def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """By name; of a wrapped function as its wrapper sees them, which may have defaults of its own."""
         if self._outer is None:
-            bound = self._signature.bind(*args, **kwargs)
+            bound = self._fitted(self._signature, args, kwargs)
             bound.apply_defaults()
             return bound.arguments
-        outer = self._outer.bind(*args, **kwargs).arguments
+        outer = self._fitted(self._outer, args, kwargs).arguments
         named = {name: value for name, value in kwargs.items() if name not in self._ignored}
         # What the wrapper names itself stands there twice, which does no harm.
         try:
@@ -130,6 +130,14 @@ class Recipe:
         except TypeError:  # the wrapper takes others
             rest = [name for name, one in self._outer.parameters.items() if one.kind is one.VAR_KEYWORD]
             return {**outer, **dict.fromkeys((name for name in rest if name in outer), named)}
+
+    def _fitted(
+        self, signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> inspect.BoundArguments:
+        try:
+            return signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.name}(): {error}") from None
 
     def _bound(self, function: Callable[..., Any]) -> list[Any]:
         """What is bound to the function, by partials or as its object: arguments, and no code."""

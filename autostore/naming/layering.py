@@ -17,7 +17,6 @@ from pathlib import Path
 from autostore.backend import FileMetadata, StorageBackend, changed, exists_already, look, not_found
 from autostore.backends.passing import PassingBackend
 from autostore.errors import (
-    PreconditionFailedError,
     StorageFileNotFoundError,
     StorageIOError,
     StoragePermissionError,
@@ -109,20 +108,12 @@ class LayeredBackend(PassingBackend):
                 self._prepare(target, mark)
                 with contextlib.suppress(StoragePermissionError, StorageIOError):
                     return self.top.copy_from(origin, source, target, mark=mark, if_etag=below.etag)
-            with self.scratch_file() as file:
-                found = self.download(source, file)
-                if found is None or (if_etag is not None and found.etag != if_etag):
-                    raise changed(source, self.uri)
-                return self.upload(file, target, mark=mark)
+            return super().copy(source, target, mark=mark, if_etag=if_etag)
 
     def move(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
         """A copy, then a deletion in the branch."""
         with self.lock(source, target):
-            etag = if_etag or self.get_metadata(source).etag
-            moved = self.copy(source, target, mark=mark, if_etag=etag)
-            with contextlib.suppress(PreconditionFailedError):  # by now the base has another one
-                self.delete(source, if_etag=etag)
-            return moved
+            return super().move(source, target, mark=mark, if_etag=if_etag)
 
     def delete(self, path: str, *, if_etag: str | None = None) -> None:
         """A tombstone where the base has or had something, then the branch's own file."""

@@ -39,8 +39,8 @@ class BranchInterface(ABC):
     _root: str
 
     @abstractmethod
-    def _writable(self, key: object) -> Key:
-        """The key, parsed; `StoragePermissionError` of a read-only store."""
+    def _check_writable(self) -> None:
+        """`StoragePermissionError` of a read-only store."""
 
     @abstractmethod
     def _where(self, prefix: str) -> Key | str:
@@ -76,7 +76,7 @@ class BranchInterface(ABC):
         if base.config.read_only:
             problem, remedy = "The base is read-only", "Open it without read_only to promote into it."
             raise StoragePermissionError(compose(problem, uri=base.backend.uri, remedy=remedy))
-        self._writable("any")
+        self._check_writable()
         mine, found = self._parts, self._settled(prefix)
         renew = renewing(mine.registry, base.registry, mine.config, base.config, backend)
 
@@ -92,7 +92,7 @@ class BranchInterface(ABC):
 
     def discard(self, prefix: str = "") -> list[Change]:
         """Forget what the branch changed, so that the keys read through again; what that was. A few requests a file."""
-        self._writable("any")
+        self._check_writable()
         backend, found = self._layered(), self._changes(prefix)
         promoter = Promoter(backend, backend.base, None)
         for _ in in_order(promoter.discard, found, backend.concurrency):

@@ -37,6 +37,7 @@ class DictInterface(ABC):
     """What a dict offers, over a store's own operations."""
 
     config: StorageConfig
+    __reversed__ = None  # or Python would ask for the numbers up to `len`, as of a sequence
 
     @abstractmethod
     def read(self, key: str, *, as_type: Any = None) -> Any:

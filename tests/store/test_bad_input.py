@@ -359,6 +359,19 @@ def test_a_file_that_may_not_be_read_is_named():
         subprocess.run([sys.executable, "-c", UNREADABLE, place], check=True, timeout=60)
 
 
+def test_a_read_only_store_names_what_was_asked_for(folder):
+    """A key with the place that it lies in, also of a part of a store; no key where none was named."""
+    AutoStore(folder)["x/a"] = 1
+    store = AutoStore(folder, LocalFileConfig(read_only=True))
+    branch = AutoStore(folder.with_name("branch"), LocalFileConfig(read_only=True), base=AutoStore(folder))
+    for act in (lambda: store.__delitem__("x/a"), lambda: (store / "x").__setitem__("a", 2)):
+        with pytest.raises(StoragePermissionError, match=rf"key 'x/a' in {store.uri}\)"):
+            act()
+    for act in (lambda: (store / "x").prune(keep=1), branch.promote, branch.discard):
+        with pytest.raises(StoragePermissionError, match=r"This store is read-only \(file:"):
+            act()
+
+
 @pytest.mark.parametrize("key", ["run.dat2", "run"])
 def test_who_finds_nothing_learns_of_files_that_no_format_reads(local_store, folder, key):
     """What a plugin wrote that is not here, or another program, is not found; the error says what lists it."""
@@ -368,6 +381,13 @@ def test_who_finds_nothing_learns_of_files_that_no_format_reads(local_store, fol
         local_store[key]
     assert list(local_store.keys()) == ["other"]
     assert list(local_store.list_files("run*")) == ["run.dat2"]
+
+
+def test_a_store_has_no_reverse_order(local_store):
+    """`reversed` says so; it would ask for the numbers up to `len`, as of a list."""
+    local_store["k"] = 1
+    with pytest.raises(TypeError, match="not reversible"):
+        reversed(local_store)
 
 
 def test_in_and_get_swallow_absence_only(local_store, folder):
