@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from autostore.cli.matching import matching
+from autostore.cli.matching import matching, nothing
 from autostore.cli.places import Place
 from autostore.cli.session import Session, command
 from autostore.cli.words import Keys, Long, OneKey, Over, Recursive, Version, Where, switch
@@ -52,7 +52,7 @@ def tree(
     place = session.find(where, base, may_be_store=True)
     found = place.store.tree(place.folder, limit=limit, headers=headers)
     if not len(found):
-        raise _nothing(place)
+        raise nothing(place)
     if session.out.as_json:
         for entry in found:
             session.out.value(_row(entry))
@@ -173,13 +173,7 @@ def _level(session: Session, place: Place) -> Iterator[Mapping[str, Any]]:
     if not found and not place.key:
         session.out.note(f"Nothing is stored in {place.store.uri}.")
     elif not found:
-        raise _nothing(place)
-
-
-def _nothing(place: Place) -> StorageFileNotFoundError:
-    return StorageFileNotFoundError(
-        f"Nothing is stored here (key {place.key!r} in {place.store.uri}). `autostore ls` lists what is."
-    )
+        raise nothing(place)
 
 
 def _row(entry: Entry) -> dict[str, Any]:

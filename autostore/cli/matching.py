@@ -12,7 +12,7 @@ from autostore import AutoStore, InvalidKeyError, StorageError, StorageFileNotFo
 from autostore.cli.places import WILD, Place
 from autostore.info.values import Entry
 
-__all__ = ["matching", "near"]
+__all__ = ["matching", "near", "nothing"]
 
 MOST_NEAR = 1000
 BELOW = {False: "-r", None: "'folder/**'"}
@@ -29,6 +29,12 @@ def near(error: StorageFileNotFoundError, place: Place) -> StorageFileNotFoundEr
         if place.key not in known and (like := difflib.get_close_matches(place.key, known, 1)):
             return type(error)(f"{error} Did you mean {like[0]!r}?")
     return error
+
+
+def nothing(place: Place) -> StorageFileNotFoundError:
+    """The error of a place where nothing is."""
+    problem = f"Nothing is stored here (key {place.key!r} in {place.store.uri})"
+    return near(StorageFileNotFoundError(f"{problem}. `autostore ls` lists what is."), place)
 
 
 def matching(place: Place, *, recursive: bool | None = False) -> Iterator[Entry]:
@@ -58,8 +64,7 @@ def matching(place: Place, *, recursive: bool | None = False) -> Iterator[Entry]
         if not recursive and not place.is_pattern and next(store.keys(place.folder), None) is not None:
             problem = f"This is a folder, not a key (key {key!r} in {store.uri})"
             raise StorageFileNotFoundError(f"{problem}. {BELOW[recursive]} means all below a folder.")
-        nothing = f"Nothing is stored here (key {key!r} in {store.uri}). `autostore ls` lists what is."
-        raise near(StorageFileNotFoundError(nothing), place)
+        raise nothing(place)
 
 
 def _alike(store: AutoStore, key: str) -> Iterator[Entry]:
