@@ -15,9 +15,10 @@ from autostore.store.describing import Describer
 __all__ = ["LookingInterface"]
 
 SHOWN_KEYS = 200
-"""How many keys a notebook shows of a store, and completes."""
+"""How many keys a notebook shows of a store."""
 
 COMPLETED_KEYS = 1000
+"""How many it completes."""
 
 
 class LookingInterface(ABC):

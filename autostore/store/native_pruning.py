@@ -23,8 +23,8 @@ from autostore.versioning import Stored
 __all__ = ["NativePruner"]
 
 
-CLAIM_LASTS = timedelta(days=1)
-"""After which what a claim or a probe left is nobody's."""
+NOBODYS_AFTER = timedelta(days=1)
+"""When what a claim or a probe left is nobody's."""
 
 
 class NativePruner:
@@ -90,7 +90,7 @@ class NativePruner:
 
     def _remove_claims(self) -> None:
         """What claims and probes left behind a day ago."""
-        yesterday = datetime.now(UTC) - CLAIM_LASTS
+        yesterday = datetime.now(UTC) - NOBODYS_AFTER
         for kind in ("claims", "probe"):
             stored = list(self._native.stored.listed(f"{RESERVED}/{kind}/", deep=True))
             live = {one.path for one in stored if one.latest and not one.deleted}

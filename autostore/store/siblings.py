@@ -18,9 +18,8 @@ __all__ = ["has_rival", "units"]
 def has_rival(change: Change, branch: LayeredBackend, base: StorageBackend, answers: Answers) -> bool:
     """Whether the base has a later value than the branch's, or somebody else's file; a listing, and a look at each.
 
-    As where the branch has `k.json`, and the base has had `k.csv` since.
-
-    Earlier ones the branch saw, and its record of that may be gone with a writer that was killed.
+    As where the branch has `k.json`, and the base has had `k.csv` since. Earlier ones the branch saw, and its record
+    of that may be gone with a writer that was killed.
     """
     since = _since(change, branch)
     if since is None:

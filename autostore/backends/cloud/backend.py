@@ -1,4 +1,4 @@
-"""A store in a bucket, whosever it is: each duty in as few requests as S3 allows.
+"""A store in a bucket, whosever it is: each duty in as few requests as its server allows.
 
 How bytes move, and what errors and answers mean, is the business of an `Engine`; which one, nobody asks here.
 """
@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from autostore.backend import FileMetadata, changed
 from autostore.backends.cloud.looks import Looks
 from autostore.backends.cloud.ranges import EngineRanges
-from autostore.backends.cloud.receiving import ReceivingS3
+from autostore.backends.cloud.receiving import ReceivingBackend
 from autostore.backends.left_out import LeftOut
 from autostore.config import AzureStorageConfig, S3StorageConfig, StorageConfig
 from autostore.disk.failures import disk_errors_are_typed
@@ -41,7 +41,7 @@ from autostore.versioning import Versioning
 __all__ = ["CloudBackend"]
 
 
-class CloudBackend(ReceivingS3):
+class CloudBackend(ReceivingBackend):
     """Objects below `scheme://bucket/prefix/`; the prefix means the same with its last `/` and without."""
 
     scheme: ClassVar[str]

@@ -1,4 +1,4 @@
-"""Copies within a bucket, which S3 makes itself: of a value, of a version that is kept, onto what was seen."""
+"""Copies within a bucket, which its server makes itself: of a value, of a version that is kept, onto what was seen."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from autostore.errors import PreconditionFailedError
 from autostore.mark import Mark
 from autostore.telling.transfers import transfer
 
-__all__ = ["CopyingS3"]
+__all__ = ["CopyingBackend"]
 
 
-class CopyingS3(StorageBackend):
-    """What S3 does on its own side; `S3Backend` has the rest."""
+class CopyingBackend(StorageBackend):
+    """What the server does on its own side; `CloudBackend` has the rest."""
 
     _engine: Engine
     _settings: S3StorageConfig | AzureStorageConfig
@@ -35,7 +35,7 @@ class CopyingS3(StorageBackend):
         return self._traits.claims
 
     def copy(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
-        """One request to S3, which copies by itself; above 5 GiB by parts."""
+        """One request to the server, which copies by itself; above 5 GiB by parts."""
         if if_etag is not None:
             self._expect(source, if_etag)
         return self._copied(source, target, mark, if_etag)
@@ -58,8 +58,8 @@ class CopyingS3(StorageBackend):
         self, other: StorageBackend, source: str, target: str, *, mark: Mark | None = None, if_etag: str,
         over: str | None = "",
     ) -> FileMetadata:  # fmt: skip
-        """One request to S3; a look before and after it where that does not check the source. Above 5 GiB by parts."""
-        assert isinstance(other, CopyingS3)
+        """One request to the server; a look before and after it where that checks no source. Above 5 GiB by parts."""
+        assert isinstance(other, CopyingBackend)
         checks = self._checks("source")
         if not checks:
             other._expect(source, if_etag)  # noqa: SLF001 - of a place as this one
@@ -88,7 +88,7 @@ class CopyingS3(StorageBackend):
 
     def _copied(
         self, source: str, target: str, mark: Mark | None, etag: str | None, *, over: str | None = "",
-        other: CopyingS3 | None = None,
+        other: CopyingBackend | None = None,
     ) -> FileMetadata:  # fmt: skip
         """`other`: where the source lies, if not here."""
         said = self._said(target, mark, identified=False)

@@ -1,4 +1,4 @@
-"""What arrives for S3 while it is made: parts that leave as soon as they are full; of one part only, a PUT."""
+"""What arrives for a bucket while it is made: parts that leave as soon as they are full; of one part only, a PUT."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import threading
 
 from autostore.backend import FileMetadata
 from autostore.backends.cloud.boto3.receiving import part_size
-from autostore.backends.cloud.copying import CopyingS3
+from autostore.backends.cloud.copying import CopyingBackend
 from autostore.engine.contract import SentParts
 from autostore.mark import Mark
 from autostore.pieces.incoming import Incoming
 from autostore.telling.transfers import transfer
 
-__all__ = ["ReceivingS3"]
+__all__ = ["ReceivingBackend"]
 
 
-class ReceivingS3(CopyingS3):
-    """The part of `S3Backend` that takes files while they are made."""
+class ReceivingBackend(CopyingBackend):
+    """The part of `CloudBackend` that takes files while they are made."""
 
     receives = True
     _sent_parts = False
 
     def receive(self, path: str, *, mark: Mark | None = None) -> Incoming:
         """One PUT where all fits in one part, else create, one for each part, and complete."""
-        return _S3Incoming(self, path, mark)
+        return _Incoming(self, path, mark)
 
     def begin_parts(self, path: str, mark: Mark | None) -> SentParts:
         """An upload in parts."""
@@ -50,10 +50,10 @@ class ReceivingS3(CopyingS3):
         return self._settings.multipart_chunksize
 
 
-class _S3Incoming(Incoming):
+class _Incoming(Incoming):
     """One object on its way."""
 
-    def __init__(self, place: ReceivingS3, path: str, mark: Mark | None) -> None:
+    def __init__(self, place: ReceivingBackend, path: str, mark: Mark | None) -> None:
         super().__init__()
         self._place = place
         self._path = path
