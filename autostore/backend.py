@@ -57,8 +57,8 @@ class FileMetadata:
     modified_time: datetime
     content_type: str | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
-    mark: Mark | None = None
-    write: str = ""
+    mark: Mark | None = field(default=None, repr=False)
+    write: str = field(default="", repr=False)
 
     @property
     def written(self) -> int:
