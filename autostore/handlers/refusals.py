@@ -21,7 +21,10 @@ def holds_none(data: Any, extension: str, roster: Roster) -> str:
         return f"no registered format holds {what}. Choose another format"
     holds = "; ".join(handler.types for handler in roster.by_extension.get(extension, ()) if handler.types)
     problem = f"{extension} does not hold {what}" + (f", but {holds}" if holds else "")
-    return f"{problem}. Choose another format, or leave it to the value: a new key without an extension"
+    remedy = "choose another format, or leave it to the value: a new key without an extension"
+    if type(data) is str or hasattr(type(data), "read"):  # a file's name, or an open one
+        return f"{problem}. Pass a file as its pathlib.Path; else {remedy}"
+    return f"{problem}. {remedy.capitalize()}"
 
 
 def unfit(format: str, wanted: str, key: str, extension: str, roster: Roster) -> tuple[str, str]:

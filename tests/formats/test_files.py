@@ -49,6 +49,17 @@ def test_a_file_under_a_name(store, cut):
         store.read("none.mp4", as_type=Path)
 
 
+def test_an_open_file_or_a_name_is_told_how_files_are_stored(tmp_path, cut):
+    """Neither is the file; the refusal says what is."""
+    store = AutoStore(tmp_path / "store")
+    with open(cut, "rb") as opened:
+        for given in (str(cut), opened):
+            with pytest.raises(UnsupportedFormatError, match=r"Pass a file as its pathlib\.Path; else choose"):
+                store["a.mp4"] = given
+    with pytest.raises(UnsupportedFormatError, match=r"not hold dict.*\. Choose another format"):
+        store["a.parquet"] = {"a": 1}
+
+
 def test_a_second_process_finds_it(tmp_path, cut):
     """What one wrote by a path the other reads as file and as bytes."""
     with AutoStore(tmp_path / "store") as store:
