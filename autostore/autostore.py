@@ -425,10 +425,11 @@ class AutoStore(
             keep: how many values of a key stay, the current one included; None: `history_keep`.
             days: for how long after it was replaced a value stays; None: `history_days`. With both a version
                 goes only if both let it go.
-            dry_run: remove nothing.
+            dry_run: remove nothing; a read-only store may, too.
         """
         where = self._where(prefix)
-        self._check_writable()
+        if not dry_run:
+            self._check_writable()
         if keep is None and days is None:
             keep, days = self.config.history_keep, self.config.history_days
         pruned = self._pruner.prune(where, keep, days, dry_run=dry_run)

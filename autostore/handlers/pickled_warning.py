@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from autostore.errors import PickledWarning
-from autostore.handlers.typed.tag import UndescribedError
+from autostore.handlers.typed.tag import DESCRIBE, UndescribedError
 
 __all__ = ["warn_of_pickle"]
 
@@ -31,7 +31,7 @@ def warn_of_pickle(data: Any, refusals: Sequence[Exception], where: str) -> None
     elif refusals:
         reason = str(refusals[-1])
     else:
-        reason = f"The value is of the class {name}: make it a dataclass, or register a handler."
+        reason = f"The value is of the class {name}: {DESCRIBE}."
     text = f"{where} was stored as a pickle, which only Python reads, and only where its classes are found. {reason}"
     if kind.__module__ == "__main__":
         text += " It is a class of __main__, which no other process finds: define it in a module."

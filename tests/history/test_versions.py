@@ -285,6 +285,7 @@ def test_reading_needs_no_setting(kept, place):
     for change in [lambda: reader.restore("k", reader.versions("k")[1].id), lambda: reader.prune(keep=0)]:
         with pytest.raises(StoragePermissionError):
             change()
+    assert len(reader.prune(keep=1, dry_run=True).removed) == 1
     assert values(reader, "k") == [2, 1]
 
 

@@ -17,7 +17,7 @@ from autostore.handlers.typed.made import made_of, taken_apart
 from autostore.handlers.typed.objects import fields_of
 from autostore.handlers.typed.path import where
 from autostore.handlers.typed.table import ENCODERS, FACTORIES
-from autostore.handlers.typed.tag import UndescribedError, refuse, text_tree
+from autostore.handlers.typed.tag import DESCRIBE, UndescribedError, refuse, text_tree
 from autostore.handlers.typed.walk import MOST_LEVELS, Asking, Member, Walk, Way
 from autostore.handlers.validated import data_of
 
@@ -25,8 +25,6 @@ __all__ = ["INLINE_BYTES", "Encoded", "encode"]
 
 INLINE_BYTES = 64 * 1024
 """Longer bytes have a file of their own, which only a bundle can hold."""
-
-DESCRIBE = "make it a dataclass, or register a handler"
 
 _LARGE = 64
 _LIBRARIES = frozenset(("numpy", "polars", "pandas", "pyarrow", "scipy", "torch", "PIL"))

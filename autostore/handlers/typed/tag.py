@@ -14,6 +14,7 @@ from autostore.errors import UnsupportedFormatError
 from autostore.handlers.plain import INT_BITS, SURROGATE
 
 __all__ = [
+    "DESCRIBE",
     "PLAIN",
     "MalformedError",
     "Tag",
@@ -27,6 +28,10 @@ __all__ = [
     "text_tree",
     "typed",
 ]
+
+
+DESCRIBE = "if it is your own, make it a dataclass; else register a handler"
+"""What to do about a class that says not what it is made of."""
 
 
 class MalformedError(Exception):
