@@ -95,6 +95,11 @@ def read_array(file: io.BufferedReader, end: int, *, may_map: bool = True) -> An
     nbytes = math.prod(shape) * dtype.itemsize
     if nbytes > end - offset:
         raise CorruptDataError(f"The array needs {nbytes} bytes, and the file ends after {end - offset}.")
+    if nbytes < end - offset:
+        raise UnsupportedFormatError(
+            f"More stands behind the array, {end - offset - nbytes} bytes, such as another that numpy.save added. "
+            "Read it with as_type=pathlib.Path and numpy.load, and keep several arrays as .npz."
+        )
     np = require("numpy")
     order: Literal["F", "C"] = "F" if fortran else "C"
     if nbytes >= MAP_FROM and may_map:

@@ -1,0 +1,121 @@
+"""Whole files of other programs that a library here cannot read: none is called damaged, and each can be looked at."""
+
+import base64
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from autostore import UnsupportedFormatError
+from tests.optional import np, pa, pl, pq, pyarrow
+
+VARIANT = (
+    # What DuckDB 2 writes of `select 1::variant v`.
+    "UEFSMRUAFQ4VEiwVAhUAFQYVBgAABxgDAAAAAQAAFQAVDBUQLBUCFQAVBhUGAAAGFAIAAAACABUAFRQVGCwVAhUAFQYVBgAACiQC"
+    "AAAAAgEBAAAAFQIZXDUAGA1kdWNrZGJfc2NoZW1hFQIANQAYAXYVBlwMIBMBAAAAFQwlABgIbWV0YWRhdGEAFQwlAhgFdmFsdWUA"
+    "FQIlAhgLdHlwZWRfdmFsdWUlIgAWAhkcGTwmABwVDBkVABkoAXYIbWV0YWRhdGEVAhYCFjAWNCYIPBgDAQAAGAMBAAAWACgDAQAA"
+    "GAMBAAAREQAZHBUAFQAVAgAAACYAHBUMGRUAGSgBdgV2YWx1ZRUCFgIWLhYyJjw8NgIAGRwVABUAFQIAAAAmABwVAhkVABkoAXYL"
+    "dHlwZWRfdmFsdWUVAhYCFjYWOiZuPBgEAQAAABgEAQAAABYAKAQBAAAAGAQBAAAAEREAGRwVABUAFQIAAAAWlAEWAiYIFqABACgo"
+    "RHVja0RCIHZlcnNpb24gdjIuMC4xIChidWlsZCA4ZDc4MTE0ZTkwKRk8HAAAHAAAHAAAAFcBAABQQVIx"
+)
+
+
+def unread_by_polars():
+    """Tables that pyarrow reads, and over which Polars panics or fails."""
+    zone = dt.timezone(dt.timedelta(hours=5, minutes=30))
+    return {
+        "an offset as a zone": pa.table({"t": pa.array([dt.datetime(2024, 1, 1, tzinfo=zone)])}),
+        "views of lists": pa.table({"l": pa.array([[1, 2], None], pa.list_view(pa.int64()))}),
+        "a name twice": pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"]),
+    }
+
+
+NAMES = ["an offset as a zone", "views of lists", "a name twice"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_look_at_what_polars_does_not_read(local_store, folder, name):
+    """`info` and `tree` show its columns, and each way to read it says which library does."""
+    table = unread_by_polars()[name]
+    folder.mkdir(exist_ok=True)
+    pq.write_table(table, folder / "t.parquet")
+    info = local_store.info("t")
+    assert info.shape == table.shape
+    assert [column for column, _ in info.columns] == table.column_names
+    assert "t" in str(local_store.tree(headers=True))
+    for read in (lambda: local_store["t"], lambda: local_store.scan("t"), lambda: local_store.scan({"t": {}})):
+        with pytest.raises(UnsupportedFormatError, match=r"The file is whole.*as_type=pyarrow\.Table"):
+            read()
+    assert local_store.read("t", as_type=pa.Table).equals(table)
+
+
+def test_a_look_at_an_encrypted_footer(local_store, folder):
+    """It is told as encrypted, not as damaged."""
+    folder.mkdir(exist_ok=True)
+    (folder / "t.parquet").write_bytes(b"PARE" + b"\0" * 40 + b"PARE")
+    with pytest.raises(UnsupportedFormatError, match="encrypted"):
+        local_store.info("t")
+
+
+def test_times_beyond_python(local_store):
+    """Rows of times that Polars holds and Python does not (DuckDB's 'infinity') are refused, not a panic."""
+    local_store["t"] = pl.DataFrame({"t": pl.Series([2**63 - 1]).cast(pl.Datetime("us"))})
+    with pytest.raises(UnsupportedFormatError, match="Read it as a DataFrame"):
+        local_store.read("t", as_type=list[dict])
+
+
+def test_rows_of_a_name_that_stands_twice(local_store, folder):
+    """A row has each name once: the first column was left out."""
+    folder.mkdir(exist_ok=True)
+    table = unread_by_polars()["a name twice"]
+    with pa.OSFile(str(folder / "t.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    with pytest.raises(UnsupportedFormatError, match="'a' stands twice"):
+        local_store.read("t.arrow", as_type=list[dict])
+    assert local_store.read("t.arrow", as_type=pa.Table).equals(table)
+
+
+def test_a_logical_type_that_nobody_knows(local_store, folder):
+    """A variant, as newer programs write it, is read by Arrow as what it is stored as; the file is not damaged."""
+    folder.mkdir(exist_ok=True)
+    (folder / "t.parquet").write_bytes(base64.b64decode(VARIANT))
+    with pytest.raises(UnsupportedFormatError, match=r"The file is whole.*as_type=pyarrow\.Table"):
+        local_store["t"]
+    assert local_store.info("t").shape == (1, 1)
+    assert local_store.read("t", as_type=pa.Table).num_rows == 1
+
+
+def test_arrays_one_behind_the_other(local_store, folder):
+    """`numpy.save` adds to an open file; a file of two arrays is refused, where the second was left out."""
+    folder.mkdir(exist_ok=True)
+    with open(folder / "a.npy", "wb") as file:
+        np.save(file, np.arange(2))
+        np.save(file, np.arange(3))
+    with pytest.raises(UnsupportedFormatError, match="More stands behind the array"):
+        local_store["a"]
+    with open(local_store.read("a", as_type=Path), "rb") as file:
+        assert [np.load(file).size, np.load(file).size] == [2, 3]
+
+
+def test_streams_of_arrow(local_store, folder):
+    """A stream under the name of a file, as datasets of Hugging Face are, is called what it is."""
+    table = pa.table({"a": [1]})
+    folder.mkdir(exist_ok=True)
+    with pa.OSFile(str(folder / "s.arrow"), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    (folder / "v1.feather").write_bytes(b"FEA1" + bytes(60) + b"FEA1")
+    for key, reader in (("s.arrow", "open_stream"), ("v1.feather", "feather")):
+        for as_type in (None, pa.Table, list[dict]):
+            with pytest.raises(UnsupportedFormatError, match=reader):
+                local_store.read(key, as_type=as_type)
+    assert pyarrow.ipc.open_stream(local_store.read("s.arrow", as_type=Path)).read_all().equals(table)
+
+
+@pytest.mark.parametrize("text", ["a: !Ref Bucket", "a: !!python/tuple [1, 2]", "? [a, b]\n: c", "a: ="])
+def test_yaml_of_a_program(local_store, folder, text):
+    """Tags that only their program knows, and lists as keys, are YAML; the file is not called invalid."""
+    folder.mkdir(exist_ok=True)
+    (folder / "a.yaml").write_text(text)
+    with pytest.raises(UnsupportedFormatError, match=r"The YAML is whole.*in line 1"):
+        local_store["a.yaml"]
+    assert local_store.read("a.yaml", as_type=bytes) == text.encode()
