@@ -18,13 +18,19 @@ from autostore.guard.ceiling import read_whole
 from autostore.guard.foreign import let_pass, raised_in
 from autostore.handler import DataHandler
 from autostore.handlers.losses import dump
-from autostore.handlers.signing import SigningKey, sign_file, verified
+from autostore.handlers.signing import SigningKey, sign_file, strip_signature, verified
 from autostore.headers import pickled as pickled_header
 from autostore.headers.header import Header
 
 __all__ = ["PickleHandler"]
 
 PROTOCOL = 5
+_LOOKED_AT = 64 * 1024
+_PACKED = {
+    b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"(\xb5/\xfd": "zstd", b"\x04\x22M\x18": "lz4",
+    **dict.fromkeys((b"x\x01", b"x^", b"x\x9c", b"x\xda"), "zlib"),
+}  # fmt: skip
+"""How packed files begin."""
 
 
 class PickleHandler(DataHandler):
@@ -69,7 +75,10 @@ class PickleHandler(DataHandler):
             raise UnknownTypeError(
                 f"The pickle needs what is not importable here: {error}. Install or import it, under the name it had."
             ) from error
-        except (StorageError, OSError, MemoryError, EOFError, pickle.UnpicklingError):
+        except (StorageError, OSError, MemoryError, EOFError):
+            raise
+        except pickle.UnpicklingError as error:
+            _check_others(file_path, error)
             raise
         except Exception as error:
             let_pass(error)
@@ -86,7 +95,13 @@ class PickleHandler(DataHandler):
         if self._key is None:
             with open(file_path, "rb") as file:
                 self.ceiling.check(os.fstat(file.fileno()).st_size, "The pickle")
-                return pickle.load(file)
+                found = pickle.load(file)
+                if len(strip_signature(file.read())):
+                    raise UnsupportedFormatError(
+                        "More stands behind the object, such as another that pickle.dump added. Read it with "
+                        "as_type=bytes and pickle.load, and store a list of them."
+                    )
+                return found
         # Checked and loaded from one copy in memory: nobody can change it in between.
         return pickle.loads(verified(read_whole(file_path, self.ceiling), file_extension, self._key))
 
@@ -111,6 +126,21 @@ class PickleHandler(DataHandler):
                 f"A pickle cannot be {verb}, because this store has allow_pickle=False. "
                 "Store a value that another format holds, or allow pickles where you trust the place."
             )
+
+
+def _check_others(path: Path, error: Exception) -> None:
+    """Raise what is said of a file that others store under such a name too."""
+    with open(path, "rb") as file:
+        head = file.read(_LOOKED_AT)
+    if b"joblib.numpy_pickle" in head:
+        problem = "The file is of joblib, with arrays between its parts"
+        raise UnsupportedFormatError(f"{problem}. Read it with as_type=bytes and joblib.load.") from error
+    for begin, packed in _PACKED.items():
+        if head.startswith(begin):
+            raise UnsupportedFormatError(
+                f"The file is packed ({packed}), as by joblib and pandas. Read it with as_type=bytes and its writer: "
+                "joblib.load, pandas.read_pickle(..., compression=...)."
+            ) from error
 
 
 def _here(error: Exception, named: str) -> str:

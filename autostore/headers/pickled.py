@@ -16,6 +16,8 @@ from autostore.headers.header import LONGEST, Header, beginning
 
 __all__ = ["checkpoint", "is_whole", "pickled"]
 
+_BEFORE = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+"""The number with which such a file begins, as a pickle."""
 _LOOKED_AT = 64 * 1024
 _MOST_PARTS = 1000
 _DEEPEST = 8
@@ -55,7 +57,12 @@ def is_whole(file: BinaryIO) -> bool:
 
 
 def checkpoint(file: BinaryIO) -> Header:
-    """Each tensor by its path, with dtype and shape; no storage is read, and PyTorch not imported."""
+    """Each tensor by its path, with dtype and shape; no storage is read, and PyTorch not imported.
+
+    Of a file as PyTorch wrote it before 1.6, which is no archive, nothing.
+    """
+    if beginning(file, len(_BEFORE)) == _BEFORE:
+        return Header()
     with zipfile.ZipFile(file) as archive:
         name = next(name for name in archive.namelist() if name.endswith("data.pkl"))
         if archive.getinfo(name).file_size > LONGEST:

@@ -2,12 +2,17 @@
 
 import base64
 import datetime as dt
+import gzip
+import io
+import pickle
 from pathlib import Path
 
 import pytest
 
 from autostore import UnsupportedFormatError
-from tests.optional import np, pa, pl, pq, pyarrow
+from tests.optional import np, optional, pa, pl, pq, pyarrow, torch
+
+joblib = optional("joblib")
 
 VARIANT = (
     # What DuckDB 2 writes of `select 1::variant v`.
@@ -119,3 +124,42 @@ def test_yaml_of_a_program(local_store, folder, text):
     with pytest.raises(UnsupportedFormatError, match=r"The YAML is whole.*in line 1"):
         local_store["a.yaml"]
     assert local_store.read("a.yaml", as_type=bytes) == text.encode()
+
+
+def test_pickles_one_behind_the_other(local_store, folder):
+    """`pickle.dump` adds to an open file; a file of two objects is refused, where the second was left out."""
+    folder.mkdir(exist_ok=True)
+    (folder / "a.pkl").write_bytes(pickle.dumps([1]) + pickle.dumps([2]))
+    with pytest.raises(UnsupportedFormatError, match="More stands behind the object"):
+        local_store["a"]
+    file = io.BytesIO(local_store.read("a", as_type=bytes))
+    assert [pickle.load(file), pickle.load(file)] == [[1], [2]]
+
+
+@pytest.mark.parametrize("compress", [0, 3, ("gzip", 3), ("bz2", 3), ("xz", 1)])
+def test_pickles_of_joblib(local_store, folder, compress):
+    """Arrays that joblib puts between the parts of a pickle, and packed ones, are told as that and not as damaged."""
+    folder.mkdir(exist_ok=True)
+    joblib.dump({"a": np.arange(3)}, folder / "m.pkl", compress=compress)
+    with pytest.raises(UnsupportedFormatError, match=r"joblib.*as_type=bytes"):
+        local_store["m"]
+    assert joblib.load(io.BytesIO(local_store.read("m", as_type=bytes)))["a"].tolist() == [0, 1, 2]
+
+
+def test_packed_pickles(local_store, folder):
+    """As pandas packs them."""
+    folder.mkdir(exist_ok=True)
+    (folder / "p.pkl").write_bytes(gzip.compress(pickle.dumps(1)))
+    with pytest.raises(UnsupportedFormatError, match=r"packed \(gzip\).*read_pickle"):
+        local_store["p"]
+
+
+def test_older_checkpoints_and_programs_of_torch(local_store, folder):
+    """A file from before PyTorch 1.6 can be looked at, and one of TorchScript is told as that, not as damaged."""
+    folder.mkdir(exist_ok=True)
+    torch.save({"a": torch.arange(3)}, folder / "old.pt", _use_new_zipfile_serialization=False)
+    assert local_store.info("old").size > 0
+    assert local_store["old"]["a"].tolist() == [0, 1, 2]
+    torch.jit.save(torch.jit.script(torch.nn.ReLU()), str(folder / "program.pt"))
+    with pytest.raises(UnsupportedFormatError, match=r"TorchScript.*torch\.jit\.load"):
+        local_store["program"]
