@@ -163,3 +163,21 @@ def test_older_checkpoints_and_programs_of_torch(local_store, folder):
     torch.jit.save(torch.jit.script(torch.nn.ReLU()), str(folder / "program.pt"))
     with pytest.raises(UnsupportedFormatError, match=r"TorchScript.*torch\.jit\.load"):
         local_store["program"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x;y\n1.234,5;2.000\n3,5;4.500\n", ["2.000", "4.500"]),
+        ("x;y\n3,5;1\n-0,5;12.345.678\n", ["1", "12.345.678"]),
+        ("x;y\n3,5;0.125\n4,5;1.000\n", [0.125, 1.0]),  # which no thousands begin with
+        ("x;y\na;2.000\nb;4.500\n", [2.0, 4.5]),  # no decimal comma beside them
+        ("x,y\na,2.000\nb,4.500\n", [2.0, 4.5]),
+    ],
+)
+def test_points_between_thousands(local_store, folder, text, expected):
+    """Where a column has decimal commas, another one's points may stand between thousands: it stays text, too."""
+    folder.mkdir(exist_ok=True)
+    (folder / "t.csv").write_text(text)
+    assert local_store["t"]["y"].to_list() == expected
+    assert local_store.scan("t").collect()["y"].to_list() == expected
