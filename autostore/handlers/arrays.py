@@ -93,8 +93,7 @@ def read_array(file: io.BufferedReader, end: int, *, may_map: bool = True) -> An
     shape, fortran, dtype = _read_header(file)
     offset = file.tell()
     nbytes = math.prod(shape) * dtype.itemsize
-    if nbytes > end - offset:
-        raise CorruptDataError(f"The array needs {nbytes} bytes, and the file ends after {end - offset}.")
+    _check_length(nbytes, end - offset)
     np = require("numpy")
     order: Literal["F", "C"] = "F" if fortran else "C"
     if nbytes >= MAP_FROM and may_map:
@@ -110,6 +109,16 @@ def read_array(file: io.BufferedReader, end: int, *, may_map: bool = True) -> An
         return flat.reshape(shape, order=order)
     file.seek(begin)  # NumPy's own reading also decodes UTF-8 in the names of fields, and refuses what is odd
     return np.lib.format.read_array(file, allow_pickle=False, max_header_size=MAX_HEADER)
+
+
+def _check_length(needed: int, there: int) -> None:
+    if needed > there:
+        raise CorruptDataError(f"The array needs {needed} bytes, and the file ends after {there}.")
+    if needed < there:
+        raise UnsupportedFormatError(
+            f"More stands behind the array, {there - needed} bytes, such as another that numpy.save added. "
+            "Read it with as_type=pathlib.Path and numpy.load, and keep several arrays as .npz."
+        )
 
 
 class NpzHandler(DataHandler):

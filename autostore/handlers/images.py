@@ -17,7 +17,7 @@ from autostore.guard.ceiling import Ceiling
 from autostore.guard.foreign import let_pass
 from autostore.handler import DataHandler
 from autostore.handlers.pictures import remember_source, save_options, source
-from autostore.handlers.pixels import check_size, opened
+from autostore.handlers.pixels import check_depth, check_size, identified, opened
 from autostore.headers import images as images_header
 from autostore.headers.header import Header
 from autostore.optional import loaded_type, require
@@ -79,7 +79,8 @@ class ImageHandler(DataHandler):
 
     def header(self, file: BinaryIO, file_extension: str) -> Header:
         """Size and mode."""
-        return images_header.picture(file)
+        with identified(file, _FORMATS[file_extension][0]):
+            return images_header.picture(file)
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The picture, detached from the file, within Pillow's limit of pixels."""
@@ -204,6 +205,7 @@ def _read(stream: IO[bytes], name: str, ceiling: Ceiling) -> Any:
     content = stream.read() if name in _LOSSY else b""
     with opened(io.BytesIO(content) if content else stream, name) as image:
         check_size(image, ceiling)
+        check_depth(image, name)
         if name == "GIF":
             _check_end(stream)
         # A photo may carry a preview as a second frame.

@@ -18,7 +18,7 @@ from autostore.guard.ceiling import read_whole
 from autostore.guard.foreign import let_pass, raised_in
 from autostore.handler import DataHandler
 from autostore.handlers.losses import dump
-from autostore.handlers.signing import SigningKey, sign_file, verified
+from autostore.handlers.signing import SigningKey, sign_file, strip_signature, verified
 from autostore.headers import pickled as pickled_header
 from autostore.headers.header import Header
 
@@ -80,11 +80,7 @@ class PickleHandler(DataHandler):
     def _explain(self, error: Exception, file_path: Path) -> None:
         """Raise what is known of a file that is not damaged, and could not be read all the same."""
         with open(file_path, "rb") as file:
-            if pickled_header.is_of_joblib(file):
-                raise UnsupportedFormatError(
-                    "joblib wrote this, with arrays between the parts of a pickle. Read it with "
-                    "joblib.load(store.path(key)), which runs its code, too, and store what that gives."
-                ) from error
+            _check_others(file, error)
             if isinstance(error, pickle.UnpicklingError) or (self._key is None and not pickled_header.is_whole(file)):
                 return
             named = pickled_header.pickled(file).type or "its class"
@@ -97,7 +93,13 @@ class PickleHandler(DataHandler):
         if self._key is None:
             with open(file_path, "rb") as file:
                 self.ceiling.check(os.fstat(file.fileno()).st_size, "The pickle")
-                return pickle.load(file)
+                found = pickle.load(file)
+                if len(strip_signature(file.read())):
+                    raise UnsupportedFormatError(
+                        "More stands behind the object, such as another that pickle.dump added. Read it with "
+                        "as_type=bytes and pickle.load, and store a list of them."
+                    )
+                return found
         # Checked and loaded from one copy in memory: nobody can change it in between.
         return pickle.loads(verified(read_whole(file_path, self.ceiling), file_extension, self._key))
 
@@ -122,6 +124,21 @@ class PickleHandler(DataHandler):
                 f"A pickle cannot be {verb}, because this store has allow_pickle=False. "
                 "Store a value that another format holds, or allow pickles where you trust the place."
             )
+
+
+def _check_others(file: BinaryIO, error: Exception) -> None:
+    """Raise what is said of a file that others store under such a name too; the file is then where it was."""
+    if pickled_header.is_of_joblib(file):
+        raise UnsupportedFormatError(
+            "joblib wrote this, with arrays between the parts of a pickle. Read it with "
+            "joblib.load(store.path(key)), which runs its code, too, and store what that gives."
+        ) from error
+    packed = pickled_header.packing(file)
+    if packed:
+        raise UnsupportedFormatError(
+            f"The file is packed ({packed}), as by joblib and pandas. Read it by joblib.load(store.path(key)) or "
+            "pandas.read_pickle(..., compression=...), which run its code, too, and store what that gives."
+        ) from error
 
 
 def _here(error: Exception, named: str) -> str:

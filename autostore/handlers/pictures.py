@@ -18,6 +18,9 @@ from autostore.optional import require
 __all__ = ["remember_source", "save_options", "source"]
 
 _SOURCE = "_autostore_source"
+_PARTS = (0x8769, 0x8825)
+"""Pointers to EXIF proper and to GPS."""
+
 _XMP_TAG, _XMP_KEY = 700, "XML:com.adobe.xmp"
 
 
@@ -57,12 +60,24 @@ def _exif_bytes(image: Any) -> bytes:
         fresh.load(raw)
         if exif_tags(fresh) == exif_of(image):
             return raw
-    fresh.load(image.getexif().tobytes())
-    known = {tag for tag in exif_tags(fresh) if isinstance(tag, int)} | {0x8769, 0x8825}
+    fresh.load(_as_small(image.getexif()))
+    known = {tag for tag in exif_tags(fresh) if isinstance(tag, int)}
+    parts = {
+        tag for tag in _PARTS if tag in fresh and fresh.get_ifd(tag)
+    }  # Pillow adds empty ones, which libtiff refuses
     for tag in list(fresh):
-        if tag not in known:
+        if tag not in known | parts:
             del fresh[tag]
     return bytes(fresh.tobytes())
+
+
+def _as_small(exif: Any) -> bytes:
+    """The block as files below 4 GiB have it: Pillow does not read what it writes for a BigTIFF."""
+    big, exif.bigtiff = exif.bigtiff, False
+    try:
+        return bytes(exif.tobytes())
+    finally:
+        exif.bigtiff = big
 
 
 def _png(image: Any, said: Mapping[str, Any]) -> dict[str, Any]:

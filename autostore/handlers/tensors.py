@@ -151,6 +151,11 @@ def _check_archive(file: BinaryIO, ceiling: Ceiling, *, is_mapped: bool, is_trus
     size = file.seek(0, os.SEEK_END)
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
+        if any(info.filename.endswith("/constants.pkl") for info in members):
+            raise UnsupportedFormatError(
+                "The file is a program of TorchScript, no checkpoint. "
+                "Read it with as_type=pathlib.Path and torch.jit.load."
+            )
         taken = (info.file_size for info in members if not is_mapped or info.compress_type != zipfile.ZIP_STORED)
         ceiling.check(sum(taken), "The archive")
         if sum(info.compress_size for info in members) > size:

@@ -7,9 +7,11 @@ the same in YAML 1.1 and 1.2: a text that either takes for something else is quo
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import functools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
@@ -124,10 +126,24 @@ def _load(text: str, ceiling: Ceiling) -> Any:
         node = loader.get_single_node()
         if node is None:
             return None
-        _check_keys(yaml, loader, node)
-        return loader.construct_document(node)
+        with _whole(yaml):
+            _check_keys(yaml, loader, node)
+            return loader.construct_document(node)
     finally:
         loader.dispose()
+
+
+@contextlib.contextmanager
+def _whole(yaml: Any) -> Iterator[None]:
+    """What is YAML and no value here: tags of a program (`!Ref`, `!!python/tuple`), lists as keys."""
+    try:
+        yield
+    except yaml.constructor.ConstructorError as error:
+        line = "" if error.problem_mark is None else f" in line {error.problem_mark.line + 1}"
+        raise UnsupportedFormatError(
+            f"The YAML is whole, and has what is no plain value{line}: {error.problem!s:.200}. "
+            "Read it with as_type=bytes, and a loader that knows it."
+        ) from error
 
 
 def _check_keys(yaml: Any, loader: Any, root: Any) -> None:

@@ -8,6 +8,7 @@ import json
 from typing import Any, BinaryIO
 
 from autostore.errors import CorruptDataError
+from autostore.guard.foreign import let_pass
 from autostore.headers.header import LONGEST, Header, beginning, text_of
 from autostore.optional import require, require_installed
 
@@ -28,7 +29,9 @@ def parquet(file: BinaryIO) -> Header:
     if arrow is None:
         mark = require("polars").read_parquet_metadata(io.BytesIO(footer)).get("autostore")
     kind = str(json.loads(mark)["type"]) if mark else "polars.DataFrame"
-    rows, columns = _by_polars(footer) if arrow is None or kind.startswith("polars.") else _by_arrow(arrow, kind)
+    rows, columns = _by_arrow(arrow, kind) if arrow is not None and not kind.startswith("polars.") else (
+        _by_polars_if_it_can(footer, arrow, kind)
+    )  # fmt: skip
     if mark and not columns:
         rows = int(json.loads(mark).get("rows", rows))
     shape = (rows,) if kind.endswith("Series") else (rows, len(columns))
@@ -58,6 +61,17 @@ def _arrow(footer: bytes) -> Any:
         return require("pyarrow.parquet").read_metadata(io.BytesIO(footer))
     except NotImplementedError:  # Arrow's, of a type that it does not know
         return None
+
+
+def _by_polars_if_it_can(footer: bytes, arrow: Any, kind: str) -> tuple[int, Columns]:
+    try:
+        return _by_polars(footer)
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            let_pass(error)
+        if arrow is None:
+            raise
+        return _by_arrow(arrow, kind)
 
 
 def _by_polars(footer: bytes) -> tuple[int, Columns]:

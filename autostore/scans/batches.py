@@ -8,11 +8,13 @@ from typing import Any
 from autostore.errors import SchemaMismatchError
 from autostore.guard.foreign import let_pass
 from autostore.handlers.tables import named
+from autostore.handlers.tables.footer import Footer
+from autostore.handlers.tables.int96 import has_int96
 from autostore.handlers.tables.kinds import panics_are_errors
 from autostore.optional import require
 from autostore.parallel import in_order
 from autostore.pieces.ranges import Tail
-from autostore.scans.decoding import decoded, fitted, lazy, many
+from autostore.scans.decoding import check_times, decoded, fitted, lazy, many
 from autostore.scans.fetching import Opener
 from autostore.scans.footer import footer_of, row_count
 from autostore.scans.parts import Part, named_damage
@@ -98,6 +100,8 @@ class Batch:
             return None  # what a table lacks stands in its folder's name
         if any(_is_zoned_otherwise(self._wanted.plan, _schema(*one)) for one in self._with_times()):
             return None
+        if any(has_int96(Footer(footer)) for _, footer in self._with_times()):
+            return None  # whose times are looked at one table at a time
         try:
             with panics_are_errors():
                 found = many(self._tables, self._wanted.plan, whole=self._wanted.whole)
@@ -115,17 +119,18 @@ class Batch:
         pl = require("polars")
         frames = []
         for part, table, footer, rows in zip(self._parts, self._tables, self._footers, self._heights, strict=True):
-            frame = table_frame(part, lazy(table), _schema(part, footer), self._wanted, rows)
+            frame = table_frame(part, lazy(table), footer, self._wanted, rows)
             frames.append(decoded(frame, lambda one: one, part.name))
         return pl.concat(frames, how="vertical")
 
 
-def table_frame(part: Part, frame: Any, own: Mapping[str, Any], wanted: Wanted, rows: int) -> Any:
+def table_frame(part: Part, frame: Any, footer: bytes, wanted: Wanted, rows: int) -> Any:
     """The needed stored columns of one table, as they were planned."""
-    pl = require("polars")
+    pl, own = require("polars"), _schema(part, footer)
     changes = casts(part.name, own, wanted.plan, wanted.stored, whole=wanted.whole)
     here = [name for name in wanted.stored if name in own]
     frame = frame.select(named.columns(here)) if here else wanted.rows_alone(rows)
+    check_times(frame, part.name, own, here, footer)
     frame = fitted(frame, part.name, own, changes)
     told = [name for name in changes if name not in own and part.constants.get(name) is not None]
     for name in told:

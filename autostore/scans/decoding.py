@@ -19,13 +19,15 @@ from autostore.errors import CorruptDataError, SchemaMismatchError, StorageError
 from autostore.guard.foreign import let_pass
 from autostore.handlers.tables import named
 from autostore.handlers.tables.cells import EXACT
+from autostore.handlers.tables.footer import Footer
+from autostore.handlers.tables.int96 import beyond, has_int96
 from autostore.handlers.tables.kinds import panics_are_errors
 from autostore.handlers.tables.sealed import raise_encrypted
 from autostore.optional import require
 from autostore.pieces.ranges import Span
 from autostore.scans.footer import MAGIC
 
-__all__ = ["decoded", "fitted", "lazy", "many", "sparse"]
+__all__ = ["check_times", "decoded", "fitted", "lazy", "many", "sparse"]
 
 
 def sparse(size: int, pieces: Sequence[tuple[Span, bytes]], folder: str | Path | None) -> BinaryIO:
@@ -48,12 +50,12 @@ def sparse(size: int, pieces: Sequence[tuple[Span, bytes]], folder: str | Path |
     return file
 
 
-def lazy(source: BinaryIO | bytes, rows: tuple[int, int] | None = None) -> Any:
-    """A frame over one table, or over a range of its rows `(first, count)`."""
+def lazy(source: BinaryIO | bytes, rows: tuple[int, int] | None = None, schema: Any = None) -> Any:
+    """A frame over one table, or over a range of its rows `(first, count)`; of this schema instead of its own."""
     pl = require("polars")
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     stream.seek(0)
-    frame = pl.scan_parquet(stream, glob=False, hive_partitioning=False, use_statistics=False)
+    frame = pl.scan_parquet(stream, glob=False, hive_partitioning=False, use_statistics=False, schema=schema)
     return frame if rows is None else frame.slice(*rows)
 
 
@@ -70,6 +72,18 @@ def many(sources: Sequence[bytes], schema: Mapping[str, Any], *, whole: bool) ->
         extra_columns="raise" if whole else "ignore",
         cast_options=pl.ScanCastOptions(integer_cast="upcast", float_cast="upcast"),
     )
+
+
+def check_times(frame: Any, name: str, own: Mapping[str, Any], names: Sequence[str], footer: bytes) -> None:
+    """Refuse times that nanoseconds do not reach, which are planned: a table that is read alone is in microseconds."""
+    if any("Datetime" in str(own[column]) for column in names) and has_int96(Footer(footer)):
+        with _damage(name):
+            found = beyond(frame, own, names)
+        if found:
+            raise SchemaMismatchError(
+                f"{name} has times (INT96) in the column {found[0]!r:.80} beyond the years 1677 to 2262, which the "
+                "scan's nanoseconds do not reach. Read the tables alone, and write each again with it in microseconds."
+            )
 
 
 def fitted(frame: Any, name: str, own: Mapping[str, Any], casts: Mapping[str, Any]) -> Any:

@@ -62,9 +62,9 @@ class _Table:
         self.part = part
         self.wanted = wanted
         self._pinned = pinned
-        self._footer = footer_of(pinned.tail, pinned.read)
-        self.layout = layout(self._footer)
-        self.own = schema_of(self._footer)
+        self.footer = footer_of(pinned.tail, pinned.read)
+        self.layout = layout(self.footer)
+        self.own = schema_of(self.footer)
         self._leaves = self.layout.leaves_of({name for name in wanted.stored if name in self.own})
 
     def sizes(self) -> list[int]:
@@ -81,10 +81,10 @@ class _Table:
             assert own.file is not None
             return Window(self, own.file, rows, own, share)
         spans = [span for group in groups for span in self.layout.groups[group].spans(self._leaves)]
-        if any(stop > size - len(self._footer) for _, stop in spans):
+        if any(stop > size - len(self.footer) for _, stop in spans):
             raise CorruptDataError("Its footer points behind its end")
         pieces = list(zip(spans, self._pinned.read(spans), strict=True))
-        pieces.append(((size - len(self._footer), size), self._footer))
+        pieces.append(((size - len(self.footer), size), self.footer))
         return Window(self, sparse(size, pieces, self._pinned.folder), rows, None, share)
 
 
@@ -104,7 +104,7 @@ class Window:
     def frame(self, names: list[str]) -> Any:
         """The rows of interest."""
         table, wanted = self._table, self._table.wanted
-        stored = table_frame(table.part, lazy(self._file, self._rows), table.own, wanted, self._rows[1])
+        stored = table_frame(table.part, lazy(self._file, self._rows), table.footer, wanted, self._rows[1])
         found = decoded(stored, lambda frame: wanted.finished(frame, names, table.part.constants), table.part.name)
         if self._held is not None:
             self._held.check()

@@ -39,14 +39,25 @@ def _read(footer: bytes) -> dict[str, Any]:
         Footer(footer)  # which refuses what would end the process
         with panics_are_errors():
             return dict(pl.read_parquet_schema(io.BytesIO(MAGIC + footer)))
-    except CorruptDataError:
-        raise
-    except pl.exceptions.DuplicateError as error:
-        problem = f"The file is whole, but polars cannot read it ({error!s:.300})"
-        raise UnsupportedFormatError(f"{problem}. Read it with as_type=pyarrow.Table.") from error
     except Exception as error:
         let_pass(error)
+        if isinstance(error, pl.exceptions.DuplicateError) or _is_for_arrow(footer):
+            problem = f"The file is whole, but polars cannot read it ({error!s:.300})"
+            raise UnsupportedFormatError(f"{problem}. Read it with as_type=pyarrow.Table.") from error
+        if isinstance(error, CorruptDataError):
+            raise
         raise CorruptDataError(f"The footer cannot be read: {error!s:.300}") from error
+
+
+def _is_for_arrow(footer: bytes) -> bool:
+    """Whether pyarrow, where it is installed, takes the columns for types of its own."""
+    try:
+        Footer(footer)
+        require("pyarrow.parquet").read_schema(io.BytesIO(MAGIC + footer))
+    except Exception as error:  # whatever it raises for a damaged one
+        let_pass(error)
+        return False
+    return True
 
 
 def united(tables: Iterable[tuple[str, Schema]]) -> dict[str, Any]:

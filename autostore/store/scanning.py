@@ -27,6 +27,7 @@ from autostore.parallel import in_order
 from autostore.scans.constants import of_values
 from autostore.scans.fetching import Opener
 from autostore.scans.footer import footer_of
+from autostore.scans.logged import check_log
 from autostore.scans.parts import Part, hive, named_damage
 from autostore.scans.planning import look, over, planned, typed
 from autostore.scans.schemas import schema_of, united
@@ -143,6 +144,7 @@ class Scanner:
         """The tables below a prefix; names that begin with `_` or `.` are other tools' own."""
         found, others = [], []
         for file in self._backend.list_files(prefix):
+            check_log(prefix, file.path, self._backend.uri)
             extension = self._registry.split(file.path)[1]
             if any(segment[:1] in ("_", ".") for segment in file.path[len(prefix) :].split("/")):
                 continue

@@ -10,6 +10,7 @@ from typing import Any
 from autostore.errors import InvalidConfigError, SchemaMismatchError, TooLargeError, UnsupportedFormatError, compose
 from autostore.guard.ceiling import Ceiling
 from autostore.handlers.tables import arrow, named, pandas
+from autostore.handlers.tables.int96 import in_microseconds
 from autostore.handlers.tables.kinds import FRAMES, kind_of, panics_are_errors, requested_kind
 from autostore.handlers.tables.made import converted
 from autostore.handlers.tables.mark import read_mark
@@ -122,7 +123,8 @@ class Tables:
             _check(columns, there, key.text, self._uri)
             if kind.startswith("polars."):
                 check_views(stream, self._ceiling, leaves)
-                return decoded(lazy(stream), lambda frame: frame.select(named.columns(columns)), name)
+                schema = in_microseconds(stream, columns)
+                return decoded(lazy(stream, schema=schema), lambda frame: frame.select(named.columns(columns)), name)
             with panics_are_errors():
                 if kind == "pyarrow.Table":
                     return arrow.read_table(stream, mark, self._ceiling, columns).select(columns)

@@ -233,6 +233,27 @@ HOSTILE = {
 }
 
 
+def test_ids_of_features(local_store, folder):
+    """The id of a feature is a column, and a large whole number beside one that is missing is not rounded."""
+    folder.mkdir(exist_ok=True)
+
+    def laid(*features):
+        told = [{"type": "Feature", "geometry": None, "properties": {}, **feature} for feature in features]
+        text = json.dumps({"type": "FeatureCollection", "features": told})
+        (folder / "f.geojson").write_text(text)
+        return local_store.read("f.geojson", as_type=gpd.GeoDataFrame)
+
+    frame = laid({"id": "a7", "properties": {"n": 1}}, {"id": "b8", "properties": {"n": 2}})
+    assert list(frame.columns) == ["id", "n", "geometry"]
+    assert frame["id"].tolist() == ["a7", "b8"]
+    assert laid({"id": 7, "properties": {"id": 7}})["id"].tolist() == [7]
+    with pytest.raises(UnsupportedFormatError, match="as_type=dict"):
+        laid({"id": 7, "properties": {"id": 8}})
+    with pytest.raises(UnsupportedFormatError, match=r"'n' has whole numbers beyond 2\^53.*as_type=dict"):
+        laid({"properties": {"n": 2**53 + 1}}, {})
+    assert laid({"properties": {"n": 2**53 + 1}})["n"].tolist() == [2**53 + 1]
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_geometries(tmp_path, name):
     """What would crash GEOS, or claims more than there is, is a typed error, from ours and from others' files."""

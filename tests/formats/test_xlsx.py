@@ -112,6 +112,33 @@ def test_any_frame_comes_back_or_is_refused(tmp_path_factory, frame):
             assert same(store["t.xlsx"], frame)
 
 
+def test_hours_that_go_on(local_store, folder):
+    """`[h]:mm` is how long, as in sheets of hours worked, and no time of day, day of 1900 or number."""
+    long = [dt.timedelta(hours=1500, minutes=15), dt.timedelta(hours=7, minutes=30), dt.timedelta(0)]
+    book = openpyxl.Workbook()
+    for row, value in enumerate(long, start=2):
+        for column, code in enumerate(("[h]:mm", "[hh]:mm:ss", "[Red][h]:mm;[Blue]-h:mm"), start=1):
+            book.active.cell(1, column, code)
+            book.active.cell(row, column, value / dt.timedelta(days=1)).number_format = code
+        book.active.cell(row, 4, value / dt.timedelta(days=1)).number_format = "[h]:mm" if row == 2 else "h:mm"
+    book.active.cell(1, 4, "both")
+    folder.mkdir(exist_ok=True)
+    book.save(folder / "hours.xlsx")
+    frame = local_store.read("hours.xlsx", as_type=pl.DataFrame)
+    assert frame.columns == ["[h]:mm", "[hh]:mm:ss", "[Red][h]:mm;[Blue]-h:mm", "both"]
+    assert all(frame[name].to_list() == long for name in frame.columns)
+
+
+def test_large_numbers_beside_fractions(local_store, folder):
+    """A whole number that a float would round stays what it is, as a text."""
+    folder.mkdir(exist_ok=True)
+    content = saved([["n", "m"], [1234567, 2**53], [1.5, 0.5]])  # openpyxl itself rounds
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(folder / "t.xlsx", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).replace(b"<v>1234567<", b"<v>%d<" % (2**53 + 1)))
+    assert local_store.read("t.xlsx", as_type=pl.DataFrame).rows() == [(str(2**53 + 1), 2.0**53), ("1.5", 0.5)]
+
+
 def test_files_of_others(local_store, folder):
     """They are bytes, as before, and a table or rows where a type is asked for; what has no value is null."""
     day, at = dt.date(2024, 1, 2), dt.datetime(2024, 1, 2, 3, 4, 5)

@@ -52,6 +52,22 @@ def test_folders_are_columns_of_text(store):
         assert_frame_equal(pl.DataFrame(found), whole)
 
 
+@pytest.mark.parametrize(
+    ("log", "tool"),
+    [("_delta_log/00000000000000000000.json", "Delta Lake"), ("metadata/v1.metadata.json", "Iceberg")],
+)
+def test_a_table_with_a_log_of_another_tool(store, log, tool):
+    """Rows that Delta and Iceberg deleted or replaced still stand in files; they are refused, not read again."""
+    store["lake/t/data/a"] = pl.DataFrame({"x": [1]})
+    store[f"lake/t/{log}"] = {"add": {}}
+    for prefix in ("lake/", "lake/t/"):
+        with pytest.raises(UnsupportedFormatError, match=rf"{tool} \('lake/t/'\)"):
+            store.scan(prefix)
+        with pytest.raises(UnsupportedFormatError, match=tool):
+            store.read(prefix, as_type=pl.DataFrame)
+    assert store["lake/t/data/a"].rows() == store.scan({"lake/t/data/a": {}}).collect().rows() == [(1,)]
+
+
 def test_typed_folders(local_store):
     """Folders' values become what is asked for; one that is none is refused by name, and none is a null."""
     days(local_store)

@@ -139,7 +139,7 @@ def test_yaml_is_safe_loaded(folder, tmp_path):
         f"a: [1, !!python/object/apply:builtins.open ['{trace}', 'w']]",
     ]):  # fmt: skip
         lay(folder, f"{number}.yaml", text.encode())
-        with pytest.raises(CorruptDataError):
+        with pytest.raises(UnsupportedFormatError, match="no plain value"):
             AutoStore(folder)[str(number)]
     assert not trace.exists()
 

@@ -20,6 +20,8 @@ from autostore.errors import MissingDependencyError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
 from autostore.guard.foreign import let_pass
 from autostore.handlers.tables.extensions import check_registered, unregistered
+from autostore.handlers.tables.footer import read_footer
+from autostore.handlers.tables.int96 import has_int96, widened
 from autostore.handlers.tables.kinds import not_one_column
 from autostore.handlers.tables.mark import MARK, TableMark, mark_text
 from autostore.handlers.tables.moments import arrow_rows
@@ -54,6 +56,10 @@ def read_table(stream: Any, mark: TableMark, ceiling: Ceiling | None = None, col
     with _opened(stream) as parquet:
         footer = parquet.metadata
         table = read_within(parquet, stream, ceiling, columns)
+    if has_int96(read_footer(stream)):
+        stream.seek(0)
+        with require("pyarrow.parquet").ParquetFile(stream, coerce_int96_timestamp_unit="us") as parquet:
+            table = widened(table, read_within(parquet, stream, ceiling, columns))
     metadata = dict(table.schema.metadata or {})
     ours = metadata.pop(MARK.encode(), None) is not None
     if not table.num_columns:

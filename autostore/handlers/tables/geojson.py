@@ -16,7 +16,7 @@ from autostore.guard.foreign import let_pass
 from autostore.handlers.fitting import fitted
 from autostore.handlers.named import NotedTextHandler
 from autostore.handlers.parsing import parse_json
-from autostore.handlers.tables.cells import frame_of
+from autostore.handlers.tables.cells import EXACT, frame_of
 from autostore.handlers.tables.kinds import kind_of, kind_of_class, table_preview
 from autostore.handlers.tables.recorded import as_arrow, as_kind, mark_of, read_mark
 from autostore.handlers.unfolding import json_object
@@ -194,9 +194,26 @@ def _of_others(value: Mapping[str, Any]) -> Any:
             "The file has a reference system of its own, which GeoJSON knows no longer. "
             "Read it with as_type=pathlib.Path, and open that with geopandas.read_file."
         )
-    frame = require("pandas").DataFrame([one.get("properties") or {} for one in features])
+    rows = [_row(one) for one in features]
+    frame = require("pandas").DataFrame(rows)
+    for name in frame.columns[[dtype.kind == "f" for dtype in frame.dtypes]]:
+        if any(type(row.get(name)) is int and abs(row[name]) > EXACT for row in rows):
+            raise UnsupportedFormatError(
+                f"The column {name!r:.80} has whole numbers beyond 2^53, which would be floats. Use as_type=dict."
+            )
     geometry = require("geopandas").GeoSeries(_shapes(features, _SYSTEMS[0]), index=frame.index)
     return require("geopandas").GeoDataFrame(frame, geometry=geometry)
+
+
+def _row(feature: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The properties of a feature; its `id` before them, as every reader of maps has it."""
+    properties: Mapping[str, Any] = feature.get("properties") or {}
+    if "id" not in feature:
+        return properties
+    if properties.get("id", feature["id"]) != feature["id"]:
+        problem = "A feature has an id beside a property 'id' that is another"
+        raise UnsupportedFormatError(f"{problem}. Read it with as_type=dict.")
+    return {"id": feature["id"], **properties}
 
 
 def _feature(value: Mapping[str, Any]) -> Mapping[str, Any]:

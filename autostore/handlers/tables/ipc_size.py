@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from autostore.errors import CorruptDataError
+from autostore.errors import CorruptDataError, StorageError, UnsupportedFormatError
 
 __all__ = ["unfolded_ipc"]
 
@@ -29,7 +29,7 @@ def unfolded_ipc(stream: BinaryIO) -> int:
     try:
         return size + sum(_batch(stream, *block) for block in _blocks(stream, size))
     except (struct.error, IndexError, OverflowError, ValueError) as error:
-        if isinstance(error, CorruptDataError):
+        if isinstance(error, StorageError):
             raise
         raise CorruptDataError(f"This is no whole file of Arrow: {error}. Look at it with as_type=bytes.") from error
 
@@ -39,6 +39,8 @@ def _blocks(stream: BinaryIO, size: int) -> Iterator[tuple[int, int]]:
     stream.seek(max(size - 10, 0))
     tail = stream.read(10)
     length = int.from_bytes(tail[:4], "little")
+    if tail[4:] != _MAGIC:
+        _check_kind(stream)
     if tail[4:] != _MAGIC or length > min(size - 10, _LONGEST):
         raise CorruptDataError("The file does not end as one of Arrow does. Look at it with as_type=bytes.")
     stream.seek(size - 10 - length)
@@ -48,6 +50,19 @@ def _blocks(stream: BinaryIO, size: int) -> Iterator[tuple[int, int]]:
         for number in range(count):
             offset, head, _ = struct.unpack_from("<qi4xq", footer.data, start + 24 * number)
             yield offset, head
+
+
+def _check_kind(stream: BinaryIO) -> None:
+    """Refuse what others store under such a name too, and is none of these files."""
+    stream.seek(0)
+    head = stream.read(4)
+    if head == b"\xff\xff\xff\xff":
+        kind, reader = "a stream of Arrow, as datasets of Hugging Face are", "pyarrow.ipc.open_stream"
+    elif head == b"FEA1":
+        kind, reader = "Feather of version 1", "pyarrow.feather.read_table"
+    else:
+        return
+    raise UnsupportedFormatError(f"The file is {kind}. Read it with as_type=pathlib.Path and {reader}.")
 
 
 def _batch(stream: BinaryIO, offset: int, length: int) -> int:

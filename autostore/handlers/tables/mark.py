@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autostore.errors import CorruptDataError
+from autostore.guard.foreign import let_pass
 from autostore.handlers.tables.footer import check_levels, read_footer
 from autostore.handlers.tables.kinds import KINDS
 from autostore.optional import require
@@ -60,4 +61,11 @@ def _text(stream: Any) -> str | None:
     except NotImplementedError:  # Arrow's; it reads no footer of a type that it does not know
         stream.seek(0)
         return read_footer(stream).said(MARK)
+    except Exception as error:  # Polars', of a logical type that it does not know
+        let_pass(error)
+        stream.seek(0)
+        try:
+            return read_footer(stream).said(MARK)
+        except CorruptDataError:
+            raise error from None
     return found

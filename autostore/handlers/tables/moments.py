@@ -43,6 +43,9 @@ def check_maps(frame: Any) -> None:
 def arrow_rows(table: Any) -> list[dict[str, Any]]:
     """The rows of a table of Arrow as dicts."""
     pa = require("pyarrow")
+    if twice := [name for number, name in enumerate(table.column_names) if name in table.column_names[:number]]:
+        problem = f"The column {twice[0]!r:.80} stands twice, and a row has each name once"
+        raise UnsupportedFormatError(f"{problem}. Read it with as_type=pyarrow.Table.")
     columns = []
     for field, column in zip(table.schema, table.columns, strict=True):
         said = (field.metadata or {}).get(b"ARROW:extension:name", b"").decode(errors="replace")
@@ -130,8 +133,11 @@ def _check_span(column: str, extension: str) -> None:
 def _years_of_python() -> Generator[None]:
     try:
         yield
-    except (ValueError, OverflowError) as error:
-        let_pass(error)
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # in which Polars ends over a time that it cannot make
+            if not isinstance(error, ValueError | OverflowError):
+                raise
+            let_pass(error)
         raise UnsupportedFormatError(
             f"Python's types have no place for a cell of this table: {error}. Read it as a DataFrame."
         ) from error

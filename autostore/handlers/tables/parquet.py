@@ -22,7 +22,7 @@ from autostore.handlers.tables.kinds import asks_for_rows, kind_of, panics_are_e
 from autostore.handlers.tables.mark import TableMark, read_mark
 from autostore.handlers.tables.options import DEFAULT, ParquetOptions
 from autostore.handlers.tables.repeated import check_views
-from autostore.handlers.tables.sealed import raise_encrypted
+from autostore.handlers.tables.sealed import check_sealed, raise_encrypted
 from autostore.handlers.tables.streaming import write_query, write_stream
 from autostore.handlers.tables.streams import TableStream
 from autostore.headers import tables as tables_header
@@ -82,7 +82,9 @@ class ParquetHandler(DataHandler):
     def header(self, file: BinaryIO, file_extension: str) -> Header:
         """Kind, rows and columns, from the footer."""
         check_levels(file)
-        return tables_header.parquet(file)
+        check_sealed(file)
+        with panics_are_errors():
+            return tables_header.parquet(file)
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The kind of table that the footer names."""

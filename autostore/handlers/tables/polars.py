@@ -10,6 +10,7 @@ from typing import Any
 from autostore.disk.failures import failing_disk_is_an_os_error
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
+from autostore.handlers.tables.int96 import in_microseconds
 from autostore.handlers.tables.kinds import failed_query, not_one_column, panics_are_errors
 from autostore.handlers.tables.mark import MARK, TableMark, mark_text
 from autostore.handlers.tables.moments import check_maps, parts_of, polars_rows
@@ -57,7 +58,7 @@ def _scan(stream: Any, mark: TableMark) -> Any:
     # A stream is neither a glob nor in a Hive folder. Polars duplicates its descriptor, so that
     # the frame outlives the path and this handle.
     pl = require("polars")
-    frame = pl.scan_parquet(stream)
+    frame = pl.scan_parquet(stream, schema=in_microseconds(stream))
     # A table of Arrow without columns, which writes no such count. A schema costs as much as a small table's rows.
     if mark.get("rows") and not len(frame.collect_schema()):
         return pl.DataFrame(height=mark["rows"]).lazy()

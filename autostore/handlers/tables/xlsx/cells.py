@@ -33,6 +33,9 @@ _END = 2_958_466
 DATES = {"date": 1, "datetime": 2, "time": 3}
 """The styles of our own sheets, by what a number is."""
 
+_ELAPSED = re.compile(r"\[(?:h+|m+|s+)\]", re.IGNORECASE)
+"""The hours (minutes, seconds) of a format that goes on beyond a day: how long, and not when."""
+
 _QUOTED = re.compile(r'"[^"]*"|\\.|_.|\*.|\[[^\]]*\]')
 
 
@@ -130,7 +133,9 @@ def number(text: str) -> int | float:
 
 
 def is_date_format(code: str) -> str | None:
-    """What a number of this format is: a date, a datetime, a time; None where it is a number."""
+    """What a number of this format is: a date, a datetime, a time, a duration; None where it is a number."""
+    if _ELAPSED.search(code.partition(";")[0]):
+        return "duration"
     code = _QUOTED.sub("", code.partition(";")[0]).lower()
     if code in ("general", "") or (any(letter in code for letter in "0#?") and not any(c in code for c in "ydhs")):
         return None
@@ -142,8 +147,10 @@ def is_date_format(code: str) -> str | None:
 
 def of_serial(days: float, kind: str, *, is_1904: bool) -> Any:
     """The date or time that a number of days is; what is none stays a number."""
+    micros = round(days * _DAY)
+    if kind == "duration":
+        return dt.timedelta(microseconds=micros) if abs(days) < _END else days
     if kind == "time":
-        micros = round(days * _DAY)
         return (_EPOCH + dt.timedelta(microseconds=micros)).time() if 0 <= micros < _DAY else days
     days += 1462 if is_1904 else 0
     if not _FIRST <= days < _END:

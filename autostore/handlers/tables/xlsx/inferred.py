@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from autostore.handlers.tables.cells import EXACT
 from autostore.optional import require
 
 __all__ = ["inferred"]
@@ -34,14 +35,20 @@ def _names(cells: list[Any]) -> list[str]:
 
 def _series(pl: Any, name: str, cells: list[Any]) -> Any:
     kinds = {type(cell) for cell in cells if cell is not None}
-    if kinds == {int, float}:
+    if kinds == {int, float} and all(abs(cell) <= EXACT for cell in cells if type(cell) is int):
         return pl.Series(name, cells, dtype=pl.Float64, strict=False)
     if kinds == {dt.date, dt.datetime}:
         midnight = dt.time()
         cells = [dt.datetime.combine(cell, midnight) if type(cell) is dt.date else cell for cell in cells]
+    elif kinds == {dt.time, dt.timedelta}:
+        cells = [_since_midnight(cell) if type(cell) is dt.time else cell for cell in cells]
     elif len(kinds) > 1 or (kinds == {int} and any(cell is not None and abs(cell) >= 1 << 63 for cell in cells)):
         cells = [None if cell is None else _text(cell) for cell in cells]
     return pl.Series(name, cells)
+
+
+def _since_midnight(cell: dt.time) -> dt.timedelta:
+    return dt.timedelta(hours=cell.hour, minutes=cell.minute, seconds=cell.second, microseconds=cell.microsecond)
 
 
 def _text(cell: Any) -> str:

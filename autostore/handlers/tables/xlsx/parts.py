@@ -24,7 +24,7 @@ _TEXT = 60
 """Bytes that a text takes beside its characters."""
 
 _BUILT_IN = {14: "date", 15: "date", 16: "date", 17: "date", 18: "time", 19: "time", 20: "time", 21: "time",
-             22: "datetime", 45: "time", 46: "time", 47: "time"}  # fmt: skip
+             22: "datetime", 45: "time", 46: "duration", 47: "time"}  # fmt: skip
 """18.8.30: the formats that every program knows by number."""
 
 
