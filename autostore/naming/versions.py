@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from autostore.backend import FileMetadata, StorageBackend
-from autostore.keys import RESERVED
+from autostore.keys import RESERVED, can_be_key
 
 __all__ = [
     "VERSIONS",
@@ -42,7 +42,7 @@ LONGEST_STEM = 900
 """Bytes; S3 holds 1,024 in a key."""
 
 _ID = re.compile(r"[0-9]{1,20}-[0-9A-Za-z]{1,64}")
-_NAME = re.compile(rf"({_ID.pattern})((?:\..+)?)", re.DOTALL)
+_NAME = re.compile(rf"({_ID.pattern})((?:\.[^/]+)?)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -140,10 +140,10 @@ def kept_files(listed: Iterable[FileMetadata]) -> Iterator[Kept]:
                 continue
             deleted = int(digits)
         parsed = _NAME.fullmatch(base)
-        if found and parsed is not None:
+        known = None if stem.startswith(f"{RESERVED}/") else stem
+        if found and parsed is not None and (known is None or can_be_key(known)):
             extension = parsed[2]
             named = extension.startswith(f"{NAMED}.")
-            known = None if stem.startswith(f"{RESERVED}/") else stem
             yield Kept(known, parsed[1], extension.removeprefix(NAMED if named else ""), deleted, file, not named)
 
 
