@@ -5,6 +5,7 @@ import os
 import resource
 import shutil
 import socket
+from datetime import UTC, datetime
 
 import pytest
 
@@ -180,3 +181,35 @@ def test_only_files_of_a_shelf_are_versions(stores, tmp_path):
     assert [version.id for version in base.versions("a")] == seen
     base.prune("a", keep=0)
     assert json.loads((shelf / "1-a.json/x").read_text()) == 1
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        "{}~",
+        "{}.bak",
+        "{}.orig",
+        "{}.tmp",
+        ".{}.swp",
+        "._{}",
+        "{} (conflicted copy)",
+        ".nfs0001{}",
+        "{0} copy{1}",
+        "{0}.sync-conflict-20261128-101112-ABCDEFG{1}",
+        "{0} (Ada's conflicted copy 2026-11-28){1}",
+    ],
+)
+def test_copies_beside_versions_are_none(copy, stores, tmp_path):
+    """What editors, backups and synchronisers lay beside versions is none, and no version goes earlier for it."""
+    # Mutation that this was seen to catch: kept_files takes every name that begins with an id.
+    base, _ = stores()
+    base["a"] = 5
+    seen = [(base.read("a", version=version), version.note) for version in base.versions("a")]
+    for file in [file for file in tmp_path.rglob("*") if file.is_file() and ".autostore" in str(file)]:
+        name, dot, extension = file.name.partition(".")
+        shutil.copy2(file, file.with_name(copy.format(*([file.name] if "{}" in copy else [name, dot + extension]))))
+    base, _ = stores()
+    assert [(base.read("a", version=version), version.note) for version in base.versions("a")] == seen
+    assert base.read("a", at=datetime.now(UTC)) == 5
+    assert base.read("gone", version=base.versions("gone")[0]) == 3
+    assert base.prune("a", keep=3).removed == []
