@@ -33,6 +33,7 @@ __all__ = ["ENTRY", "Entry", "load", "open_payload", "publish"]
 ENTRY = "entry.json"
 _VERSION = 1
 _EXTENSION = re.compile(r"\.[a-z0-9]{1,16}")
+_PAYLOAD = re.compile(rf"[0-9a-f]{{32}}(?:{_EXTENSION.pattern})?")
 
 SETTLED_NS = 20_000_000
 """A file that changes twice within one tick of the file system's clock (at most 10 ms) shows no
@@ -89,9 +90,22 @@ def load(folder: Path) -> Entry | None:
             return None
         fields = json.loads(text)
         entry = Entry(**fields) if fields.pop("version") == _VERSION else None
-    except (OSError, ValueError, KeyError, TypeError):
+        return entry if entry is not None and entry.identity == folder.name and _is_sound(entry) else None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
-    return entry if entry is not None and entry.identity == folder.name else None
+
+
+def _is_sound(entry: Entry) -> bool:
+    """Whether it says what an entry says, and names a file of its own folder."""
+    texts = (entry.etag, entry.payload, entry.sha256)
+    described = entry.metadata("")
+    extra, kind = described.extra, described.content_type
+    return (
+        all(isinstance(text, str) and text.isprintable() for text in (*texts, *extra.keys(), *extra.values()))
+        and _PAYLOAD.fullmatch(entry.payload) is not None
+        and isinstance(entry.size, int)
+        and isinstance(kind, str | None)
+    )
 
 
 def open_payload(folder: Path, entry: Entry) -> Descriptor | None:
@@ -127,9 +141,10 @@ def publish(folder: Path, file: Path, metadata: FileMetadata) -> Path:
 
 
 def _open_file(file: Path) -> Descriptor:
-    """Open a regular file, and nothing else: a pipe would wait for a writer for ever."""
+    """Open a regular file of ours, and nothing else: a pipe would wait for a writer for ever."""
     descriptor = opened(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    if stat.S_ISREG(os.fstat(descriptor.fileno()).st_mode):
+    status = os.fstat(descriptor.fileno())
+    if stat.S_ISREG(status.st_mode) and status.st_uid == os.getuid():  # others may have laid it before it was private
         return descriptor
     descriptor.close()
     raise FileNotFoundError(file)

@@ -72,7 +72,7 @@ class CacheFolder:
     def held(self, folder: Path) -> tuple[Entry, Descriptor] | None:
         """An undamaged, unexpired copy, to be confirmed by its backend: its entry and payload, to be closed."""
         with contextlib.suppress(OSError):
-            if self._is_expired(os.stat(folder / ENTRY).st_mtime):
+            if folder.is_symlink() or self._is_expired(os.stat(folder / ENTRY).st_mtime):
                 return None
         # Another process may publish a newer one between the two steps.
         for _ in range(2):
@@ -205,14 +205,16 @@ def _tag(root: Path) -> None:
 
 def _read_total(root: Path) -> int | None:
     try:
-        with opened(root / TOTAL, os.O_RDONLY | os.O_NONBLOCK) as file:
-            return int(read_at(file.fileno(), 32, 0))
+        with opened(root / TOTAL, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW) as file:
+            total = int(read_at(file.fileno(), 32, 0))
+            return total if total >= 0 else None
     except (OSError, ValueError):
         return None
 
 
 def _write_total(root: Path, total: int) -> None:
-    with opened(root / TOTAL, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK, 0o600) as file:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_NOFOLLOW
+    with opened(root / TOTAL, flags, 0o600) as file:
         os.write(file.fileno(), b"%d" % total)
 
 
@@ -220,6 +222,8 @@ def _create(folder: Path, file: Path) -> bool:
     for _ in range(FOLDER_ATTEMPTS):
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
+            if folder.is_symlink():
+                return False
             opened(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600).close()
         except FileNotFoundError:
             continue  # somebody removed the empty folder in between

@@ -57,7 +57,7 @@ def scan(root: Path) -> Iterator[CachedCopy]:
     """Every folder of the cache; one that vanishes meanwhile is left out."""
     with os.scandir(root) as folders:
         for folder in folders:
-            if is_of_cache(folder.name):
+            if is_of_cache(folder.name) and folder.is_dir(follow_symlinks=False):
                 with contextlib.suppress(OSError):
                     yield _looked_at(folder.path)
 

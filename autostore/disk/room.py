@@ -145,10 +145,10 @@ class _Children:
 
 
 def _at_exit_of_children() -> None:
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None and _Children.told != os.getpid():
+    finalize = getattr(sys.modules.get("multiprocessing.util"), "Finalize", None)  # None while it is being imported
+    if finalize is not None and _Children.told != os.getpid():
         _Children.told = os.getpid()
-        util.Finalize(None, _remove_all, exitpriority=0)
+        finalize(None, _remove_all, exitpriority=0)
 
 
 def _forget_inherited() -> None:

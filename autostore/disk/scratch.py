@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import os
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -23,12 +24,12 @@ _numbers = itertools.count()
 class Scratch:
     """One private folder, made at the first use in each process and removed by `close()`.
 
-    The folder is made below `parent` (None: the system's temporary folder). The process
+    The folder is made below `parent` (None: the system's temporary folder), unless `check` refuses. The process
     holds `flock` on it; a folder that is a day old and unlocked is swept by the next user.
     """
 
-    def __init__(self, parent: str | Path | None) -> None:
-        self._parent = parent
+    def __init__(self, parent: str | Path | None, check: Callable[[], None] = lambda: None) -> None:
+        self._parent, self._check = parent, check
         self._rooms: dict[int, Room] = {}
 
     def folder(self) -> Path:
@@ -69,6 +70,7 @@ class Scratch:
         # No lock: a signal handler may come here while this very thread is here.
         if room is not None:
             self._rooms.pop(process, None)
+        self._check()
         return self._rooms.setdefault(process, Room(self._parent))
 
 

@@ -99,6 +99,6 @@ class SeenFiles:
                 record = json.loads(text_of(file, f"key {path!r} in {self._place.uri}"))
                 # Older versions wrote no time.
                 return _Record(str(record["saw"]), int(record.get("at", in_nanoseconds(there.modified_time))))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
                 problem, remedy = "What the branch saw of its base cannot be read", "Look at it, and keep it."
                 raise CorruptDataError(compose(problem, key=path, uri=self._place.uri, remedy=remedy)) from error

@@ -12,13 +12,14 @@ is too long to be a part of a longer name is hashed, below `.autostore/versions/
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from autostore.backend import FileMetadata, StorageBackend
-from autostore.keys import RESERVED
+from autostore.keys import RESERVED, can_be_key
 
 __all__ = [
     "VERSIONS",
@@ -42,7 +43,7 @@ LONGEST_STEM = 900
 """Bytes; S3 holds 1,024 in a key."""
 
 _ID = re.compile(r"[0-9]{1,20}-[0-9A-Za-z]{1,64}")
-_NAME = re.compile(rf"({_ID.pattern})((?:\..+)?)", re.DOTALL)
+_NAME = re.compile(rf"({_ID.pattern})((?:\.[^/\s]+)?)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -128,7 +129,20 @@ def moment(nanoseconds: int) -> datetime:
 
 
 def kept_files(listed: Iterable[FileMetadata]) -> Iterator[Kept]:
-    """What the files below `.autostore/versions/` are; those that are not ours are left out."""
+    """What the files below `.autostore/versions/` are, in their order; those that are not ours are left out."""
+    for _, same in itertools.groupby(_parsed(listed), key=lambda kept: (kept.file.path.rpartition("/")[0], kept.id)):
+        several = list(same)
+        yield from (kept for kept in several if not any(_is_laid_beside(kept, other) for other in several))
+
+
+def _is_laid_beside(kept: Kept, other: Kept) -> bool:
+    """Whether it is what an editor, a backup or a synchroniser laid beside a version: an id names one file."""
+    mine, its = kept.extension, other.extension
+    longer = kept.is_version and other.is_version and kept.bare == other.bare and len(mine) > len(its)
+    return longer and (mine.startswith(its) or mine.endswith(its))
+
+
+def _parsed(listed: Iterable[FileMetadata]) -> Iterator[Kept]:
     for file in listed:
         folder, found, name = file.path.rpartition(f"/{RESERVED}/")
         stem = f"{folder}/".removeprefix(VERSIONS)[:-1]
@@ -140,10 +154,12 @@ def kept_files(listed: Iterable[FileMetadata]) -> Iterator[Kept]:
                 continue
             deleted = int(digits)
         parsed = _NAME.fullmatch(base)
-        if found and parsed is not None:
+        known = None if stem.startswith(f"{RESERVED}/") else stem
+        if found and parsed is not None and (known is None or can_be_key(known)):
             extension = parsed[2]
+            if extension.startswith((NOTE, DELETED)):  # a copy of one
+                continue
             named = extension.startswith(f"{NAMED}.")
-            known = None if stem.startswith(f"{RESERVED}/") else stem
             yield Kept(known, parsed[1], extension.removeprefix(NAMED if named else ""), deleted, file, not named)
 
 

@@ -158,7 +158,7 @@ class Past:
             if one.deleted is not None and one.id not in now:
                 deleted[one.id] = min(one.deleted, deleted.get(one.id, one.deleted))
         there = {one.id: (one.extension, one.bare) for one in kept if one.is_version} | now
-        return answered((Written(name, *what, deleted.get(name)) for name, what in there.items()), extension)
+        return answered((Written(name, *what, deleted.get(name)) for name, what in there.items()), extension, now)
 
     def _files_of(self, stem: str, extension: str | None) -> list[FileMetadata]:
         """The files of a stem now; again where one vanished."""

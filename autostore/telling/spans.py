@@ -15,12 +15,19 @@ _TRACE = "opentelemetry.trace"
 
 def are_used() -> bool:
     """Whether somebody may look at spans."""
-    return _TRACE in sys.modules
+    return _trace() is not None
+
+
+def _trace() -> Any:
+    """OpenTelemetry's module; None where it is not there, or another thread is still importing it."""
+    trace: Any = sys.modules.get(_TRACE)
+    being_made = getattr(getattr(trace, "__spec__", None), "_initializing", False)
+    return None if being_made or not hasattr(trace, "get_tracer") else trace
 
 
 def span(name: str, told: Mapping[str, str]) -> AbstractContextManager[Any]:
     """A span, the current one of this thread meanwhile; gives None where nobody uses spans."""
-    trace: Any = sys.modules.get(_TRACE)
+    trace = _trace()
     if trace is None:
         return contextlib.nullcontext()
     attributes = {f"autostore.{field}": value for field, value in told.items()}
@@ -34,7 +41,7 @@ def span(name: str, told: Mapping[str, str]) -> AbstractContextManager[Any]:
 @contextlib.contextmanager
 def apart(name: str, told: Mapping[str, Any]) -> Iterator[Any]:
     """A span that is nobody's current one, so that it may end in another thread than it began in."""
-    trace: Any = sys.modules.get(_TRACE)
+    trace = _trace()
     if trace is None:
         yield None
         return

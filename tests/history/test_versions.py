@@ -426,3 +426,17 @@ def test_files_of_any_time(tmp_path, seconds):
             store.restore("gone", store.versions("gone")[0])
             assert store["gone"] == 1
         shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("another", [False, True], ids=["one format", "another format"])
+def test_a_value_that_came_back_without_its_time_is_the_value_now(tmp_path, another):
+    """A file that a backup put back, or an archive gave whole seconds, is what the key has at this moment."""
+    # Mutation that this was seen to catch: answered goes by the times alone.
+    store = AutoStore(tmp_path, StorageConfig(history=True))
+    for value in (1, 2, "three" if another else 3):
+        store["k"] = value
+    [file] = tmp_path.glob("k.*")
+    os.utime(file, (1e9, 1e9))
+    now = datetime.now(UTC)
+    assert store.read("k", at=now) == store["k"] == ("three" if another else 3)
+    assert store.read("k", at=now, as_type=bytes) == file.read_bytes()

@@ -123,6 +123,24 @@ def test_transfers_are_spans(on_s3, tmp_path):
     assert failed.events == ()
 
 
+def test_what_is_still_being_imported_is_not_used_yet(tmp_path):
+    """While another thread imports OpenTelemetry, a transfer has no span, and no error."""
+    # Mutation that this was seen to catch: the module is used as soon as it is known.
+    package = tmp_path / "opentelemetry"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "trace.py").write_text(
+        "from autostore import AutoStore\n"
+        f"store = AutoStore({str(tmp_path / 'store')!r})\n"
+        "store['k'] = 1\n"
+        "store.copy('k', 'l')\n"
+        "print(store['l'])\n"
+    )
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import opentelemetry.trace"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "1\n", done.stderr
+
+
 def test_a_copy_that_the_server_makes_is_a_line(on_s3, caplog):
     """Of a copy and of a move, within a store and from a branch into its base: from where, to where, how much."""
     store = on_s3()

@@ -19,6 +19,7 @@ from autostore.backend import FileMetadata, StorageBackend, changed, exists_alre
 from autostore.backends.local import files, versions
 from autostore.backends.local.marks import LocalMarks
 from autostore.backends.local.names import FolderNames
+from autostore.backends.local.own import OwnFolder
 from autostore.backends.local.root import absolute, found_inside, inside
 from autostore.backends.local.times import Times
 from autostore.backends.local.translated import Translated
@@ -26,7 +27,6 @@ from autostore.backends.local.walking import listed
 from autostore.config import LocalFileConfig, StorageConfig
 from autostore.disk.duplicate import duplicate
 from autostore.disk.locks import FolderLocks
-from autostore.disk.scratch import Scratch
 from autostore.disk.sync import fsync
 from autostore.errors import InvalidKeyError, PreconditionFailedError, compose
 from autostore.keys import RESERVED, ParsedUri
@@ -51,10 +51,10 @@ class LocalFileBackend(StorageBackend):
         if os.path.exists(root) and not os.path.isdir(root):
             raise InvalidKeyError(compose("A file stands here", uri=self.uri, remedy="Pass a folder."))
         self._root = root
-        ours = os.path.join(root, RESERVED)
-        self._scratch, self._marks = Scratch(os.path.join(ours, "tmp")), LocalMarks(os.path.join(ours, "marks"))
+        own = OwnFolder(root, self.uri)
+        self._scratch, self._marks = own.scratch(), LocalMarks(own)
         self._locks = FolderLocks(config.timeout)
-        self._times, self._names = Times(ours, self._locks), FolderNames()
+        self._times, self._names = Times(own, self._locks), FolderNames()
 
     def get_metadata(self, path: str) -> FileMetadata:
         """One stat, and one look for the mark."""
@@ -182,12 +182,12 @@ class LocalFileBackend(StorageBackend):
     def list_own(self, prefix: str) -> Iterator[FileMetadata]:
         """A walk through the folder that the prefix names."""
         with self._translated(prefix):
-            yield from versions.listed(self._root, prefix)
+            yield from versions.listed(self._root, prefix, self.uri)
 
     def drop_own(self, path: str) -> None:
         """An unlink, and its folders as far as they became empty: whoever puts files there makes them again."""
         with self._translated(path):
-            versions.drop(self._root, path)
+            versions.drop(self._root, path, self.uri)
 
     write_of = staticmethod(versions.write_of)
 

@@ -15,11 +15,14 @@ import os
 import time
 from collections.abc import Iterator
 
+from autostore.backends.local.own import IN_THE_WAY, OwnFolder
 from autostore.disk.sync import fsync
 from autostore.holding.descriptors import opened
 from autostore.mark import Mark
 
 __all__ = ["LocalMarks"]
+
+FOLDER = "marks"
 
 # No key is a thousand extensions long; what is larger is not ours.
 LARGEST = 4096
@@ -31,8 +34,8 @@ ATTEMPTS = 5
 class LocalMarks:
     """The marked extensions of each key below one root; writers hold the lock of the key's folder."""
 
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
+    def __init__(self, own: OwnFolder) -> None:
+        self._own, self._folder = own, own.at(FOLDER)
 
     def of(self, key: str) -> list[str]:
         """The extensions under which this bare key was written; their files may be gone."""
@@ -61,6 +64,7 @@ class LocalMarks:
         file = self._file(key)
         if extension in _read(file):
             return
+        self._own.check(FOLDER)
         for _ in range(ATTEMPTS):
             with contextlib.suppress(FileNotFoundError):
                 _append(file, extension, durable)
@@ -75,6 +79,7 @@ class LocalMarks:
             file = self._file(key)
             marked = _read(file)
             if extension in marked:
+                self._own.check(FOLDER)
                 with contextlib.suppress(FileNotFoundError):  # somebody removed all marks, this one too
                     _rewrite(file, [other for other in marked if other != extension])
 
@@ -94,15 +99,19 @@ def _splits(path: str) -> Iterator[tuple[str, str]]:
 def _read(file: str) -> list[str]:
     try:
         # Not waiting, should it be a pipe.
-        with opened(file, os.O_RDONLY | os.O_NONBLOCK) as descriptor:
+        with opened(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW) as descriptor:
             return os.read(descriptor.fileno(), LARGEST).decode("utf-8", "replace").split()
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return []
+    except OSError as error:
+        if error.errno in IN_THE_WAY:  # no mark: whoever lays one says what stands there
+            return []
+        raise
 
 
 def _append(file: str, extension: str, durable: bool) -> None:
     # One short write: a crash leaves the line there whole, or not at all.
-    with opened(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK) as descriptor:
+    with opened(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW) as descriptor:
         os.write(descriptor.fileno(), f"{extension}\n".encode())
         if durable:
             os.fsync(descriptor.fileno())

@@ -15,6 +15,7 @@ import os
 import time
 
 from autostore.backends.local import files
+from autostore.backends.local.own import OwnFolder
 from autostore.disk.locks import FolderLocks
 from autostore.holding.descriptors import opened
 
@@ -33,15 +34,14 @@ FAR = 24 * 3600 * 1_000_000_000
 class Times:
     """The times of one store's files; writers hold the lock of the file's folder."""
 
-    def __init__(self, folder: str, locks: FolderLocks) -> None:
-        self._folder = folder
-        self._clock = f"{folder}/clock"
+    def __init__(self, own: OwnFolder, locks: FolderLocks) -> None:
+        self._own, self._folder, self._clock = own, own.at(""), own.at("clock")
         self._locks = locks
 
     def stamp(self, file: str, wanted: int | None, old: os.stat_result | None) -> os.stat_result:
         """Give a file that is about to be published at a path its time; `old` is there now, `wanted` the least (ns)."""
         least = time.time_ns() if wanted is None else wanted
-        removed = files.status(self._clock)
+        removed = files.status(self._clock, through=False)
         if removed is not None:
             least = max(least, removed.st_mtime_ns)
         status = _set(file, least if old is None else max(least, old.st_mtime_ns + 1))
@@ -54,6 +54,7 @@ class Times:
         """Called before a file is removed: what is written later, here or elsewhere, gets a later time."""
         if old is None or _passed(self._clock, old.st_mtime_ns):
             return
+        self._own.check()
         for _ in range(ATTEMPTS):
             # Whoever removes the folder at this moment has removed the clock too: it is made anew.
             with contextlib.suppress(FileNotFoundError), self._locks.hold(self._folder, make=True):
@@ -81,7 +82,7 @@ class Times:
 
 
 def _passed(clock: str, moment: int) -> bool:
-    status = files.status(clock)
+    status = files.status(clock, through=False)
     return status is not None and status.st_mtime_ns > moment
 
 
@@ -90,10 +91,10 @@ def _set(file: str, least: int) -> os.stat_result:
     for tick in TICKS:
         moment = -(-least // tick) * tick
         try:
-            os.utime(file, ns=(moment, moment))
+            os.utime(file, ns=(moment, moment), follow_symlinks=False)
         except OverflowError:
             break
-        status = os.stat(file)
+        status = os.lstat(file)
         if status.st_mtime_ns >= least:
             return status
-    return os.stat(file)
+    return os.lstat(file)

@@ -6,6 +6,7 @@ import os
 
 from autostore.backend import not_found
 from autostore.backends.local import files
+from autostore.backends.local.own import in_the_way
 from autostore.errors import StorageError, from_os_error
 from autostore.guard.foreign import let_pass
 from autostore.keys import where
@@ -29,7 +30,8 @@ class Translated:
             let_pass(error)
             if isinstance(error, FileNotFoundError) and self._is_absent(error):
                 raise not_found(self._path, self._uri) from error
-            raise from_os_error(error, where(self._path, self._uri)) from error
+            ours = in_the_way(error, self._path, self._uri, self._uri.partition("://")[2])
+            raise (ours or from_os_error(error, where(self._path, self._uri))) from error
 
     def _is_absent(self, error: OSError) -> bool:
         """Whether it is the stored file that is missing, and none of ours beside it."""

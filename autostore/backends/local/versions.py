@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from autostore.backend import FileMetadata
 from autostore.backends.local import files
+from autostore.backends.local.root import inside
 from autostore.disk.sync import fsync, make_folders
 
 __all__ = ["drop", "keep", "listed", "write_of"]
@@ -49,18 +49,20 @@ def write_of(found: FileMetadata) -> str:
     return f"{time}-{inode}" if str(time) == told else f"{time}-{abs(int(told))}x{inode}"
 
 
-def listed(root: str, prefix: str) -> Iterator[FileMetadata]:
-    """The files below `root` whose path begins so, whatever their names, in the order of paths."""
-    for path, entry in _walk(root, prefix, prefix[: prefix.rfind("/") + 1]):
+def listed(root: str, prefix: str, uri: str) -> Iterator[FileMetadata]:
+    """What lies below `root` and is no folder, whose path begins so, whatever its name, in the order of paths."""
+    folder = prefix.rpartition("/")[0]
+    inside(root, folder, uri)
+    for path, entry in _walk(root, prefix, f"{folder}/"):
         status = files.status(entry.path, through=False)
-        if status is not None and stat.S_ISREG(status.st_mode):
+        if status is not None:  # also what is no file: it is refused where it is read, not said to be absent
             yield files.metadata(path, status)
 
 
-def drop(root: str, path: str) -> None:
+def drop(root: str, path: str, uri: str) -> None:
     """Remove a file and the folders above it that became empty."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        os.unlink(f"{root}/{path}")
+        os.unlink(inside(root, path, uri, through_last=False))
     folder = os.path.dirname(path)
     with contextlib.suppress(OSError):
         while folder.count("/") > 1:
@@ -77,7 +79,7 @@ def _walk(root: str, prefix: str, folder: str) -> Iterator[tuple[str, os.DirEntr
                 for entry in entries
                 if _is_text(entry.name)
             )
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return
     for name, entry in ordered:
         path = folder + name
