@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from autostore import UnsupportedFormatError
+from autostore_dagster.choosing import graph_around
 
 __all__ = [
     "Context",
@@ -21,6 +22,7 @@ __all__ = [
     "is_for_one",
     "is_of_this_run",
     "returns_nothing",
+    "partitioning",
     "run_tags",
     "step",
 ]
@@ -71,6 +73,23 @@ def asked_partitions(context: Context) -> Sequence[str] | None:
     if whole is None or isinstance(context, dg.OutputContext) or step(context) is not None:
         return None
     return every_partition(context, whole)
+
+
+def partitioning(
+    context: dg.InputContext, asset: dg.AssetKey
+) -> tuple[bool | None, dg.PartitionsDefinition[Any] | None]:
+    """Whether an op's asset has partitions, and which: its code location knows, or else its last materialization does.
+
+    Where neither does, the answer is None.
+    """
+    if (running := step(context)) is None:
+        return None, None
+    graph = graph_around(running)
+    node = graph.get(asset) if graph is not None and graph.has(asset) else None
+    if node is not None and (node.is_executable or node.partitions_def is not None):
+        return node.partitions_def is not None, node.partitions_def
+    event = running.instance.get_latest_materialization_event(asset)
+    return True if event and event.asset_materialization.partition is not None else None, None
 
 
 def every_partition(context: Context, whole: dg.PartitionsDefinition[Any]) -> Sequence[str]:

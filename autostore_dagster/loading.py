@@ -3,7 +3,6 @@
 Where the annotation leaves the type open, it is the one that the store recorded.
 """
 
-import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args, get_origin
@@ -64,13 +63,14 @@ def load(store: AutoStore, context: dg.InputContext, options: Options) -> Any:
 def _load_one(request: Request) -> Any:
     context = request.context
     key = single_key(context)
-    try:
-        return request.read(key, request.annotation)
-    except StorageFileNotFoundError as error:
-        for partition in keys_in_this_run(context):
-            with contextlib.suppress(StorageFileNotFoundError):
-                return request.read(partition, request.annotation)
-        raise not_stored(request, key, str(error)) from error
+    absent: StorageFileNotFoundError | None = None
+    for place in keys_in_this_run(context, key):
+        try:
+            return request.read(place, request.annotation)
+        except StorageFileNotFoundError as error:
+            absent = absent or error
+    told = "It has partitions, and this run is for none of them." if absent is None else str(absent)
+    raise not_stored(request, key, told) from absent
 
 
 def _request(store: AutoStore, context: dg.InputContext, options: Options) -> Request:

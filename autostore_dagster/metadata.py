@@ -10,7 +10,7 @@ import dagster as dg
 
 from autostore import AutoStore, FileMetadata
 from autostore.plugins import Preview
-from autostore_dagster.rendering import is_line, rendered
+from autostore_dagster.rendering import is_line, rendered, sendable
 
 __all__ = ["PREVIEW_ERROR", "Stored", "describe"]
 
@@ -54,7 +54,7 @@ def describe(
             found = rendered(_preview(store, value, stored), described)
         except Exception as error:  # a preview runs users' code (reprs, lazy plans); it must not fail a stored output
             problem = f"{type(error).__name__}: {error}"
-            found = {PREVIEW_ERROR: dg.MetadataValue.text(f"{problem:.{LONGEST_ERROR}}")}
+            found = {PREVIEW_ERROR: dg.MetadataValue.text(sendable(f"{problem:.{LONGEST_ERROR}}"))}
     if partitioned and "dagster/row_count" in found:
         found["dagster/partition_row_count"] = found.pop("dagster/row_count")
     looked_at = {name: shown for name, shown in found.items() if name == "head" or not is_line(shown)}

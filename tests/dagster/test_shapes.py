@@ -273,12 +273,53 @@ def test_an_op_reads_a_partition_whose_name_does_not_tell(local_rig, definition,
         assert "by partition" in told
 
 
+@pytest.mark.parametrize("in_a_location", [True, False])
+def test_an_op_does_not_read_what_an_asset_was_before(local_rig, in_a_location):
+    """Of an asset that has partitions now an op gets its run's, and never the value from before it had any."""
+    colors_ = dg.StaticPartitionsDefinition(["red", "blue"])
+
+    @dg.asset(name="part")
+    def before() -> str:
+        return "old"
+
+    @dg.asset(partitions_def=colors_)
+    def part(context) -> str:
+        return context.partition_key
+
+    local_rig.run(before)
+    local_rig.run(part, partition="red")
+    seen = []
+
+    @dg.op(ins={"given": dg.In(asset_key=part.key, input_manager_key="io_manager")}, out=dg.Out(dg.Nothing))
+    def reading(given):
+        seen.append(given)
+
+    def run(partition=None):
+        definition = colors_ if partition else None
+
+        @dg.job(resource_defs={"io_manager": local_rig.manager}, partitions_def=definition)
+        def reads():
+            reading()
+
+        job = dg.Definitions([part], jobs=[reads]).get_repository_def().get_job("reads") if in_a_location else reads
+        told = {"partition_key": partition} if partition else {}
+        return job.execute_in_process(instance=local_rig.instance, raise_on_error=False, **told)
+
+    assert run("red").success
+    assert seen == ["red"]
+    assert "by partition" in failure(run("blue"))
+    assert "by partition" in failure(run())
+    assert seen == ["red"]
+
+
 BY_HAND = {
     "an asset": ({"asset_key": "thing"}, "thing"),
     "a segmented asset": ({"asset_key": ["deep", "er"]}, "deep/er"),
     "a partition": ({"asset_key": "thing", "partition_key": "red"}, "thing/partition=red/data"),
     "a day": ({"asset_key": "thing", "partition_key": "2024-01-02"}, "thing/date=2024-01-02/data"),
     "an hour": ({"asset_key": "thing", "partition_key": "2024-01-02-03:00"}, "thing/date=2024-01-02-03%3A00/data"),
+    "an hour that comes twice": ({"asset_key": "thing", "partition_key": "2024-11-03-01:00-0500"},
+                                 "thing/date=2024-11-03-01%3A00-0500/data"),
     "a definition": ({"asset_key": "thing", "partition_key": "red", "asset_partitions_def": colors},
                      "thing/partition=red/data"),
     "dimensions": ({"asset_key": "thing", "partition_key": dg.MultiPartitionKey({"day": DAYS[0], "color": "red"})},
