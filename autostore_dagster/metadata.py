@@ -12,9 +12,14 @@ from autostore import AutoStore, FileMetadata
 from autostore.plugins import Preview
 from autostore_dagster.rendering import is_line, rendered, sendable
 
-__all__ = ["PREVIEW_ERROR", "Stored", "describe"]
+__all__ = ["COLUMNS", "PREVIEW_ERROR", "STORED_COLUMNS", "Stored", "describe"]
 
 PREVIEW_ERROR = "preview_error"
+
+COLUMNS = "dagster/column_schema"
+
+STORED_COLUMNS = "stored_columns"
+"""The same as they are stored, where the asset tells columns of its own."""
 
 # Larger lazy tables are not read back for a preview: on S3 that would be a download.
 LARGEST_READ_BACK = 64 * 1024 * 1024

@@ -55,7 +55,9 @@ def keys_in_this_run(context: dg.InputContext, key: str) -> list[str]:
     if asset is None or context.has_asset_key:
         return [key]
     partitioned, definition = contexts.partitioning(context, asset)
-    found = [asset_key(asset.path, each) for each in _in_this_run(context, definition)] if partitioned is not False else []
+    found = (
+        [asset_key(asset.path, each) for each in _in_this_run(context, definition)] if partitioned is not False else []
+    )
     return list(dict.fromkeys(found if partitioned else [key, *found]))
 
 
