@@ -21,8 +21,8 @@ __all__ = [
     "every_partition",
     "is_for_one",
     "is_of_this_run",
-    "returns_nothing",
     "partitioning",
+    "returns_nothing",
     "run_tags",
     "step",
 ]

@@ -68,14 +68,30 @@ class Evidence:
 
 def runs_of(instance: dg.DagsterInstance, ids: Iterable[str]) -> Runs:
     """What is known of these runs, and which go on; 1 query for 500 of them."""
-    going = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
-    needed = {run for each in going for run in (each.run_id, each.parent_run_id, each.root_run_id) if run}
+    needed = _needed(instance)
     ended = {}
     for page in _pages(sorted(ids)):
         for record in instance.get_run_records(dg.RunsFilter(run_ids=page, statuses=FINISHED)):
             at = datetime.fromtimestamp(record.end_time, UTC) if record.end_time else record.update_timestamp
             ended[record.dagster_run.run_id] = at
     return Runs(ended, frozenset(needed))
+
+
+def _needed(instance: dg.DagsterInstance) -> set[str]:
+    """The runs that go on, and those that they re-execute, back to the first: each reads what was skipped since.
+
+    1 query for each run that is re-executed.
+    """
+    needed: set[str] = set()
+    runs = list(instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)))
+    while runs:
+        run = runs.pop()
+        needed.update(name for name in (run.run_id, run.root_run_id) if name)
+        parent = run.parent_run_id
+        if parent and parent not in needed:
+            needed.add(parent)
+            runs += [found] if (found := instance.get_run_by_id(parent)) else []
+    return needed
 
 
 def _pages(ids: list[str]) -> Iterator[list[str]]:

@@ -217,7 +217,7 @@ def test_records_texts_and_numbers(local_rig):
     "value", ["a\udcff.txt", ["\udcff", 1], {"\udcff": 1}, {"a": "\udcff"}, [{"\udcff": "\udcff"}]], ids=ascii
 )
 def test_half_a_character_is_told_as_such(local_rig, value):
-    """Names of files that are no UTF-8 come back as they are, and can be sent to a browser, as no page could be else."""
+    """Names of files that are no UTF-8 come back as they are, and what is told of them can be sent to a browser."""
     found = shown(local_rig, value)
     assert local_rig.load(dg.AssetSpec("thing")) == value
     told = "".join(f"{name} {fact}" for name, fact in found.items())

@@ -199,6 +199,21 @@ def test_runs_that_go_on(local_rig):
     assert [left.kept for left in pruned.kept] == ["the run, or a re-execution of it, goes on"]
 
 
+def test_a_run_that_is_re_executed_for_the_third_time(local_rig):
+    """It reads what every run before it left, as each took over from the one before what that had done."""
+    instance, store = local_rig.instance, local_rig.store()
+    job = defs_of(local_rig, graph).resolve_implicit_global_asset_job_def()
+    runs: list[str] = []
+    statuses = [*[dg.DagsterRunStatus.FAILURE] * 3, dg.DagsterRunStatus.STARTED]
+    for status in statuses:
+        origin = {"parent_run_id": runs[-1], "root_run_id": runs[0]} if runs else {}
+        runs.append(instance.create_run_for_job(job, status=status, **origin).run_id)
+        store[f"_runs/{runs[-1]}/step_{len(runs)}/result"] = 1
+    pruned = prune(defs_of(local_rig, graph), instance=instance, runs_older_than=NOW)
+    assert pruned.removed == []
+    assert {left.key.split("/")[1] for left in pruned.kept} == set(runs)
+
+
 def test_an_asset_that_got_partitions(local_rig):
     """The single value of an asset that has partitions now goes, however long ago it was written."""
 
