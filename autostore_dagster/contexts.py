@@ -10,6 +10,7 @@ import dagster as dg
 
 from autostore import UnsupportedFormatError
 from autostore_dagster.choosing import graph_around
+from autostore_dagster.outputs import output_type
 
 __all__ = [
     "Context",
@@ -84,8 +85,7 @@ def partitioning(
     """
     if (running := step(context)) is None:
         return None, None
-    graph = graph_around(running)
-    node = graph.get(asset) if graph is not None and graph.has(asset) else None
+    node = _defined(running, asset)
     if node is not None and (node.is_executable or node.partitions_def is not None):
         return node.partitions_def is not None, node.partitions_def
     event = running.instance.get_latest_materialization_event(asset)
@@ -138,12 +138,17 @@ def run_tags(context: dg.InputContext) -> Mapping[str, str]:
 
 
 def returns_nothing(context: dg.InputContext) -> bool:
-    """Whether it is known that the upstream stores no value, as `-> None` says."""
-    upstream = context.upstream_output
+    """Whether it is known that the upstream stores no value, as `-> None` says: of this run, or its code location."""
+    upstream, read = context.upstream_output, asset(context)
     try:
-        return upstream is not None and upstream.dagster_type.is_nothing
+        if upstream is not None and upstream.dagster_type.is_nothing:
+            return True
     except dg.DagsterInvariantViolationError:
+        pass
+    if read is None:
         return False
+    node = _defined(step(context), read)
+    return node is not None and node.is_executable and output_type(node.assets_def, read).is_nothing
 
 
 def annotation(context: dg.InputContext) -> Any:
@@ -152,6 +157,12 @@ def annotation(context: dg.InputContext) -> Any:
         return context.dagster_type.typing_type
     except dg.DagsterInvariantViolationError:
         return Any
+
+
+def _defined(running: Any, asset: dg.AssetKey) -> Any:
+    """What the code location of a run defines of an asset; None where there is none, or it does not."""
+    graph = None if running is None else graph_around(running)
+    return graph.get(asset) if graph is not None and graph.has(asset) else None
 
 
 def _told(context: Context) -> Context:

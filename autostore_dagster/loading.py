@@ -56,6 +56,11 @@ def load(store: AutoStore, context: dg.InputContext, options: Options) -> Any:
     request = _request(store, context, options)
     keys = keys_by_partition(context)
     value = _load_one(request) if keys is None else _load_partitions(request, keys)
+    if contexts.returns_nothing(context):
+        context.log.warning(
+            "Asset %s returns nothing: what was read of it now is what other code stored, or what it returned before.",
+            name_of(context),
+        )
     tell_origin(request, keys)
     return value
 

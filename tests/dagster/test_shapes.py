@@ -4,16 +4,18 @@ import subprocess
 import sys
 import threading
 from datetime import date
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
 import polars as pl
 import pytest
+from dagster._core.definitions.reconstruct import ReconstructableRepository
 from pydantic import BaseModel
 
 import autostore
 from autostore import AutoStore, InvalidConfigError, StorageError, StorageFileNotFoundError, UnsupportedFormatError
-from autostore_dagster import AutoStoreIOManager, AutoStoreResource, LocalStorageConfig, S3StorageConfig
+from autostore_dagster import AutoStoreIOManager, AutoStoreResource, LocalStorageConfig, S3StorageConfig, asset_key
 
 days = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-01-04")
 DAYS = days.get_partition_keys()
@@ -273,16 +275,14 @@ def test_an_op_reads_a_partition_whose_name_does_not_tell(local_rig, definition,
         assert "by partition" in told
 
 
-@pytest.mark.parametrize("in_a_location", [True, False])
-def test_an_op_does_not_read_what_an_asset_was_before(local_rig, in_a_location):
+def test_an_op_does_not_read_what_an_asset_was_before(local_rig):
     """Of an asset that has partitions now an op gets its run's, and never the value from before it had any."""
-    colors_ = dg.StaticPartitionsDefinition(["red", "blue"])
 
     @dg.asset(name="part")
     def before() -> str:
         return "old"
 
-    @dg.asset(partitions_def=colors_)
+    @dg.asset(partitions_def=colors)
     def part(context) -> str:
         return context.partition_key
 
@@ -295,21 +295,85 @@ def test_an_op_does_not_read_what_an_asset_was_before(local_rig, in_a_location):
         seen.append(given)
 
     def run(partition=None):
-        definition = colors_ if partition else None
-
-        @dg.job(resource_defs={"io_manager": local_rig.manager}, partitions_def=definition)
+        @dg.job(resource_defs={"io_manager": local_rig.manager}, partitions_def=colors if partition else None)
         def reads():
             reading()
 
-        job = dg.Definitions([part], jobs=[reads]).get_repository_def().get_job("reads") if in_a_location else reads
         told = {"partition_key": partition} if partition else {}
-        return job.execute_in_process(instance=local_rig.instance, raise_on_error=False, **told)
+        return reads.execute_in_process(instance=local_rig.instance, raise_on_error=False, **told)
 
     assert run("red").success
-    assert seen == ["red"]
     assert "by partition" in failure(run("blue"))
     assert "by partition" in failure(run())
     assert seen == ["red"]
+
+
+LOCATION = """
+import dagster as dg
+from autostore_dagster import AutoStoreIOManager
+
+colors = dg.StaticPartitionsDefinition(["red", "blue"])
+
+@dg.asset(partitions_def=colors)
+def part(context) -> str:
+    return context.partition_key
+
+@dg.asset
+def thing() -> None: ...
+
+@dg.asset
+def after(thing) -> int:
+    return thing
+
+@dg.op(ins={"given": dg.In(asset_key=part.key, input_manager_key="io_manager")})
+def reading(given) -> str:
+    return given
+
+@dg.job(partitions_def=colors)
+def reads():
+    reading()
+
+defs = dg.Definitions(
+    [part, thing, after],
+    jobs=[reads, dg.define_asset_job("computes", [after])],
+    executor=dg.in_process_executor,
+    resources={"io_manager": AutoStoreIOManager(uri=URI)},
+)
+"""
+
+
+@pytest.fixture
+def located(tmp_path):
+    """Runs a job of a code location, as a worker process does, over a store in which lie values from before."""
+    with AutoStore(str(tmp_path / "store")) as store, dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        store.update({"part": "old", "thing": 1})
+        file = tmp_path / "location.py"
+        file.write_text(LOCATION.replace("URI", repr(store.uri)))
+        repository = ReconstructableRepository.for_file(str(file), "defs", str(tmp_path))
+
+        def run(job, partition=None):
+            tags = {"dagster/partition": partition} if partition else {}
+            chosen = repository.get_reconstructable_job(job)
+            return dg.execute_job(chosen, instance=instance, tags=tags, raise_on_error=False)
+
+        yield SimpleNamespace(run=run, store=store, instance=instance)
+
+
+def test_a_code_location_knows_what_has_partitions_now(located):
+    """Also before any of the new partitions was materialized."""
+    with located.run("reads", "red") as result:
+        assert not result.success
+    located.store[asset_key("part", "red")] = "red"
+    with located.run("reads", "red") as result:
+        assert result.output_for_node("reading") == "red"
+
+
+def test_what_is_left_of_an_asset_that_returns_nothing_now(located):
+    """It is read, as other code may store it, and that is told."""
+    with located.run("computes") as result:
+        assert result.success
+    told = [entry.user_message for entry in located.instance.all_logs(result.run_id)]
+    assert any("thing returns nothing" in message for message in told)
 
 
 BY_HAND = {
