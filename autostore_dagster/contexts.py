@@ -138,8 +138,14 @@ def run_tags(context: dg.InputContext) -> Mapping[str, str]:
 
 
 def returns_nothing(context: dg.InputContext) -> bool:
-    """Whether it is known that the upstream stores no value, as `-> None` says: of this run, or its code location."""
-    upstream, read = context.upstream_output, asset(context)
+    """Whether it is known that the upstream stores no value, as `-> None` says: of this run, or its code location.
+
+    Not so of what is only observed, as others store it.
+    """
+    upstream, read, running = context.upstream_output, asset(context), step(context)
+    layer = running.job_def.asset_layer if running else None
+    if read is not None and layer is not None and layer.has(read) and layer.get(read).is_observable:
+        return False
     try:
         if upstream is not None and upstream.dagster_type.is_nothing:
             return True
@@ -147,8 +153,8 @@ def returns_nothing(context: dg.InputContext) -> bool:
         pass
     if read is None:
         return False
-    node = _defined(step(context), read)
-    return node is not None and node.is_executable and output_type(node.assets_def, read).is_nothing
+    node = _defined(running, read)
+    return node is not None and node.is_materializable and output_type(node.assets_def, read).is_nothing
 
 
 def annotation(context: dg.InputContext) -> Any:

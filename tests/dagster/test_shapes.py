@@ -533,9 +533,13 @@ def test_observable_sources(local_rig):
     def after(outside) -> int:
         return outside + 1
 
-    local_rig.run(outside, after, select=[after])
-    assert local_rig.store()["after"] == 8
+    for select in ([after], None):
+        result = local_rig.run(outside, after, select=select)
+        assert local_rig.store()["after"] == 8
+        assert not any("returns nothing" in entry.user_message for entry in local_rig.instance.all_logs(result.run_id))
     assert local_rig.load(outside) == 7
+    del local_rig.store()["outside"]
+    assert "returns nothing" not in failure(local_rig.run(outside, after, expect=False))
 
 
 def test_a_step_that_is_retried(local_rig):
