@@ -3,7 +3,7 @@
 Dagster's contexts raise where they were not told something; here each question has an answer, or None.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -18,6 +18,7 @@ __all__ = [
     "annotation",
     "asked_partitions",
     "asset",
+    "computed_here",
     "definition",
     "every_partition",
     "is_for_one",
@@ -74,6 +75,18 @@ def asked_partitions(context: Context) -> Sequence[str] | None:
     if whole is None or isinstance(context, dg.OutputContext) or step(context) is not None:
         return None
     return every_partition(context, whole)
+
+
+def computed_here(context: Context) -> Collection[str]:
+    """The partitions that the reading step itself computes, of an asset that reads others of its own in one run."""
+    running, read, whole = step(context), asset(context), definition(context)
+    if running is None or whole is None or isinstance(context, dg.OutputContext) or not running.has_partition_key_range:
+        return ()
+    consumer = running.assets_def
+    if consumer is None or read not in consumer.keys or not is_of_this_run(context):
+        return ()
+    dynamic = {"dynamic_partitions_store": running.instance} if isinstance(whole, dg.MultiPartitionsDefinition) else {}
+    return frozenset(whole.get_partition_keys_in_range(running.partition_key_range, **dynamic))
 
 
 def partitioning(

@@ -38,11 +38,17 @@ def single_key(context: contexts.Context) -> str:
 
 
 def keys_by_partition(context: contexts.Context) -> dict[str, str] | None:
-    """Partition key -> store key, in the order of the partitions definition; None where there are no partitions."""
+    """Partition key -> store key, in the order of the partitions definition; None where there are no partitions.
+
+    What a run of several partitions computes itself of an asset that reads its own past is left out: it is not
+    there yet, and what may lie there the run replaces.
+    """
     asset, asked = contexts.asset(context), contexts.asked_partitions(context)
     if asset is None or asked is None:
         return None
     definition = contexts.definition(context)
+    if own := contexts.computed_here(context):
+        asked = [key for key in asked if key not in own]
     return {key: asset_key(asset.path, dimensions(definition, key)) for key in _ordered(context, definition, asked)}
 
 

@@ -471,6 +471,22 @@ def test_what_stores_nothing(local_rig):
     assert "deps=" in failure(local_rig.run(nothing, after_nothing, expect=False))
 
 
+@pytest.mark.parametrize("kind", [dict[str, int], int | None])
+def test_an_asset_that_reads_its_own_past_in_runs_of_many(local_rig, kind):
+    """It gets what lies before the run, also the second time: never what the run is about to replace."""
+    before = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1)
+    seen = []
+
+    @dg.asset(partitions_def=days, backfill_policy=MANY, ins={"sum_": dg.AssetIn("sum_", partition_mapping=before)})
+    def sum_(context, sum_: kind) -> dict[str, int]:
+        seen.append(sum_)
+        return {day: len(seen) * 10 + number for number, day in enumerate(context.partition_keys)}
+
+    for between in ((DAYS[0], DAYS[1]), (DAYS[1], DAYS[2]), (DAYS[0], DAYS[2])):
+        local_rig.run(sum_, between=between)
+    assert seen == ([{}, {DAYS[0]: 10}, {}] if kind == dict[str, int] else [None, 10, None])
+
+
 def test_graph_assets_with_partitions(local_rig):
     """Inner ops of a graph asset get the shape that the asset's own mapping and policy give."""
     seen = []
