@@ -14,8 +14,9 @@ import dagster as dg
 from autostore import AutoStore, InvalidConfigError
 from autostore_dagster.inspecting import inspect
 from autostore_dagster.io_manager import AutoStoreIOManager
-from autostore_dagster.judging import Schemas, Values, Wanted, described, problems
+from autostore_dagster.judging import UNTOLD, Schemas, Values, Wanted, described, problems
 from autostore_dagster.keys import asset_key
+from autostore_dagster.metadata import COLUMNS, STORED_COLUMNS
 from autostore_dagster.outputs import StoredAsset, stored_assets
 from autostore_dagster.partitions import dimensions
 
@@ -74,7 +75,7 @@ def _checks_of(
         names = [check.name for check in context.selected_asset_check_keys]
         with manager.open() as store:
             values = _look(store, context, asset, deep=wanted.deep(names), threads=manager.concurrency)
-        before = _shown_before(context.instance, asset.key) if "schema_unchanged" in names else []
+        before = _shown_before(context.instance, asset.key) if "schema_unchanged" in names else None
         for name in names:
             yield _judged(name, asset, problems(name, values, wanted, before), values, severity)
 
@@ -89,7 +90,7 @@ def _judged(
         passed=not found,
         asset_key=asset.key,
         check_name=name,
-        severity=severity,
+        severity=dg.AssetCheckSeverity.WARN if found == [UNTOLD] else severity,
         description=described(found, len(values)),
         metadata={"values": len(sizes), "bytes": sum(sizes)},
     )
@@ -120,12 +121,21 @@ def _partitions(
     return [key for key in every if key in known]
 
 
-def _shown_before(instance: dg.DagsterInstance, key: dg.AssetKey) -> Schemas:
-    """The columns that the last two materializations showed: the one that is checked, perhaps, and the one before."""
+def _shown_before(instance: dg.DagsterInstance, key: dg.AssetKey) -> Schemas | None:
+    """The columns that the last two materializations showed: the one that is checked, perhaps, and the one before.
+
+    None where it was never materialized.
+    """
     events = [record.asset_materialization for record in instance.fetch_materializations(key, limit=2).records]
-    shown = [event.metadata.get("dagster/column_schema") for event in events if event]
-    return [
-        {column.name: column.type for column in schema.value.columns}
-        for schema in shown
-        if isinstance(schema, dg.TableSchemaMetadataValue)
-    ]
+    # What one asset tells of its columns itself, it does not call as the store does.
+    told = any(STORED_COLUMNS in event.metadata for event in events if event)
+    shown = [event.metadata.get(STORED_COLUMNS if told else COLUMNS) for event in events if event]
+    return (
+        None
+        if not events
+        else [
+            {column.name: column.type for column in schema.value.columns}
+            for schema in shown
+            if isinstance(schema, dg.TableSchemaMetadataValue)
+        ]
+    )

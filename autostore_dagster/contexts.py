@@ -3,12 +3,14 @@
 Dagster's contexts raise where they were not told something; here each question has an answer, or None.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
 from autostore import UnsupportedFormatError
+from autostore_dagster.choosing import graph_around
+from autostore_dagster.outputs import output_type
 
 __all__ = [
     "Context",
@@ -16,10 +18,12 @@ __all__ = [
     "annotation",
     "asked_partitions",
     "asset",
+    "computed_here",
     "definition",
     "every_partition",
     "is_for_one",
     "is_of_this_run",
+    "partitioning",
     "returns_nothing",
     "run_tags",
     "step",
@@ -73,6 +77,34 @@ def asked_partitions(context: Context) -> Sequence[str] | None:
     return every_partition(context, whole)
 
 
+def computed_here(context: Context) -> Collection[str]:
+    """The partitions that the reading step itself computes, of an asset that reads others of its own in one run."""
+    running, read, whole = step(context), asset(context), definition(context)
+    if running is None or whole is None or isinstance(context, dg.OutputContext) or not running.has_partition_key_range:
+        return ()
+    consumer = running.assets_def
+    if consumer is None or read not in consumer.keys or not is_of_this_run(context):
+        return ()
+    dynamic = {"dynamic_partitions_store": running.instance} if isinstance(whole, dg.MultiPartitionsDefinition) else {}
+    return frozenset(whole.get_partition_keys_in_range(running.partition_key_range, **dynamic))
+
+
+def partitioning(
+    context: dg.InputContext, asset: dg.AssetKey
+) -> tuple[bool | None, dg.PartitionsDefinition[Any] | None]:
+    """Whether an op's asset has partitions, and which: its code location knows, or else its last materialization does.
+
+    Where neither does, the answer is None.
+    """
+    if (running := step(context)) is None:
+        return None, None
+    node = _defined(running, asset)
+    if node is not None and (node.is_executable or node.partitions_def is not None):
+        return node.partitions_def is not None, node.partitions_def
+    event = running.instance.get_latest_materialization_event(asset)
+    return True if event and event.asset_materialization.partition is not None else None, None
+
+
 def every_partition(context: Context, whole: dg.PartitionsDefinition[Any]) -> Sequence[str]:
     """All partitions of a definition, in its order; none of a dynamic one where no instance is at hand."""
     known = instance(context)
@@ -119,12 +151,23 @@ def run_tags(context: dg.InputContext) -> Mapping[str, str]:
 
 
 def returns_nothing(context: dg.InputContext) -> bool:
-    """Whether it is known that the upstream stores no value, as `-> None` says."""
-    upstream = context.upstream_output
-    try:
-        return upstream is not None and upstream.dagster_type.is_nothing
-    except dg.DagsterInvariantViolationError:
+    """Whether it is known that the upstream stores no value, as `-> None` says: of this run, or its code location.
+
+    Not so of what is only observed, as others store it.
+    """
+    upstream, read, running = context.upstream_output, asset(context), step(context)
+    layer = running.job_def.asset_layer if running else None
+    if read is not None and layer is not None and layer.has(read) and layer.get(read).is_observable:
         return False
+    try:
+        if upstream is not None and upstream.dagster_type.is_nothing:
+            return True
+    except dg.DagsterInvariantViolationError:
+        pass
+    if read is None:
+        return False
+    node = _defined(running, read)
+    return node is not None and node.is_materializable and output_type(node.assets_def, read).is_nothing
 
 
 def annotation(context: dg.InputContext) -> Any:
@@ -133,6 +176,12 @@ def annotation(context: dg.InputContext) -> Any:
         return context.dagster_type.typing_type
     except dg.DagsterInvariantViolationError:
         return Any
+
+
+def _defined(running: Any, asset: dg.AssetKey) -> Any:
+    """What the code location of a run defines of an asset; None where there is none, or it does not."""
+    graph = None if running is None else graph_around(running)
+    return graph.get(asset) if graph is not None and graph.has(asset) else None
 
 
 def _told(context: Context) -> Context:

@@ -7,12 +7,17 @@ from datetime import UTC, datetime, timedelta
 from autostore import InvalidConfigError
 from autostore_dagster.inspecting import Found, same_type
 
-__all__ = ["Schemas", "Values", "Wanted", "described", "problems"]
+__all__ = ["UNTOLD", "Schemas", "Values", "Wanted", "described", "problems"]
 
 Values = Mapping[str, Found]
 """Partition key (empty for an asset without partitions) -> what lies there."""
 
 Schemas = list[dict[str, str]]
+
+UNTOLD = (
+    "the last materializations do not tell their columns, as previews of this asset are off or failed, or another "
+    "program materialized it: nothing is known of what changed"
+)
 
 SHOWN = 300
 """Columns that an event shows at most."""
@@ -48,8 +53,8 @@ class Wanted:
         return bool({"readable", "row_count", "schema_unchanged"} & set(names))
 
 
-def problems(name: str, values: Values, wanted: Wanted, before: Schemas) -> list[str]:
-    """What this check finds wrong; `before` are the columns that the last materializations showed."""
+def problems(name: str, values: Values, wanted: Wanted, before: Schemas | None) -> list[str]:
+    """What this check finds wrong; `before` are the columns that the last materializations showed, if there was one."""
     match name:
         case "stored":
             return _not_stored(values)
@@ -59,7 +64,9 @@ def problems(name: str, values: Values, wanted: Wanted, before: Schemas) -> list
             return _not_as_long(values, wanted.min_rows or 0, wanted.max_rows)
         case "fresh":
             return _not_fresh(values, timedelta.max if wanted.fresh_within is None else wanted.fresh_within)
-    return _not_as_before(values, before)
+    if before == [] and any(found.schema is not None for found in values.values()):
+        return [UNTOLD]
+    return _not_as_before(values, before or [])
 
 
 def _not_stored(values: Values) -> list[str]:

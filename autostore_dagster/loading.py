@@ -3,7 +3,6 @@
 Where the annotation leaves the type open, it is the one that the store recorded.
 """
 
-import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args, get_origin
@@ -57,6 +56,11 @@ def load(store: AutoStore, context: dg.InputContext, options: Options) -> Any:
     request = _request(store, context, options)
     keys = keys_by_partition(context)
     value = _load_one(request) if keys is None else _load_partitions(request, keys)
+    if contexts.returns_nothing(context):
+        context.log.warning(
+            "Asset %s returns nothing: what was read of it now is what other code stored, or what it returned before.",
+            name_of(context),
+        )
     tell_origin(request, keys)
     return value
 
@@ -64,13 +68,14 @@ def load(store: AutoStore, context: dg.InputContext, options: Options) -> Any:
 def _load_one(request: Request) -> Any:
     context = request.context
     key = single_key(context)
-    try:
-        return request.read(key, request.annotation)
-    except StorageFileNotFoundError as error:
-        for partition in keys_in_this_run(context):
-            with contextlib.suppress(StorageFileNotFoundError):
-                return request.read(partition, request.annotation)
-        raise not_stored(request, key, str(error)) from error
+    absent: StorageFileNotFoundError | None = None
+    for place in keys_in_this_run(context, key):
+        try:
+            return request.read(place, request.annotation)
+        except StorageFileNotFoundError as error:
+            absent = absent or error
+    told = "It has partitions, and this run is for none of them." if absent is None else str(absent)
+    raise not_stored(request, key, told) from absent
 
 
 def _request(store: AutoStore, context: dg.InputContext, options: Options) -> Request:

@@ -10,11 +10,16 @@ import dagster as dg
 
 from autostore import AutoStore, FileMetadata
 from autostore.plugins import Preview
-from autostore_dagster.rendering import is_line, rendered
+from autostore_dagster.rendering import is_line, rendered, sendable
 
-__all__ = ["PREVIEW_ERROR", "Stored", "describe"]
+__all__ = ["COLUMNS", "PREVIEW_ERROR", "STORED_COLUMNS", "Stored", "describe"]
 
 PREVIEW_ERROR = "preview_error"
+
+COLUMNS = "dagster/column_schema"
+
+STORED_COLUMNS = "stored_columns"
+"""The same as they are stored, where the asset tells columns of its own."""
 
 # Larger lazy tables are not read back for a preview: on S3 that would be a download.
 LARGEST_READ_BACK = 64 * 1024 * 1024
@@ -54,7 +59,7 @@ def describe(
             found = rendered(_preview(store, value, stored), described)
         except Exception as error:  # a preview runs users' code (reprs, lazy plans); it must not fail a stored output
             problem = f"{type(error).__name__}: {error}"
-            found = {PREVIEW_ERROR: dg.MetadataValue.text(f"{problem:.{LONGEST_ERROR}}")}
+            found = {PREVIEW_ERROR: dg.MetadataValue.text(sendable(f"{problem:.{LONGEST_ERROR}}"))}
     if partitioned and "dagster/row_count" in found:
         found["dagster/partition_row_count"] = found.pop("dagster/row_count")
     looked_at = {name: shown for name, shown in found.items() if name == "head" or not is_line(shown)}

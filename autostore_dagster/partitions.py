@@ -13,8 +13,8 @@ from autostore_dagster.mappings import is_fixed, maps_to_one
 
 __all__ = ["dimension_names", "dimensions", "is_one_to_one", "keys_by_partition", "keys_in_this_run", "single_key"]
 
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}(-\d{2}:\d{2})?")
-"""How Dagster writes days and hours, unless a definition says otherwise."""
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}(-\d{2}:\d{2}([+-]\d{4})?)?")
+"""How Dagster writes days and hours, unless a definition says otherwise; an hour that comes twice has its offset."""
 
 
 def single_key(context: contexts.Context) -> str:
@@ -38,26 +38,50 @@ def single_key(context: contexts.Context) -> str:
 
 
 def keys_by_partition(context: contexts.Context) -> dict[str, str] | None:
-    """Partition key -> store key, in the order of the partitions definition; None where there are no partitions."""
+    """Partition key -> store key, in the order of the partitions definition; None where there are no partitions.
+
+    What a run of several partitions computes itself of an asset that reads its own past is left out: it is not
+    there yet, and what may lie there the run replaces.
+    """
     asset, asked = contexts.asset(context), contexts.asked_partitions(context)
     if asset is None or asked is None:
         return None
     definition = contexts.definition(context)
+    if own := contexts.computed_here(context):
+        asked = [key for key in asked if key not in own]
     return {key: asset_key(asset.path, dimensions(definition, key)) for key in _ordered(context, definition, asked)}
 
 
-def keys_in_this_run(context: dg.InputContext) -> list[str]:
-    """The store keys under which an op's asset may lie in a run of one partition; none in a run without.
+def keys_in_this_run(context: dg.InputContext, key: str) -> list[str]:
+    """The store keys under which a value may lie of which the context knows no partitions; the likeliest first.
 
-    How the asset is partitioned is not known here: first as the job is, then as either kind of definition has it.
+    That is `key`. An op's asset may have partitions: what was stored of it before it had any is not read then.
     """
     asset = contexts.asset(context)
-    if asset is None or context.has_asset_key or not contexts.is_for_one(context):
+    if asset is None or context.has_asset_key:
+        return [key]
+    partitioned, definition = contexts.partitioning(context, asset)
+    found = (
+        [asset_key(asset.path, each) for each in _in_this_run(context, definition)] if partitioned is not False else []
+    )
+    return list(dict.fromkeys(found if partitioned else [key, *found]))
+
+
+def _in_this_run(
+    context: dg.InputContext, definition: dg.PartitionsDefinition[Any] | None
+) -> Sequence[Mapping[str, str]]:
+    """How the one partition of the run may be called, where there is one.
+
+    Where the definition is not known: first as the job has it, then as either kind of definition does.
+    """
+    if not contexts.is_for_one(context):
         return []
-    key, step = context.partition_key, contexts.step(context)
-    told = [dimensions(step.job_def.partitions_def if step else None, key), dimensions(None, key)]
-    unnamed = [] if len(told[0]) > 1 else [{DATE: key}, {PARTITION: key}]
-    return list(dict.fromkeys(asset_key(asset.path, partition) for partition in [*told, *unnamed]))
+    key = context.partition_key
+    if definition is not None:
+        several = len(dimension_names(definition))
+        return [dimensions(definition, key)] if several in (1, len(key.split("|"))) else []
+    told = [dimensions(contexts.step(context).job_def.partitions_def, key), dimensions(None, key)]
+    return [*told, *([] if len(told[0]) > 1 else [{DATE: key}, {PARTITION: key}])]
 
 
 def dimensions(definition: dg.PartitionsDefinition[Any] | None, key: str) -> Mapping[str, str]:

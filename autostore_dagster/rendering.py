@@ -8,12 +8,13 @@ import base64
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 import dagster as dg
 
 from autostore.plugins import Columns, Fact, Markdown, Picture, Preview, Rows
 
-__all__ = ["is_line", "rendered"]
+__all__ = ["is_line", "rendered", "sendable"]
 
 _SPECIAL = {"row_count": (int, "dagster/row_count"), "column_schema": (Columns, "dagster/column_schema")}
 """Facts that Dagster itself knows, by another name: it draws row counts, and the columns' tab."""
@@ -41,7 +42,7 @@ Row = Mapping[str, object]
 def rendered(preview: Preview, described: dg.TableSchema | None = None) -> dict[str, dg.MetadataValue]:
     """Each fact under its name; `described` adds to the columns what it says of them."""
     found: dict[str, dg.MetadataValue] = {}
-    for name, fact in preview.items():
+    for name, fact in ((sendable(name), _sendable(fact)) for name, fact in preview.items()):
         kind, special = _SPECIAL.get(name, (object, name))
         found[special if isinstance(fact, kind) else name] = _rendered(name, fact, described)
     return found
@@ -50,6 +51,24 @@ def rendered(preview: Preview, described: dg.TableSchema | None = None) -> dict[
 def is_line(shown: dg.MetadataValue) -> bool:
     """Whether this is a fact of one line, not something to look at."""
     return not isinstance(shown, dg.MarkdownMetadataValue | dg.TableMetadataValue)
+
+
+def sendable(text: str) -> str:
+    """The text as UTF-8 has it: half a pair of code units, as in a file's name, would fail the asset's whole page."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _sendable(fact: Any) -> Any:
+    match fact:
+        case str():
+            return sendable(fact)
+        case Markdown(text):
+            return Markdown(sendable(text))
+        case Rows(rows):
+            return Rows([{sendable(name): _sendable(cell) for name, cell in row.items()} for row in rows])
+        case Columns(columns):
+            return Columns([(sendable(name), sendable(dtype)) for name, dtype in columns])
+    return fact
 
 
 def _rendered(name: str, fact: Fact, described: dg.TableSchema | None) -> dg.MetadataValue:

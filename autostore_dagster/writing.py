@@ -11,7 +11,7 @@ import dagster as dg
 
 from autostore import AutoStore, FileMetadata, UnsupportedFormatError
 from autostore_dagster import annotations, contexts
-from autostore_dagster.metadata import PREVIEW_ERROR, Stored, describe
+from autostore_dagster.metadata import COLUMNS, PREVIEW_ERROR, STORED_COLUMNS, Stored, describe
 from autostore_dagster.partitions import keys_by_partition, single_key
 from autostore_dagster.retrying import Retry
 from autostore_dagster.streams import Partitions, checked, in_flight
@@ -19,8 +19,6 @@ from autostore_dagster.streams import Partitions, checked, in_flight
 __all__ = ["Options", "write"]
 
 PREFIX = "autostore/"
-COLUMNS = "dagster/column_schema"
-
 FRAMES = frozenset(("pandas", "polars", "pyarrow"))
 """Whose tables give an Arrow stream as often as they are asked."""
 
@@ -176,7 +174,7 @@ def _not_by_partition(context: dg.OutputContext, value: Any, keys: Mapping[str, 
 
 def _add_metadata(context: dg.OutputContext, metadata: Mapping[str, Any], partition: str | None) -> None:
     """Add what the user has not set; the event of each partition gets its own."""
-    new = {name: value for name, value in metadata.items() if name not in (context.output_metadata or {})}
+    new = _beside(metadata, context.output_metadata or {})
     if partition is None:
         context.add_output_metadata(new)
         return
@@ -185,8 +183,13 @@ def _add_metadata(context: dg.OutputContext, metadata: Mapping[str, Any], partit
         return
     own = step.get_asset_metadata(context.asset_key, partition) or {}
     shared = step.get_asset_metadata(context.asset_key) or {}
-    new = {name: value for name, value in new.items() if name not in own and name not in shared}
-    step.add_asset_metadata(new, asset_key=context.asset_key, partition_key=partition)
+    step.add_asset_metadata(_beside(new, {**shared, **own}), asset_key=context.asset_key, partition_key=partition)
+
+
+def _beside(metadata: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """What the user has not set; columns of the user's stand beside those that are stored."""
+    new = {name: value for name, value in metadata.items() if name not in own}
+    return {**new, STORED_COLUMNS: metadata[COLUMNS]} if COLUMNS in metadata and COLUMNS in own else new
 
 
 def _set_data_version(store: AutoStore, context: dg.OutputContext, retrying: Retry, key: str) -> None:

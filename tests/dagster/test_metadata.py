@@ -214,6 +214,17 @@ def test_records_texts_and_numbers(local_rig):
 
 
 @pytest.mark.parametrize(
+    "value", ["a\udcff.txt", ["\udcff", 1], {"\udcff": 1}, {"a": "\udcff"}, [{"\udcff": "\udcff"}]], ids=ascii
+)
+def test_half_a_character_is_told_as_such(local_rig, value):
+    """Names of files that are no UTF-8 come back as they are, and what is told of them can be sent to a browser."""
+    found = shown(local_rig, value)
+    assert local_rig.load(dg.AssetSpec("thing")) == value
+    told = "".join(f"{name} {fact}" for name, fact in found.items())
+    assert "udcff" in told.encode().decode()
+
+
+@pytest.mark.parametrize(
     "value",
     [
         pl.DataFrame({f"column_{i}": ["x" * 10_000] * 10 for i in range(2_000)}),

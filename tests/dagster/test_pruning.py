@@ -12,7 +12,7 @@ from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOr
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from autostore import AutoStore, InvalidConfigError
-from autostore_dagster import build_prune_job, prune
+from autostore_dagster import AutoStoreIOManager, build_prune_job, prune
 
 days = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-01-05")
 clients = dg.DynamicPartitionsDefinition(name="clients")
@@ -199,6 +199,21 @@ def test_runs_that_go_on(local_rig):
     assert [left.kept for left in pruned.kept] == ["the run, or a re-execution of it, goes on"]
 
 
+def test_a_run_that_is_re_executed_for_the_third_time(local_rig):
+    """It reads what every run before it left, as each took over from the one before what that had done."""
+    instance, store = local_rig.instance, local_rig.store()
+    job = defs_of(local_rig, graph).resolve_implicit_global_asset_job_def()
+    runs: list[str] = []
+    statuses = [*[dg.DagsterRunStatus.FAILURE] * 3, dg.DagsterRunStatus.STARTED]
+    for status in statuses:
+        origin = {"parent_run_id": runs[-1], "root_run_id": runs[0]} if runs else {}
+        runs.append(instance.create_run_for_job(job, status=status, **origin).run_id)
+        store[f"_runs/{runs[-1]}/step_{len(runs)}/result"] = 1
+    pruned = prune(defs_of(local_rig, graph), instance=instance, runs_older_than=NOW)
+    assert pruned.removed == []
+    assert {left.key.split("/")[1] for left in pruned.kept} == set(runs)
+
+
 def test_an_asset_that_got_partitions(local_rig):
     """The single value of an asset that has partitions now goes, however long ago it was written."""
 
@@ -300,6 +315,47 @@ def test_other_code_locations(local_rig, monkeypatch):
     monkeypatch.setattr(local_rig.instance, "get_run_by_id", from_a_location)
     pruned = prune(defs_of(local_rig, daily, client, graph), instance=local_rig.instance, partitions=False)
     assert {left.key: left.kept for left in pruned.kept} == {"gone": "it is of the code location theirs"}
+
+
+COMMANDED = """
+import dagster as dg
+from autostore_dagster import AutoStoreIOManager
+
+@dg.asset
+def NAME() -> int:
+    return 1
+
+defs = dg.Definitions([NAME], resources={"io_manager": AutoStoreIOManager(uri=URI)})
+"""
+
+
+def test_other_code_locations_whose_runs_a_command_started(tmp_path):
+    """Such a run tells no code location, but its module; one of a script tells nothing, and is nobody's orphan then."""
+    home, uri = tmp_path / "home", str(tmp_path / "store")
+    home.mkdir()
+    for name in ("ours", "theirs"):
+        file = tmp_path / f"{name}.py"
+        file.write_text(COMMANDED.replace("NAME", name).replace("URI", repr(uri)))
+        command = [sys.executable, "-W", "ignore", "-m", "dagster", "asset", "materialize", "-f", str(file)]
+        environment = {**os.environ, "DAGSTER_HOME": str(home)}
+        subprocess.run([*command, "--select", name], env=environment, check=True, capture_output=True, timeout=100)
+
+    @dg.asset
+    def ours() -> int:
+        return 1
+
+    @dg.asset
+    def scripted() -> int:
+        return 1
+
+    resources = {"io_manager": AutoStoreIOManager(uri=uri)}
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        dg.materialize([scripted], resources=resources, instance=instance)
+        pruned = prune(dg.Definitions([ours], resources=resources), instance=instance)
+    assert pruned.removed == []
+    told = {left.key: left.kept for left in pruned.kept}
+    assert "theirs.py" in told["theirs"]
+    assert told["scripted"] == "its run does not say of which code location it is"
 
 
 def _asset_of(rig, run):

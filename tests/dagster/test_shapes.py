@@ -4,16 +4,18 @@ import subprocess
 import sys
 import threading
 from datetime import date
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
 import polars as pl
 import pytest
+from dagster._core.definitions.reconstruct import ReconstructableRepository
 from pydantic import BaseModel
 
 import autostore
 from autostore import AutoStore, InvalidConfigError, StorageError, StorageFileNotFoundError, UnsupportedFormatError
-from autostore_dagster import AutoStoreIOManager, AutoStoreResource, LocalStorageConfig, S3StorageConfig
+from autostore_dagster import AutoStoreIOManager, AutoStoreResource, LocalStorageConfig, S3StorageConfig, asset_key
 
 days = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-01-04")
 DAYS = days.get_partition_keys()
@@ -273,12 +275,115 @@ def test_an_op_reads_a_partition_whose_name_does_not_tell(local_rig, definition,
         assert "by partition" in told
 
 
+def test_an_op_does_not_read_what_an_asset_was_before(local_rig):
+    """Of an asset that has partitions now an op gets its run's, and never the value from before it had any."""
+
+    @dg.asset(name="part")
+    def before() -> str:
+        return "old"
+
+    @dg.asset(partitions_def=colors)
+    def part(context) -> str:
+        return context.partition_key
+
+    local_rig.run(before)
+    local_rig.run(part, partition="red")
+    seen = []
+
+    @dg.op(ins={"given": dg.In(asset_key=part.key, input_manager_key="io_manager")}, out=dg.Out(dg.Nothing))
+    def reading(given):
+        seen.append(given)
+
+    def run(partition=None):
+        @dg.job(resource_defs={"io_manager": local_rig.manager}, partitions_def=colors if partition else None)
+        def reads():
+            reading()
+
+        told = {"partition_key": partition} if partition else {}
+        return reads.execute_in_process(instance=local_rig.instance, raise_on_error=False, **told)
+
+    assert run("red").success
+    assert "by partition" in failure(run("blue"))
+    assert "by partition" in failure(run())
+    assert seen == ["red"]
+
+
+LOCATION = """
+import dagster as dg
+from autostore_dagster import AutoStoreIOManager
+
+colors = dg.StaticPartitionsDefinition(["red", "blue"])
+
+@dg.asset(partitions_def=colors)
+def part(context) -> str:
+    return context.partition_key
+
+@dg.asset
+def thing() -> None: ...
+
+@dg.asset
+def after(thing) -> int:
+    return thing
+
+@dg.op(ins={"given": dg.In(asset_key=part.key, input_manager_key="io_manager")})
+def reading(given) -> str:
+    return given
+
+@dg.job(partitions_def=colors)
+def reads():
+    reading()
+
+defs = dg.Definitions(
+    [part, thing, after],
+    jobs=[reads, dg.define_asset_job("computes", [after])],
+    executor=dg.in_process_executor,
+    resources={"io_manager": AutoStoreIOManager(uri=URI)},
+)
+"""
+
+
+@pytest.fixture
+def located(tmp_path):
+    """Runs a job of a code location, as a worker process does, over a store in which lie values from before."""
+    with AutoStore(str(tmp_path / "store")) as store, dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        store.update({"part": "old", "thing": 1})
+        file = tmp_path / "location.py"
+        file.write_text(LOCATION.replace("URI", repr(store.uri)))
+        repository = ReconstructableRepository.for_file(str(file), "defs", str(tmp_path))
+
+        def run(job, partition=None):
+            tags = {"dagster/partition": partition} if partition else {}
+            chosen = repository.get_reconstructable_job(job)
+            return dg.execute_job(chosen, instance=instance, tags=tags, raise_on_error=False)
+
+        yield SimpleNamespace(run=run, store=store, instance=instance)
+
+
+def test_a_code_location_knows_what_has_partitions_now(located):
+    """Also before any of the new partitions was materialized."""
+    with located.run("reads", "red") as result:
+        assert not result.success
+    located.store[asset_key("part", "red")] = "red"
+    with located.run("reads", "red") as result:
+        assert result.output_for_node("reading") == "red"
+
+
+def test_what_is_left_of_an_asset_that_returns_nothing_now(located):
+    """It is read, as other code may store it, and that is told."""
+    with located.run("computes") as result:
+        assert result.success
+    told = [entry.user_message for entry in located.instance.all_logs(result.run_id)]
+    assert any("thing returns nothing" in message for message in told)
+
+
 BY_HAND = {
     "an asset": ({"asset_key": "thing"}, "thing"),
     "a segmented asset": ({"asset_key": ["deep", "er"]}, "deep/er"),
     "a partition": ({"asset_key": "thing", "partition_key": "red"}, "thing/partition=red/data"),
     "a day": ({"asset_key": "thing", "partition_key": "2024-01-02"}, "thing/date=2024-01-02/data"),
     "an hour": ({"asset_key": "thing", "partition_key": "2024-01-02-03:00"}, "thing/date=2024-01-02-03%3A00/data"),
+    "an hour that comes twice": ({"asset_key": "thing", "partition_key": "2024-11-03-01:00-0500"},
+                                 "thing/date=2024-11-03-01%3A00-0500/data"),
     "a definition": ({"asset_key": "thing", "partition_key": "red", "asset_partitions_def": colors},
                      "thing/partition=red/data"),
     "dimensions": ({"asset_key": "thing", "partition_key": dg.MultiPartitionKey({"day": DAYS[0], "color": "red"})},
@@ -366,6 +471,22 @@ def test_what_stores_nothing(local_rig):
     assert "deps=" in failure(local_rig.run(nothing, after_nothing, expect=False))
 
 
+@pytest.mark.parametrize("kind", [dict[str, int], int | None])
+def test_an_asset_that_reads_its_own_past_in_runs_of_many(local_rig, kind):
+    """It gets what lies before the run, also the second time: never what the run is about to replace."""
+    before = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1)
+    seen = []
+
+    @dg.asset(partitions_def=days, backfill_policy=MANY, ins={"sum_": dg.AssetIn("sum_", partition_mapping=before)})
+    def sum_(context, sum_: kind) -> dict[str, int]:
+        seen.append(sum_)
+        return {day: len(seen) * 10 + number for number, day in enumerate(context.partition_keys)}
+
+    for between in ((DAYS[0], DAYS[1]), (DAYS[1], DAYS[2]), (DAYS[0], DAYS[2])):
+        local_rig.run(sum_, between=between)
+    assert seen == ([{}, {DAYS[0]: 10}, {}] if kind == dict[str, int] else [None, 10, None])
+
+
 def test_graph_assets_with_partitions(local_rig):
     """Inner ops of a graph asset get the shape that the asset's own mapping and policy give."""
     seen = []
@@ -428,9 +549,13 @@ def test_observable_sources(local_rig):
     def after(outside) -> int:
         return outside + 1
 
-    local_rig.run(outside, after, select=[after])
-    assert local_rig.store()["after"] == 8
+    for select in ([after], None):
+        result = local_rig.run(outside, after, select=select)
+        assert local_rig.store()["after"] == 8
+        assert not any("returns nothing" in entry.user_message for entry in local_rig.instance.all_logs(result.run_id))
     assert local_rig.load(outside) == 7
+    del local_rig.store()["outside"]
+    assert "returns nothing" not in failure(local_rig.run(outside, after, expect=False))
 
 
 def test_a_step_that_is_retried(local_rig):

@@ -98,6 +98,42 @@ def test_what_was_spoilt_is_named(local_rig, case):
         assert said["schema_unchanged"] == "column 'x' was Int64 and is String"
 
 
+@pytest.mark.parametrize("how", ["manager", "asset"])
+def test_columns_that_nobody_told(local_rig, how):
+    """Where previews are off it is not known what changed, which is a warning and never a pass."""
+    columns = ["x"]
+
+    @dg.asset(metadata={"autostore/previews": False} if how == "asset" else {})
+    def hidden() -> pl.DataFrame:
+        return pl.DataFrame({name: [1, 2] for name in columns})
+
+    checks = build_stored_checks([hidden], schema_unchanged=True)
+    assert checked(local_rig, hidden, checks=checks, only=True)["schema_unchanged"] == ""
+    if how == "manager":
+        local_rig.manager = local_rig.manage(previews=False)
+    local_rig.run(hidden)
+    columns[:] = ["y"]
+    result = local_rig.run(hidden, *checks)
+    (found,) = [each for each in result.get_asset_check_evaluations() if each.check_name == "schema_unchanged"]
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "previews of this asset are off" in found.description
+
+
+def test_columns_that_the_asset_tells_itself(local_rig):
+    """What an asset calls the types of its columns is no change, and one of the stored table is still found."""
+    kinds = [[1, 2]]
+
+    @dg.asset
+    def told(context) -> pl.DataFrame:
+        context.add_output_metadata({"dagster/column_schema": dg.TableSchema([dg.TableColumn("x", type="number")])})
+        return pl.DataFrame({"x": kinds[-1]})
+
+    assert checked(local_rig, told)["schema_unchanged"] == ""
+    assert checked(local_rig, told)["schema_unchanged"] == ""
+    kinds.append(["a", "b"])
+    assert checked(local_rig, told)["schema_unchanged"] == "column 'x' was Int64 and is String"
+
+
 def test_old_files_are_not_fresh(local_rig):
     """A file is as old as its modification time."""
     local_rig.run(table)
