@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
-__all__ = ["done_by", "in_order", "in_thread"]
+__all__ = ["done_by", "in_order", "in_thread", "to_its_end"]
 
 WIDEST = 32
 """How many calls of event loops are under way at once."""
@@ -119,16 +119,31 @@ def _threads() -> ThreadPoolExecutor:
 async def in_thread(work: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
     """The work in a thread, beside an event loop; whoever is cancelled meanwhile waits until it is done, or undone.
 
-    So no thread of a cancelled task goes on behind its back.
+    So no thread of a cancelled task goes on behind its back. Work that has not begun by then never does.
     """
-    import asyncio
+    return await _awaited(_begun(work, *args, **kwargs), gives_up=True)
+
+
+async def to_its_end(work: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
+    """The same of work that is done in any case."""
+    return await _awaited(_begun(work, *args, **kwargs), gives_up=False)
+
+
+def _begun(work: Callable[..., Result], *args: Any, **kwargs: Any) -> Future[Result]:
     import contextvars
 
-    call = functools.partial(contextvars.copy_context().run, work, *args, **kwargs)
-    task = asyncio.get_running_loop().run_in_executor(_threads(), call)
+    return _threads().submit(functools.partial(contextvars.copy_context().run, work, *args, **kwargs))
+
+
+async def _awaited(work: Future[Result], *, gives_up: bool) -> Result:
+    import asyncio
+
+    task = asyncio.wrap_future(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
+        if gives_up and work.cancel():
+            raise
         while not task.done():
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait([task])

@@ -19,8 +19,8 @@ __all__ = ["add_libraries", "let_pass", "noted", "raised_in", "users_own"]
 _libraries = {
     "PIL", "_yaml", "annotated_types", "autostore", "boto3", "botocore", "certifi", "cffi", "dateutil", "defusedxml",
     "idna", "jmespath", "numpy", "obstore", "packaging", "pandas", "polars", "polars_runtime_32", "pyarrow",
-    "pydantic", "pydantic_core", "pytz", "s3transfer", "scipy", "six", "sympy", "tomli_w", "torch", "typing_extensions",
-    "typing_inspection", "tzdata", "urllib3", "yaml", "zstandard",
+    "pydantic", "pydantic_core", "pyo3_runtime", "pytz", "s3transfer", "scipy", "six", "sympy", "tomli_w", "torch",
+    "typing_extensions", "typing_inspection", "tzdata", "urllib3", "yaml", "zstandard",
     # What file systems of fsspec are made with.
     "adlfs", "aiohttp", "azure", "cryptography", "fsspec", "gcsfs", "paramiko", "s3fs",
     # What the formats of models, figures and documents stand on beside what they require.

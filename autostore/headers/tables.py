@@ -29,9 +29,7 @@ def parquet(file: BinaryIO) -> Header:
     if arrow is None:
         mark = require("polars").read_parquet_metadata(io.BytesIO(footer)).get("autostore")
     kind = str(json.loads(mark)["type"]) if mark else "polars.DataFrame"
-    rows, columns = _by_arrow(arrow, kind) if arrow is not None and not kind.startswith("polars.") else (
-        _by_polars_if_it_can(footer, arrow, kind)
-    )  # fmt: skip
+    rows, columns = _by_polars(footer, arrow) if arrow is None or kind.startswith("polars.") else _by_arrow(arrow, kind)
     if mark and not columns:
         rows = int(json.loads(mark).get("rows", rows))
     shape = (rows,) if kind.endswith("Series") else (rows, len(columns))
@@ -63,21 +61,19 @@ def _arrow(footer: bytes) -> Any:
         return None
 
 
-def _by_polars_if_it_can(footer: bytes, arrow: Any, kind: str) -> tuple[int, Columns]:
-    try:
-        return _by_polars(footer)
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":
-            let_pass(error)
-        if arrow is None:
-            raise
-        return _by_arrow(arrow, kind)
-
-
-def _by_polars(footer: bytes) -> tuple[int, Columns]:
+def _by_polars(footer: bytes, arrow: Any) -> tuple[int, Columns]:
+    """As Polars says it; in Arrow's words where Polars lacks a type, at some of which it panics."""
     pl = require("polars")
-    schema = pl.read_parquet_schema(io.BytesIO(footer))
-    rows = pl.scan_parquet(io.BytesIO(footer)).select(pl.len()).collect().item()
+    try:
+        schema = pl.read_parquet_schema(io.BytesIO(footer))
+        rows = pl.scan_parquet(io.BytesIO(footer)).select(pl.len()).collect().item()
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        let_pass(error)
+        if arrow is None:
+            raise CorruptDataError(f"Polars reads no schema from it: {error!s:.300}") from error
+        return _by_arrow(arrow, "")
     return rows, tuple((name, str(dtype)) for name, dtype in schema.items())
 
 

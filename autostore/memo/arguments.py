@@ -110,6 +110,8 @@ class Recipe:
         arguments = self._arguments(args, kwargs)
         yield "Its code", self.code
         if self._key is not None:
+            if not isinstance(self.code, tuple):
+                yield "The function key=", self._key
             yield "What key= gave", self._key(*args, **kwargs)
             return
         for name, value in arguments.items():

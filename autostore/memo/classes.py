@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import enum
 import re
@@ -55,6 +56,8 @@ def members(cls: type) -> Iterator[tuple[str, Any]]:
     for name, kind in _annotations(cls).items():
         yield name, annotated(kind)
     yield from _fields(cls)
+    if registered := _registered(cls):
+        yield "registered", registered
 
 
 def without_addresses(value: Any) -> str:
@@ -74,6 +77,12 @@ def annotated(kind: Any) -> Any:
         return _field(kind)
     declared = dataclasses.is_dataclass(kind) or isinstance(kind, typing.TypeVar | typing.NewType)
     return kind if declared else without_addresses(kind)
+
+
+def _registered(cls: type) -> frozenset[type]:
+    """What `register` made subclasses of an abstract class, for `isinstance`."""
+    found: Any = getattr(abc, "_get_dump")(cls)[0] if "_abc_impl" in vars(cls) else ()  # noqa: B009 - in no stub
+    return frozenset(one for one in (weak() for weak in found) if one is not None)
 
 
 def _annotations(cls: type) -> Mapping[str, Any]:

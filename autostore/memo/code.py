@@ -27,6 +27,8 @@ from autostore.memo.python import (
     beside,
     content_of,
     found_in,
+    imported_from,
+    made_by_types,
     parts_of,
     parts_of_code,
     registry_of,
@@ -120,7 +122,7 @@ class Code:
             yield f" -> {function.__qualname__} -> {name}", part
 
     def _of_class(self, cls: type) -> Parts:
-        version = self._version_of(cls.__module__)
+        version = None if made_by_types(cls) else self._version_of(cls.__module__)
         yield "", (main_as_such(cls.__module__), cls.__qualname__, version)
         if version is None and self._reads_classes:
             yield "", tuple(base for base in cls.__bases__ if base is not object)
@@ -141,7 +143,7 @@ class Code:
     def _of_module(self, module: types.ModuleType) -> Parts:
         version = self._version_of(module.__name__)
         if version is None:
-            raise UnhashableInputError(" is a module that is used as a whole")
+            raise UnhashableInputError(" is a module that is used as a whole (inside a function, import names from it)")
         yield "", (module.__name__, version)
 
     def _of_other(self, value: Any) -> Parts:
@@ -206,4 +208,4 @@ class Code:
             yield f" -> {name} -> {one.module}", module
             return
         for wanted in one.names:
-            yield f" -> {name} -> {one.module}.{wanted}", getattr(module, wanted, ABSENT)
+            yield f" -> {name} -> {one.module}.{wanted}", imported_from(module, wanted)

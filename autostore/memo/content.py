@@ -37,6 +37,10 @@ _PLAIN = frozenset(
 _DESCRIBED = ("__dataclass_fields__", "__pydantic_fields__", "__attrs_attrs__")
 
 
+class _Bare:
+    """As large as an object is that has attributes, and nothing else."""
+
+
 class Digester:
     """One walk through what a call depends on; not to be used for another."""
 
@@ -191,9 +195,10 @@ def _field_slots(value: Any) -> dict[str, Any]:
 
 
 def _is_bare(value: Any) -> bool:
-    """Whether an object has nothing of its own, as `polars.col`: its class says all."""
+    """Whether an object has nothing of its own, as `polars.col`: its class says all, and C keeps nothing beside."""
     kind: Any = type(value)
-    return kind.__dictoffset__ != 0 and not keeps_more(kind) and not vars(value) and not hidden_slots(value)
+    plain = kind.__dictoffset__ != 0 and not keeps_more(kind) and kind.__basicsize__ <= _Bare.__basicsize__
+    return plain and not vars(value) and not hidden_slots(value)
 
 
 def _is_one_time(value: Any) -> bool:

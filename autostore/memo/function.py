@@ -23,7 +23,7 @@ from autostore.memo.arguments import Recipe
 from autostore.memo.durations import in_seconds
 from autostore.memo.results import MISSING, MemoInfo, Memory
 from autostore.memo.turns import Step, Turn
-from autostore.parallel import in_thread
+from autostore.parallel import in_thread, to_its_end
 
 __all__ = ["AsyncMemoized", "Memoized"]
 
@@ -177,7 +177,7 @@ class AsyncMemoized(Memoized[P, R]):
             found = await in_thread(self._memory.find, key)
             return self._hit(found) if found is not MISSING else await self._acomputed(key, args, kwargs)
         finally:
-            await in_thread(turn.end)
+            await to_its_end(turn.end)
 
     async def _acomputed(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         run = _Run(self._memory.root + key)
@@ -188,7 +188,7 @@ class AsyncMemoized(Memoized[P, R]):
             run.claimed = None
             _computing.reset(token)
         self._counts.add(misses=1)
-        return await in_thread(self._memory.keep, key, value)
+        return await to_its_end(self._memory.keep, key, value)
 
 
 class _Counts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import operator
 import sys
 import types
@@ -13,7 +14,10 @@ from typing import Any
 from autostore.equality.state import attributes
 from autostore.memo.classes import annotated
 
-__all__ = ["ABSENT", "KINDS", "Parts", "beside", "content_of", "found_in", "parts_of", "parts_of_code", "registry_of"]
+__all__ = [
+    "ABSENT", "KINDS", "Parts", "beside", "content_of", "found_in", "imported_from", "made_by_types", "parts_of",
+    "parts_of_code", "registry_of",
+]  # fmt: skip
 
 Parts = Iterator[tuple[str, Any]]
 
@@ -73,12 +77,33 @@ def found_in(module: str, name: str) -> Any:
     return found
 
 
+def imported_from(module: types.ModuleType, name: str) -> Any:
+    """What `from module import name` gives: also a submodule that nobody imported yet."""
+    found = getattr(module, name, ABSENT)
+    if found is not ABSENT or not hasattr(module, "__path__"):
+        return found
+    try:
+        return importlib.import_module(f"{module.__name__}.{name}")
+    except ImportError:
+        return ABSENT
+
+
+def made_by_types(cls: type) -> bool:
+    """Whether `types.new_class` made it, as `make_dataclass` does, and whoever called it gave it no module."""
+    return cls.__module__ == "types" and found_in("types", cls.__qualname__) is not cls
+
+
 def content_of(cell: types.CellType) -> Any:
     """What a variable around a function holds."""
     try:
         return cell.cell_contents
     except ValueError:
         return ABSENT
+
+
+def _limits(value: Any) -> tuple[Any, ...]:
+    """What a type variable may stand for."""
+    return (value.__bound__, *getattr(value, "__constraints__", ()))
 
 
 _CACHED = frozenset(vars(functools.cached_property(len)))
@@ -90,6 +115,6 @@ _TOLD: tuple[tuple[tuple[type, ...], Callable[[Any], tuple[Any, ...]]], ...] = (
     ((functools.cached_property,), lambda value: (value.func,)),
     (_UNBOUND, lambda value: (value.__objclass__, value.__name__)),
     (_OPERATORS, lambda value: value.__reduce__()[1]),
-    (_NAMED, lambda value: (value.__name__,)),
+    (_NAMED, lambda value: (value.__name__, *map(annotated, _limits(value)))),
     ((typing.NewType,), lambda value: (value.__name__, annotated(value.__supertype__))),
 )

@@ -56,20 +56,43 @@ class Publisher:
         # All locks at once and in the backend's own order, so that two moves never wait for each other.
         with self._backend.lock(path, *touching):
             if all(file.path == path for file in self._resolver.among(key)):
-                published = put(begun or Mark.fresh(key.text))
+                published, is_value = put(begun or Mark.fresh(key.text)), True
             else:
-                published = self._replace(key, path, put, begun)
-        self._resolver.remember(key, path)
+                published, is_value = self._replace(key, path, put, begun)
+        if is_value:
+            self._resolver.remember(key, path)
+        else:
+            self._resolver.forget(key)
         return published
 
-    def _replace(self, key: Key, path: str, put: Put, begun: Mark | None) -> FileMetadata:
+    def _replace(self, key: Key, path: str, put: Put, begun: Mark | None) -> tuple[FileMetadata, bool]:
+        """Publish and remove the others; and whether what was published is the latest of the files that stay."""
         with sole_remover(self._backend, key.text) as held:
             others, after = self._replaceable(key, path)
-            late = begun is not None and begun.time_ns > after
-            published = put(begun if late else Mark.fresh(key.text, after=after))
-            for other in others:
-                self._remove_seen(other, held)
-        return published
+            mark = begun if begun is not None and begun.time_ns > after else Mark.fresh(key.text, after=after)
+            published = put(mark)
+            stay = [other for other in others if not self._remove_older(other, mark, held)]
+        return published, not stay
+
+    def _remove_older(self, file: FileMetadata, mark: Mark, held: Callable[[], bool]) -> bool:
+        """Remove a file, also one that a swap renewed meanwhile; False where it is later than `mark`, and the value.
+
+        It would be read still, for a minute, by those who remember it.
+        """
+        for _ in range(REPLACED_ATTEMPTS):
+            try:
+                if held():
+                    self._backend.retire(file.path, if_etag=file.etag)
+                    return True
+                return False
+            except PreconditionFailedError:
+                found = self._resolver.detail([file])
+            if not found:
+                return True
+            file = found[0]
+            if file.mark is None or (file.mark.time_ns, file.mark.id) >= (mark.time_ns, mark.id):
+                return False  # for the later writer to remove
+        return False
 
     def mark_beside(self, key: Key, seen: FileMetadata) -> Mark | None:
         """The mark of a write that replaces only the version that was seen.

@@ -223,6 +223,12 @@ class Resolver:
         if len(self._memory) > REMEMBERED_KEYS:
             self._memory.popitem(last=False)
 
+    def agree(self, key: Key, path: str) -> None:
+        """Look again at the next read, unless it would read this path: that was written just now."""
+        remembered = self._memory.get(key.text)
+        if remembered is not None and remembered[0] != path:
+            self.forget(key)
+
     def forget_all(self) -> None:
         """Look again for every key: other extensions count as such now."""
         self._memory.clear()

@@ -10,7 +10,7 @@ from autostore.errors import CorruptDataError, SchemaMismatchError, UnsupportedF
 from autostore.guard.foreign import let_pass
 from autostore.handlers.tables.footer import Footer
 from autostore.handlers.tables.kinds import panics_are_errors
-from autostore.optional import require
+from autostore.optional import require, require_installed
 from autostore.scans.footer import MAGIC, description
 
 __all__ = ["casts", "schema_of", "united"]
@@ -35,26 +35,24 @@ def schema_of(footer: bytes) -> dict[str, Any]:
 
 def _read(footer: bytes) -> dict[str, Any]:
     pl = require("polars")
+    Footer(footer)  # which refuses what would end the process
     try:
-        Footer(footer)  # which refuses what would end the process
         with panics_are_errors():
             return dict(pl.read_parquet_schema(io.BytesIO(MAGIC + footer)))
     except Exception as error:
         let_pass(error)
-        if isinstance(error, pl.exceptions.DuplicateError) or _is_for_arrow(footer):
+        if isinstance(error, pl.exceptions.DuplicateError) or _is_read_by_arrow(footer):
             problem = f"The file is whole, but polars cannot read it ({error!s:.300})"
             raise UnsupportedFormatError(f"{problem}. Read it with as_type=pyarrow.Table.") from error
-        if isinstance(error, CorruptDataError):
-            raise
         raise CorruptDataError(f"The footer cannot be read: {error!s:.300}") from error
 
 
-def _is_for_arrow(footer: bytes) -> bool:
-    """Whether pyarrow, where it is installed, takes the columns for types of its own."""
+def _is_read_by_arrow(footer: bytes) -> bool:
+    """Whether it is Polars that lacks something, and not the file."""
     try:
-        Footer(footer)
+        require_installed("pyarrow")
         require("pyarrow.parquet").read_schema(io.BytesIO(MAGIC + footer))
-    except Exception as error:  # whatever it raises for a damaged one
+    except Exception as error:
         let_pass(error)
         return False
     return True

@@ -1,7 +1,8 @@
 """The calls of a store where an event loop runs: `await store.aread(...)` and its like, each in a thread.
 
 Whoever is cancelled while a call is under way waits until that is done or undone, as it would be in a thread of its
-own: nothing stays half done, and nothing goes on behind the caller's back.
+own: nothing stays half done, and nothing goes on behind the caller's back. A call that waits for its thread still is
+not made then.
 """
 
 from __future__ import annotations

@@ -169,6 +169,8 @@ class Changer:
         if if_absent:
             raise InvalidConfigError("if_etag and if_absent exclude each other. Pass one of them.")
         held = self._resolver.held(key, etag)
+        if held.path != key.text and held.mark is not None:  # looked up where several files answer
+            self._publisher.settle(key, "write it")
         self._registry.agreed(key.text, format, key.extension_of(held.path), self._backend.uri)
         return self._swap(key, held, data, options)
 
@@ -178,7 +180,9 @@ class Changer:
         data = self._registry.streamed(data, extension, key.text, self._backend.uri)
         with self._encoded(key, data, extension, options) as (file, _):
             mark = self._publisher.mark_beside(key, seen)
-            return self._backend.upload(file, seen.path, mark=mark, if_etag=seen.etag)
+            swapped = self._backend.upload(file, seen.path, mark=mark, if_etag=seen.etag)
+        self._resolver.agree(key, seen.path)
+        return swapped
 
     def _current(self, key: Key, as_type: Any) -> tuple[Any, FileMetadata]:
         """The object, and the version of its file."""

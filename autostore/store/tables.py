@@ -21,6 +21,7 @@ from autostore.scans.decoding import decoded, lazy, sparse
 from autostore.scans.footer import footer_of
 from autostore.scans.layout import layout
 from autostore.scans.parts import Part, named_damage
+from autostore.scans.schemas import schema_of
 from autostore.scans.source import frame_over
 from autostore.store.loading import Loader
 from autostore.store.scanning import Scanner
@@ -113,27 +114,29 @@ class Tables:
     def _part(self, key: Key, path: str, extension: str, as_type: Any, columns: list[str]) -> Any:
         if not self._scanner.is_ranged(extension):
             return self._of_another_format(key, as_type, columns)
-        with self._partial(path, extension, columns) as (stream, name, there, leaves):
+        with self._partial(path, extension, columns) as (stream, part, footer, leaves):
             mark = read_mark(stream)
             kind = str(mark["type"]) if as_type is None else requested_kind(as_type)
             if "parts" in mark or kind.startswith("geopandas."):  # its columns are laid out in a way of their own
                 return self._of_another_format(key, as_type, columns)
             if kind == "polars.LazyFrame":
                 return selected(self._scanner.one(key), columns, key.text, self._uri)
-            _check(columns, there, key.text, self._uri)
+            _check(columns, layout(footer).columns, key.text, self._uri)
             if kind.startswith("polars."):
+                with named_damage(part):
+                    schema_of(footer)
                 check_views(stream, self._ceiling, leaves)
                 schema = in_microseconds(stream, columns)
-                return decoded(lazy(stream, schema=schema), lambda frame: frame.select(named.columns(columns)), name)
+                return decoded(
+                    lazy(stream, schema=schema), lambda frame: frame.select(named.columns(columns)), part.name
+                )
             with panics_are_errors():
                 if kind == "pyarrow.Table":
                     return arrow.read_table(stream, mark, self._ceiling, columns).select(columns)
                 return pandas.read_frame(stream, mark, self._ceiling, columns)[columns]
 
     @contextlib.contextmanager
-    def _partial(
-        self, path: str, extension: str, columns: list[str]
-    ) -> Iterator[tuple[Any, str, list[str], list[int]]]:
+    def _partial(self, path: str, extension: str, columns: list[str]) -> Iterator[tuple[Any, Part, bytes, list[int]]]:
         """A file that holds these columns of the table and, where it is a frame of pandas, its index."""
         with contextlib.closing(self._scanner.opener.open(path, extension)) as pinned, contextlib.ExitStack() as stack:
             tail = pinned.tail
@@ -155,7 +158,7 @@ class Tables:
                 pieces = [*zip(spans, pinned.read(spans), strict=True), ((tail.size - len(footer), tail.size), footer)]
                 stream = stack.enter_context(sparse(tail.size, pieces, pinned.folder))
             stream.seek(0)
-            yield stream, part.name, found.columns, leaves
+            yield stream, part, footer, leaves
 
     def _of_another_format(self, key: Key, as_type: Any, columns: list[str]) -> Any:
         return self.cut(self._loader.load(key, as_type).value, columns, key.text)

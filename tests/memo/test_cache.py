@@ -271,6 +271,15 @@ def test_key_stands_for_the_arguments(tmp_path, runs):
     assert len(runs) == 2
 
 
+def test_the_code_of_key_counts(tmp_path):
+    """7 of a week is not 7 of a day."""
+    store, run = AutoStore(tmp_path), {"day": 7, "week": 7}
+    keys = [store.cache(key=key)(len).key(run) for key in (lambda run: run["day"], lambda run: run["week"])]
+    assert keys[0] != keys[1]
+    keys = [store.cache(key=key, version=1)(len).key(run) for key in (lambda run: run["day"], lambda run: run["week"])]
+    assert keys[0] == keys[1]
+
+
 def test_recursion_is_what_it_was(tmp_path):
     """A function that calls itself waits for nobody; with the same arguments it would for ever, and is told."""
     store = AutoStore(tmp_path)

@@ -288,7 +288,8 @@ def test_what_cannot_be_hashed_is_refused_by_name(tmp_path):
         (pl.LazyFrame({"x": [1]}), "argument x is a .*LazyFrame"), ({LOCK}, "x in a set"),
         (sys.__stdout__, "TextIOWrapper"), (np.array([LOCK], dtype=object), "ndarray"),
         ((one, reads_lock), "reads_lock -> LOCK is a"),
-        (np.random.default_rng(), "Generator"), (pl.DataFrame({"x": [LOCK]}, schema={"x": pl.Object}), "DataFrame"),
+        (np.random.default_rng(), "Generator"), (np.frompyfunc(lambda x: x, 1, 1), "ufunc"),
+        (pl.DataFrame({"x": [LOCK]}, schema={"x": pl.Object}), "DataFrame"),
     ]:  # fmt: skip
         with pytest.raises(UnhashableInputError, match=named) as caught:
             memo(value)

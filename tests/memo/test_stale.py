@@ -126,6 +126,17 @@ CHANGES = {
         "@pd.api.extensions.register_dataframe_accessor('of_test')\nclass M:\n    def __init__(self, frame): pass\n"
         "    def t(self): return 1\ndef f(x): return pd.DataFrame().of_test.t()"), "return 1", "return 2",
     ),
+    "what an abstract class takes for its own": (
+        "import abc\nclass A(abc.ABC): pass\nA.register(int)\ndef f(x): return isinstance(x, A)", "(int)", "(str)",
+    ),
+    "what a type variable stands for": (
+        ("import typing\nclass B:\n    v = 1\nT = typing.TypeVar('T', bound=B)\n"
+        "def f(x): return T.__bound__.v"), "v = 1", "v = 2",
+    ),
+    "a dataclass that a function makes": (
+        "import dataclasses\nC = dataclasses.make_dataclass('C', [('a', int, 1)])\ndef f(x): return C().a",
+        ", 1)", ", 2)",
+    ),
     "a function put into a library": (
         "import string\ndef t(x): return 1\nstring.of_test = t\ndef f(x): return string.of_test(x)",
         "return 1", "return 2",
@@ -192,6 +203,21 @@ def test_one_s_own_package_is_read_though_it_is_installed(tmp_path):
     for number in "1", "2":
         (place / "plain.py").write_text(f"def late(x): return {number}\n")
         assert run(tmp_path, "-c", "from own_of_test.maker import f; print(f(1))") == [number]
+
+
+def test_a_submodule_that_nobody_imported_yet_is_read(tmp_path):
+    """`from package import module` inside a function: the module is told, as a whole, also before the first run."""
+    place = tmp_path / "own_of_test"
+    place.mkdir()
+    (place / "__init__.py").touch()
+    (place / "late.py").write_text("def f(x): return x\n")
+    for number, line in enumerate(["from own_of_test import late", "from . import late"]):
+        (place / f"made{number}.py").write_text(
+            "from autostore import AutoStore, UnhashableInputError\nstore = AutoStore('store')\n"
+            f"@store.cache\ndef f(x):\n    {line}\n    return late.f(x)\n"
+            "try: print(f(1))\nexcept UnhashableInputError as error: print('import' in str(error))\n"
+        )
+        assert run(tmp_path, "-c", f"import own_of_test.made{number}") == ["True"]
 
 
 def test_what_is_run_by_an_installed_tool_is_one_s_own(tmp_path):

@@ -19,7 +19,7 @@ from autostore import (
     TooLargeError,
     UnsupportedFormatError,
 )
-from tests.optional import optional, pl
+from tests.optional import optional, pa, pl, pq
 from tests.scans.place import RangedMemory
 from tests.scans.test_equal import lay
 
@@ -160,6 +160,23 @@ def test_damaged_files(ranged, in_windows, damage):
         ranged.scan("t.parquet").collect()
     with pytest.raises(CorruptDataError, match=r"t\.parquet"):
         ranged.read("t.parquet", columns=["a"])
+
+
+def test_what_polars_lacks_is_no_damage(ranged, in_windows):
+    """Polars panics at some types, which no `except Exception` catches: the file is whole, and a store shows itself."""
+    file = io.BytesIO()
+    pq.write_table(pa.table({"a": pa.array([[1]], pa.list_view(pa.int64()))}), file)
+    lay(ranged, "f/t.parquet", file.getvalue())
+    for act in (
+        lambda: ranged.scan("f/"), lambda: ranged.scan("f/t"), lambda: ranged.read("f/t", columns=["a"]),
+        lambda: ranged.read("f/", as_type=pl.DataFrame),
+    ):  # fmt: skip
+        with pytest.raises(UnsupportedFormatError, match=r"as_type=pyarrow\.Table"):
+            act()
+    assert ranged.read("f/t", as_type=pa.Table, columns=["a"]).num_rows == 1
+    assert ranged.info("f/t").columns == (("a", "list_view<element: int64>"),)
+    assert "1 x 1" in ranged._repr_html_()
+    assert "f/" in str(ranged.tree(headers=True))
 
 
 def test_a_query_that_fails_is_its_authors(ranged, in_windows):

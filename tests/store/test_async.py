@@ -90,6 +90,30 @@ def test_who_is_cancelled_leaves_the_old_value_or_the_new(tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_call_that_has_not_begun_is_not_made_for_who_is_cancelled(tmp_path):
+    """A time limit over many calls ends with those under way, and does not wait for the rest."""
+    store, begun = AutoStore(tmp_path), []
+
+    def slowly(n):
+        begun.append(1)
+        time.sleep(0.3)
+        return n + 1
+
+    async def many():
+        tasks = [asyncio.ensure_future(store.amodify(f"k/{i}", slowly)) for i in range(200)]
+        await asyncio.sleep(0.2)
+        for task in tasks:
+            task.cancel()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    store.update({f"k/{i}": 0 for i in range(200)})
+    told = asyncio.run(many())
+    assert all(isinstance(one, asyncio.CancelledError) for one in told)
+    made = sum(store.values("k/"))
+    time.sleep(0.5)
+    assert sum(store.values("k/")) == made == len(begun) <= 32
+
+
 def test_every_twin_has_its_call():
     """`aread` is `read`, and no argument that a call knows by keyword is refused."""
     for name, twin in vars(AsyncInterface).items():
