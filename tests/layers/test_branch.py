@@ -298,6 +298,92 @@ def test_what_a_killed_writer_left_is_not_promoted(open_store, tmp_path):
         assert dict(base.items()) == dict(branch.items()) == {"k": {"new": 1}}
 
 
+@pytest.mark.parametrize("pair", ["local over local", "memory over memory", f"{SOME} over {SOME}"], indirect=True)
+def test_a_folder_that_is_emptied_and_filled(pair):
+    """What was moved beside itself arrives, though its folder in the base has nothing for a moment."""
+    base, branch = pair
+    branch.move("a/b", "a/moved")
+    branch.promote()
+    assert list(base.keys("a/")) == ["a/moved"]
+    del branch["a/moved"]
+    branch["a/moved.txt"] = "by its full name, which comes last"
+    branch.promote()
+    assert list(base.keys("a/")) == ["a/moved"]
+    assert base["a/moved"] == branch["a/moved"] == "by its full name, which comes last"
+    assert branch.diff() == []
+
+
+@pytest.mark.parametrize("pair", ["local over local"], indirect=True)
+def test_what_was_moved_is_never_nowhere_in_the_base(pair):
+    """What comes is put before anything goes."""
+    base, branch = pair
+    branch.move("ab", "zz")
+
+    def look(done, total):
+        del done, total
+        assert "text" in (base.get("ab"), base.get("zz"))
+
+    branch.promote(progress=look)
+    assert (base.get("ab"), base["zz"]) == (None, "text")
+
+
+@pytest.mark.parametrize("pair", ["local over local", "memory over memory", f"{SOME} over {SOME}"], indirect=True)
+def test_another_format_beside_files_by_their_full_names(pair):
+    """What the bare key replaces goes with its value, and is no rival of what lies beside it."""
+    base, branch = pair
+    branch["a"], branch["a.yaml"] = "text", {"beside": 1}
+    assert {change.key: change.kind for change in branch.diff()} == {"a.txt": "changed", "a.yaml": "added"}
+    branch.promote()
+    assert (base["a"], base["a.yaml"]) == ("text", {"beside": 1})
+    assert sorted(base.list_files("a.*")) == ["a.txt", "a.yaml"]
+    assert branch.diff() == []
+
+
+@pytest.mark.parametrize("pair", ["local over local", "memory over memory", f"{SOME} over {SOME}"], indirect=True)
+def test_a_value_in_place_of_somebody_elses_file(pair):
+    """A file that the branch deleted stands in nobody's way, whatever comes under its key then."""
+    base, branch = pair
+    del branch["n"]  # by its full name in the base
+    branch["n"] = "another format"
+    branch.promote()
+    assert dict(base.items("n")) == {"n": "another format"}
+    assert branch.diff() == []
+
+
+@pytest.mark.parametrize("pair", ["local over local", "memory over memory", f"{SOME} over {SOME}"], indirect=True)
+def test_a_full_name_is_all_of_its_change(pair):
+    """A change of format is one change, whichever of its files is named."""
+    base, branch = pair
+    branch["a"] = "text"
+    assert [change.key for change in branch.diff("a.json")] == ["a"]
+    branch.discard("a.txt")
+    assert branch["a"] == {"x": 1}
+    branch["a"] = "text"
+    branch.promote("a.txt")
+    assert branch["a"] == base["a"] == "text"
+    branch["a"] = b"bytes"
+    branch.promote("a.txt")  # which it removes
+    assert branch["a"] == base["a"] == b"bytes"
+    assert branch.diff() == []
+
+
+@pytest.mark.parametrize("pair", ["local over local", "memory over memory", f"{SOME} over {SOME}"], indirect=True)
+def test_what_is_hidden_is_not_listed_by_its_name(pair):
+    """Nor is a deletion done that hides another value of the base by now, because a file lies under a full name."""
+    base, branch = pair
+    del branch["a"]
+    base["a"] = "theirs"
+    branch["new"] = b"mine"
+    base["new"] = "theirs"
+    assert list(branch.list_files("a.t*")) == list(branch.list_files("new.txt")) == []
+    assert list(branch.keys("a.")) == list(branch.keys("new.")) == []
+    branch["a.yaml"] = {"beside": 1}
+    with pytest.raises(PreconditionFailedError) as caught:
+        branch.promote("a")
+    assert caught.value.conflicts == ["a.json"]
+    assert branch["a"] == {"beside": 1}
+
+
 def test_what_a_branch_saw_is_what_it_wrote_over_first(pair):
     """Writing again over one's own value does not take the base's change for seen; modifying neither."""
     base, branch = pair
