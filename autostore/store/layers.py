@@ -26,7 +26,7 @@ __all__ = ["LayeredCopies", "LayeredLoader", "LayeredOpener", "check_bases", "re
 
 
 class LayeredLoader(Loader):
-    """Reads the branch's file, else the base's through the base's own cache and keys."""
+    """Reads the branch's file, else the base's through its own cache and keys, a format that it lacks as here."""
 
     def __init__(self, own: Loader, layered: LayeredBackend, base: Loader) -> None:
         vars(self).update(vars(own))
@@ -39,7 +39,8 @@ class LayeredLoader(Loader):
             return super().load_file(key, path, extension, as_type, versioned=versioned)
         if self._layered.hides(path):
             raise FileGone(path)
-        return self._base.load_file(key, path, extension, as_type, versioned=versioned)
+        base = self._base.able_to(extension, self._registry)
+        return base.load_file(key, path, extension, as_type, versioned=versioned)
 
 
 class LayeredOpener(Opener):

@@ -1,6 +1,9 @@
 """Law 13 and what a branch promises: reads fall through, changes stay, promotion replaces only what was seen."""
 
 import contextlib
+import functools
+import http.server
+import os
 import pickle
 import subprocess
 import sys
@@ -22,6 +25,7 @@ from autostore import (
     StoragePermissionError,
     UntrustedDataError,
 )
+from autostore.autostore import DataHandler
 from autostore.backends.local.backend import LocalFileBackend
 from autostore.errors import InvalidKeyError
 from autostore.s3 import S3StorageConfig
@@ -34,6 +38,21 @@ from tests.store.values import Plain
 
 ROOT = Path(__file__).parents[2]
 ALL = {"a": {"x": 1}, "ab": "text", "a/b": [1, 2], "n": {"n": 1}, "t": "named"}
+
+
+class Sets(DataHandler):
+    """A format of somebody's own."""
+
+    extensions, priority = (".set",), 90
+
+    def can_handle_data(self, data):
+        return isinstance(data, set)
+
+    def write_to_file(self, data, file_path, file_extension):
+        Path(file_path).write_text(" ".join(sorted(data)))
+
+    def read_from_file(self, file_path, file_extension):
+        return set(Path(file_path).read_text().split())
 
 
 def test_reads_fall_through(pair, request):
@@ -605,6 +624,60 @@ def test_pickles_follow_the_stricter_rule(open_store):
     assert list(plain.keys()) == []
 
 
+def test_formats_of_others(open_store):
+    """A format that either of the two was given is read in the branch, under the stricter rule, too."""
+    base, branch = open_store("local"), open_store("local")
+    base.register_handler(Sets())
+    base["s"] = {"a", "b"}
+    named = open_store("local").over(base.uri)
+    for store in (branch.over(base), open_store("local", allow_pickle=False).over(base),
+                  open_store("local").over(open_store("local").over(AutoStore(base.uri))), named):  # fmt: skip
+        store.register_handler(Sets())
+        assert list(store.keys()) == ["s"]
+        assert store["s"] == store.read("s.set") == {"a", "b"}
+    assert named.base["s"] == {"a", "b"}
+    branch.register_handler(Sets())
+    assert branch.over(base.uri)["s"] == {"a", "b"}
+    branch = branch.over(AutoStore(base.uri))
+    branch.modify("s", lambda found: found | {"c"})
+    branch.promote()
+    assert base["s"] == {"a", "b", "c"}
+
+
+def test_over_http(tmp_path):
+    """A base that is only read, whose listings tell no size, time or ETag."""
+    pytest.importorskip("aiohttp")
+    AutoStore(tmp_path / "site").update({"d/day=1/t": pl.DataFrame({"n": [1]}), "a": {"x": 1}, "text": "some"})
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    serve = functools.partial(Quiet, directory=tmp_path / "site")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        base = AutoStore(f"fsspec+http://127.0.0.1:{server.server_port}/")
+        with AutoStore(tmp_path / "branch", base=base) as branch:
+            size = (tmp_path / "site/d/day=1/t.parquet").stat().st_size
+            assert branch.get_size("d/day=1/t") == base.get_size("d/day=1/t.parquet") == size
+            assert base.get_metadata("a").etag == base.get_metadata("a.json").etag
+            assert branch.scan("d/").collect().rows() == [(1, "1")]
+            branch.move("d/day=1/t", "d/day=2/t")
+            branch.modify("a", lambda value: {**value, "y": 1})
+            etag = branch.get_metadata("text").etag
+            (tmp_path / "site/text.txt").write_text("more")
+            os.utime(tmp_path / "site/text.txt", (1e9, 1e9))
+            with pytest.raises(PreconditionFailedError):
+                branch.write("text", "mine", if_etag=etag)
+            assert branch.scan("d/").collect().rows() == [(1, "2")]
+            assert dict(branch.items("a")) == {"a": {"x": 1, "y": 1}}
+            with pytest.raises(StoragePermissionError, match="only read"):
+                branch.promote()
+            branch.discard()
+            assert sorted(branch.keys()) == ["a", "d/day=1/t", "text"]
+        server.shutdown()
+
+
 def test_bad_bases(open_store, tmp_path):
     """A base that is the branch, holds it or lies in it, a circle, and a store without a base: typed errors."""
     base = open_store("local")
@@ -670,6 +743,7 @@ def test_a_killed_promotion_is_finished_by_the_next(tmp_path):
         code = f"""
 import os, signal
 from autostore import AutoStore, StorageConfig
+from autostore.autostore import DataHandler
 from autostore.backends.local.backend import LocalFileBackend
 left = [{step}]
 def before(name):
