@@ -28,6 +28,7 @@ from autostore import (
 from autostore.autostore import DataHandler
 from autostore.backends.local.backend import LocalFileBackend
 from autostore.errors import InvalidKeyError
+from autostore.naming.seen import SeenFiles
 from autostore.s3 import S3StorageConfig
 from autostore.store.promoting import Promoter
 from autostore.testing import same
@@ -504,6 +505,19 @@ def test_a_moment_of_a_branch_is_what_it_read_as_then(open_store, kind, history)
     if history:
         with pytest.raises(StorageFileNotFoundError, match="at that time"):
             branch.read("kept", at=moments[-1])
+
+
+def test_a_moment_after_a_killed_promotion(open_store, monkeypatch):
+    """What it left says nothing of a key that the branch has no more."""
+    base = open_store("local", history=True)
+    branch = open_store("local").over(base)
+    base["k"] = 1
+    branch["k"] = 2
+    with monkeypatch.context() as patch:
+        patch.setattr(SeenFiles, "drop", lambda self, path, kinds: None)  # the last step, which did not come
+        branch.promote()
+    base["k"] = 3
+    assert branch["k"] == branch.read("k", at=datetime.now(UTC)) == 3
 
 
 def test_several_in_a_row(open_store):
