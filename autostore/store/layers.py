@@ -12,7 +12,14 @@ from autostore.backend import FileMetadata, StorageBackend, look
 from autostore.cache.copies import Copies
 from autostore.config import StorageConfig
 from autostore.disk.failures import disk_errors_are_typed
-from autostore.errors import InvalidConfigError, StorageError, StorageFileNotFoundError, compose
+from autostore.errors import (
+    InvalidConfigError,
+    MissingDependencyError,
+    StorageError,
+    StorageFileNotFoundError,
+    UntrustedDataError,
+    compose,
+)
 from autostore.handlers.registry import HandlerRegistry
 from autostore.handlers.verdicts import FileGone
 from autostore.keys import where
@@ -113,13 +120,27 @@ def stricter(base: StorageConfig, branch: StorageConfig) -> StorageConfig | None
 def renewing(
     branch: HandlerRegistry, base: HandlerRegistry, mine: StorageConfig, theirs: StorageConfig, place: StorageBackend
 ) -> Renew | None:
-    """How a file is made the base's, where the two sign differently, or the base allows less; else None."""
+    """How a file is made the base's, where the two sign differently, or the base allows less; else None.
+
+    What the base's readers would trust as it is stays byte for byte, whatever it is: encoded again, a CSV or a file
+    that somebody laid would be another one.
+    """
     if mine.pickle_key == theirs.pickle_key and (theirs.allow_pickle or not mine.allow_pickle):
         return None
 
     def renew(file: Path, path: str) -> None:
         extension = branch.split(path)[1]
         at = where(path, place.uri)
+        try:
+            base.decode(file, extension, None, at)
+        except UntrustedDataError:
+            pass
+        except MissingDependencyError:
+            raise
+        except StorageError:  # nothing that anybody reads: a damaged file, or one of no format
+            return
+        else:
+            return
         value = branch.decode(file, extension, None, at)
         with place.scratch_files() as files:
             made, _ = base.encode(value, files, extension, at)

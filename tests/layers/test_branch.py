@@ -638,6 +638,24 @@ def test_pickles_follow_the_stricter_rule(open_store):
     assert list(plain.keys()) == []
 
 
+@pytest.mark.parametrize(
+    ("mine", "theirs"), [({"pickle_key": "a key of the branch"}, {}), ({}, {"allow_pickle": False}),
+                         ({}, {"pickle_key": "a key of the base"})]
+)  # fmt: skip
+def test_only_what_is_signed_is_signed_anew(tmp_path, mine, theirs):
+    """All other files are promoted byte for byte, also those that nobody reads: encoded again they would be others."""
+    base = AutoStore(tmp_path / "base", StorageConfig(**theirs))
+    with AutoStore(tmp_path / "branch", StorageConfig(**mine), base=base) as branch:
+        branch["t.csv"] = pl.DataFrame({"version": ["1.10", "2"], "zip": ["00123", "1"]})
+        for name, text in {"a.json": '{"a":\n 1.0}', "b.yaml": "# why\na: 1\n", "bad.json": "{", "README": "r"}.items():
+            (tmp_path / "branch" / name).write_text(text)
+        before = {path: branch.read(path, as_type=bytes) for path in branch.list_files()}
+        assert len(before) == 5
+        branch.promote()
+        assert {path: base.read(path, as_type=bytes) for path in base.list_files()} == before
+        assert branch.diff() == []
+
+
 def test_formats_of_others(open_store):
     """A format that either of the two was given is read in the branch, under the stricter rule, too."""
     base, branch = open_store("local"), open_store("local")
