@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -99,11 +100,14 @@ class LayeredCopies(Copies):
         return (self._own if shown else self._base).open(path, extension)
 
 
+_FOLDERS = re.compile(r"\Afsspec\+(file|local)://")
+
+
 def check_bases(uri: str, bases: list[str]) -> None:
     """Refuse a base that is the branch, holds it, or lies in it; and a circle of bases."""
     for number, base in enumerate(bases):
         for other in (uri, *bases[:number]):
-            first, second = (name if name.endswith("/") else f"{name}/" for name in (other, base))
+            first, second = (f"{_FOLDERS.sub('file://', name).rstrip('/')}/" for name in (other, base))
             if first.startswith(second) or second.startswith(first):
                 problem = f"The base {base} and {other} are one place, or one lies in the other"
                 remedy = "Open the branch in a place of its own, or in another prefix."

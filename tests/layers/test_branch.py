@@ -717,7 +717,8 @@ def test_bad_bases(open_store, tmp_path):
     folder = base.uri.removeprefix("file://")
     inner = AutoStore(f"{folder}/inner")
     for wrong in [lambda: base.over(base), lambda: AutoStore(folder, base=folder), lambda: inner.over(base),
-                  lambda: base.over(inner), lambda: base.over(open_store("local").over(base))]:  # fmt: skip
+                  lambda: base.over(inner), lambda: base.over(open_store("local").over(base)),
+                  lambda: base.over(f"fsspec+file://{folder}")]:  # fmt: skip
         with pytest.raises(InvalidConfigError, match="one place"):
             wrong()
     for act in [base.diff, base.promote, base.discard]:
