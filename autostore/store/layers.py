@@ -135,15 +135,7 @@ def renewing(
     def renew(file: Path, path: str) -> None:
         extension = branch.split(path)[1]
         at = where(path, place.uri)
-        try:
-            base.decode(file, extension, None, at)
-        except UntrustedDataError:
-            pass
-        except MissingDependencyError:
-            raise
-        except StorageError:  # nothing that anybody reads: a damaged file, or one of no format
-            return
-        else:
+        if _is_trusted(base, file, extension, at):
             return
         value = branch.decode(file, extension, None, at)
         with place.scratch_files() as files:
@@ -152,3 +144,16 @@ def renewing(
                 file.write_bytes(made.read_bytes())
 
     return renew
+
+
+def _is_trusted(base: HandlerRegistry, file: Path, extension: str, at: str) -> bool:
+    """Whether the base's readers take the file as it is, or it is none that anybody reads."""
+    try:
+        base.decode(file, extension, None, at)
+    except UntrustedDataError:
+        return False
+    except MissingDependencyError:
+        raise
+    except StorageError:  # damaged, or of no format
+        return True
+    return True

@@ -35,17 +35,18 @@ def has_rival(change: Change, branch: LayeredBackend, base: StorageBackend, answ
     return any(begun if there.mark is None else there.mark.time_ns > since for there in found)
 
 
-def units(changes: list[Change], branch: LayeredBackend) -> list[list[Change]]:
+def units(changes: list[Change], branch: LayeredBackend) -> tuple[list[list[Change]], list[list[Change]]]:
     """What is promoted one after the other: of one stem what was written under the bare key first, as in the branch.
 
-    Beside a file by its full name that came before it, it would be refused. What puts something comes before all that
-    only removes: what was moved in the branch is never nowhere in the base.
+    Beside a file by its full name that came before it, it would be refused. The first list is of what puts something,
+    and done before the other, of what only removes: what was moved in the branch is never nowhere in the base.
     """
     stems: dict[str, list[Change]] = {}
     for change in changes:
         stems.setdefault(branch.top.split((*change.puts, *change.removes)[0])[0], []).append(change)
     found = [sorted(unit, key=lambda one: _is_named(one, branch)) if len(unit) > 1 else unit for unit in stems.values()]
-    return sorted(found, key=lambda unit: not any(change.puts for change in unit))
+    puts = [unit for unit in found if any(change.puts for change in unit)]
+    return puts, [unit for unit in found if not any(change.puts for change in unit)]
 
 
 def _is_named(change: Change, branch: LayeredBackend) -> bool:
