@@ -137,6 +137,8 @@ class AutoStore(
         strict = stricter(self._base.config, self.config)
         reader = self._base if strict is None else AutoStore(self._base.uri, strict, base=self._base.base)
         base, read = self._base._parts, reader._parts  # noqa: SLF001 - of stores as this one
+        if read is not base:
+            read.registry.apply(base.registry.changes())
         return layered(self._place, self._registry, self.config, base, read)
 
     def _base_parts(self) -> Parts | None:
@@ -451,7 +453,9 @@ class AutoStore(
             problem, remedy = "A branch is a whole store, and this is a part of one", "Branch the whole, take its part."
             raise InvalidConfigError(compose(problem, uri=self.uri, remedy=remedy))
         branch = AutoStore(self.uri, self.config, base=base)
-        branch._registry.apply(self._registry.changes())
+        for opened in (branch, branch._base if branch._owns_base else None):
+            if opened is not None:
+                opened._parts.registry.apply(self._registry.changes())  # noqa: SLF001 - of a store as this one
         return branch
 
     def preview(self, data: Any, *, format: str | None = None) -> Preview:
@@ -468,14 +472,18 @@ class AutoStore(
         return self._registry.preview(data, "" if format is None else f".{format.removeprefix('.')}")
 
     def register_handler(self, handler: DataHandler) -> None:
-        """Add a format to this store; no request."""
+        """Add a format to this store, and to a base that was given by its URI; no request."""
         self._registry.register(handler)
         self._resolver.forget_all()
+        if self._base is not None and self._owns_base:
+            self._base.register_handler(handler)
 
     def unregister_handler(self, handler_class: type[DataHandler]) -> None:
-        """Remove a format, built-in or added, from this store."""
+        """Remove a format, built-in or added, from this store, and from a base that was given by its URI."""
         self._registry.unregister(handler_class)
         self._resolver.forget_all()
+        if self._base is not None and self._owns_base:
+            self._base.unregister_handler(handler_class)
 
     def begins_here(self) -> bool:
         """Whether a store was begun at this URI: marks, versions or claims lie below its `.autostore/`; 1 LIST."""

@@ -21,7 +21,7 @@ from autostore.holding.descriptors import Descriptor, opened
 from autostore.holding.frames import has_ended, owning_frame
 from autostore.holding.patience import Patience, chance
 
-__all__ = ["FolderLock", "holds"]
+__all__ = ["FolderLock", "holder"]
 
 # What flock answers where it is not supported; see flock(2).
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
@@ -49,10 +49,9 @@ def _all_taken() -> list[FolderLock]:
     return [lock for lock in (reference() for reference in _taken.valuerefs()) if lock is not None]
 
 
-def holds(folder: str) -> bool:
-    """Whether this thread holds a lock on the folder that really excludes others."""
-    lock = _taken.get((threading.get_ident(), folder))
-    return lock is not None and lock.excludes and lock.is_held()
+def holder(folder: str) -> FolderLock | None:
+    """The lock on the folder that this thread took first and has not released."""
+    return _taken.get((threading.get_ident(), folder))
 
 
 class FolderLock:
@@ -62,6 +61,7 @@ class FolderLock:
         excludes: it is held, and keeps others out.
         busy: somebody else held it, and it was not waited for.
         taken: its block runs.
+        gone: the folder was removed in the block; it is locked anew by whoever enters again.
         frame: whose `with` block it protects; None: of the one that enters it.
     """
 
@@ -73,15 +73,15 @@ class FolderLock:
         self._frame: FrameType | None = None
         self._descriptor: Descriptor | None = None
         self._interrupted: FolderLock | None = None
-        self.excludes = False
-        self.busy = False
-        self.taken = False
+        self.excludes = self.busy = self.taken = self.gone = False
         self.frame: FrameType | None = None
 
     def __enter__(self) -> Self:
         name = threading.get_ident(), self._folder
         outer = _taken.get(name)
         if outer is not None and outer.taken and outer.is_held():
+            if outer.gone:
+                outer.renew(make=self._make)
             self.excludes = outer.excludes
             return self
         self._frame = self.frame or owning_frame()
@@ -133,6 +133,13 @@ class FolderLock:
         if interrupted is not None:
             _taken[threading.get_ident(), self._folder] = interrupted
         self._frame, self.frame = None, None
+
+    def renew(self, *, make: bool) -> None:
+        """Lock the folder that is there now, as this block removed the one that it had locked."""
+        self.close()
+        self._descriptor, self._make = None, make
+        self._acquire()
+        self.gone = not self.excludes
 
     def close(self) -> None:
         """Close without unlocking.

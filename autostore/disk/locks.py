@@ -6,10 +6,11 @@ none, the work goes on unlocked and `holds` says so: whoever must be sure refuse
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
-from autostore.disk.flock import FolderLock, holds
+from autostore.disk.flock import FolderLock, holder
 from autostore.holding.frames import owning_frame
 
 __all__ = ["FolderLockSet", "FolderLocks"]
@@ -23,7 +24,8 @@ class FolderLocks:
 
     def holds(self, folder: str) -> bool:
         """Whether this thread holds a lock on the folder that really excludes others."""
-        return holds(folder)
+        lock = holder(folder)
+        return lock is not None and lock.excludes and lock.is_held()
 
     def hold(self, folder: str, *, make: bool = False, durable: bool = False) -> FolderLock:
         """Wait for the folder's lock; with `make` the folder is made, else a missing one needs no lock.
@@ -41,6 +43,20 @@ class FolderLocks:
     def attempt(self, folder: str) -> FolderLock:
         """The lock without waiting: `excludes` while it is held here, `busy` where someone else holds it."""
         return FolderLock(folder, 0)
+
+    def remove(self, folder: str) -> bool:
+        """Remove an empty folder, whose lock this thread has; False where it is not empty.
+
+        A block around may have locked it, too, and go on to put files there: the folder that is made then is locked.
+        """
+        try:
+            os.rmdir(folder)
+        except OSError:
+            return False
+        lock = holder(folder)
+        if lock is not None:
+            lock.gone, lock.excludes = True, False
+        return True
 
 
 class FolderLockSet:

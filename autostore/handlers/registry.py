@@ -95,6 +95,10 @@ class HandlerRegistry:
             else:
                 self.unregister(change)
 
+    def knows(self, extension: str) -> bool:
+        """Whether a handler reads files of this extension."""
+        return extension in self._roster.by_extension
+
     def split(self, path: str) -> tuple[str, str]:
         """`("k", ".json")`, or `("k", "")`: the bare key that a file answers to, and its extension.
 

@@ -154,6 +154,7 @@ class KeepingBackend(ClaimingBackend):
 
     def _remove(self, path: str, if_etag: str | None, *, deleted: bool) -> None:
         rivals = Rivals(path, self.uri)
+        self._mine.absent = None  # by now something may be there, and no condition would tell
         with self.lock(path, make=False):
             while (seen := self._seen(path, if_etag)) is not None:
                 try:

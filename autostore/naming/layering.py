@@ -24,6 +24,7 @@ from autostore.errors import (
 from autostore.keys import RESERVED
 from autostore.mark import Mark
 from autostore.naming.claiming import ClaimingBackend
+from autostore.naming.resolution import without_extension
 from autostore.naming.seen import BARE, GONE, HIDES, SAW, SeenFiles
 from autostore.naming.unseen import Answers, note_unseen
 
@@ -75,13 +76,13 @@ class LayeredBackend(PassingBackend):
 
     def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
         """Both listings, merged in order; the branch's file stands for the base's."""
-        seen = self.seen.below(prefix)
+        seen = self.seen.below(start := without_extension(prefix))  # what hides a file may have another one
         own: dict[str, list[FileMetadata]] = {}
-        for file in self.top.list_files(prefix):
+        for file in self.top.list_files(start):
             own.setdefault(self.top.split(file.path)[0], []).append(file)
         stones = {self.top.split(path)[0] for path, kinds in seen.items() if BARE in kinds}
         base = (file for file in self.base.list_files(prefix) if self._is_listed(file, seen, own, stones))
-        mine = sorted((file for files in own.values() for file in files), key=_order)
+        mine = sorted((file for files in own.values() for file in files if file.path.startswith(prefix)), key=_order)
         return heapq.merge(mine, base, key=_order)
 
     def upload(
@@ -93,8 +94,7 @@ class LayeredBackend(PassingBackend):
             self.top.confirm(path)
             conditional = if_etag is not None or if_absent
             over = own.etag if own is not None and conditional else None
-            absent = own is None and conditional
-            return self.top.upload(file, path, mark=mark, if_etag=over, if_absent=absent)
+            return self.top.upload(file, path, mark=mark, if_etag=over, if_absent=own is None and conditional)
 
     def copy(self, source: str, target: str, *, mark: Mark | None = None, if_etag: str | None = None) -> FileMetadata:
         """Into the branch; the base's bytes pass through here, unless both are in one place."""

@@ -23,7 +23,7 @@ from autostore.errors import (
 from autostore.handlers.registry import HandlerRegistry
 from autostore.keys import RESERVED, Key, can_be_key
 
-__all__ = ["OURS", "Listed", "Resolver", "ambiguous", "latest", "name_keys", "newest_marked"]
+__all__ = ["OURS", "Listed", "Resolver", "ambiguous", "latest", "name_keys", "newest_marked", "without_extension"]
 
 OURS = f"{RESERVED}/"
 
@@ -50,6 +50,12 @@ def ambiguous(key: str, uri: str, files: Iterable[FileMetadata], doing: str) -> 
     return AmbiguousKeyError(
         compose(f"Cannot {doing}: {', '.join(names)} {fact} not written under it", key=key, uri=uri, remedy=remedy)
     )
+
+
+def without_extension(prefix: str) -> str:
+    """The prefix up to what may be an extension: so begin all files of its stems."""
+    dot = prefix.find(".", prefix.rfind("/") + 1)
+    return prefix if dot == -1 else prefix[:dot]
 
 
 class Listed(NamedTuple):
@@ -212,9 +218,7 @@ class Resolver:
 
     def _below(self, prefix: str) -> Iterator[FileMetadata]:
         # Whether a stem has one file or several shows only if all of its files are listed.
-        slash = prefix.rfind("/") + 1
-        dot = prefix.find(".", slash)
-        listed = self._backend.list_files(prefix[:dot] if dot != -1 else prefix)
+        listed = self._backend.list_files(without_extension(prefix))
         return (file for file in listed if not file.path.startswith(OURS))
 
     def remember(self, key: Key, path: str) -> None:

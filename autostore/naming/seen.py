@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from autostore.backend import StorageBackend
+from autostore.backend import StorageBackend, look
 from autostore.disk.small import put_text, text_of
 from autostore.errors import CorruptDataError, StorageFileNotFoundError, compose
 from autostore.keys import RESERVED
@@ -54,8 +54,13 @@ class SeenFiles:
         return {path: frozenset(kinds) for path, kinds in found.items()}
 
     def since(self, prefix: str) -> Iterator[tuple[str, int]]:
-        """Every path that begins so, and since when (ns) the base's file is not what the branch shows; 1 GET each."""
-        for path, _, record in self._records(prefix):
+        """Every path that begins so, and since when (ns) the base's file is not what the branch shows; 1 GET each.
+
+        Not of what was seen by a writer or a promotion that was killed: the branch has no file there.
+        """
+        for path, kind, record in self._records(prefix):
+            if kind == SAW and look(self._place, path) is None:
+                continue
             with contextlib.suppress(StorageFileNotFoundError):
                 yield path, self._read(record).at
 

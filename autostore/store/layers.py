@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,7 +13,14 @@ from autostore.backend import FileMetadata, StorageBackend, look
 from autostore.cache.copies import Copies
 from autostore.config import StorageConfig
 from autostore.disk.failures import disk_errors_are_typed
-from autostore.errors import InvalidConfigError, StorageError, StorageFileNotFoundError, compose
+from autostore.errors import (
+    InvalidConfigError,
+    MissingDependencyError,
+    StorageError,
+    StorageFileNotFoundError,
+    UntrustedDataError,
+    compose,
+)
 from autostore.handlers.registry import HandlerRegistry
 from autostore.handlers.verdicts import FileGone
 from autostore.keys import where
@@ -26,7 +34,7 @@ __all__ = ["LayeredCopies", "LayeredLoader", "LayeredOpener", "check_bases", "re
 
 
 class LayeredLoader(Loader):
-    """Reads the branch's file, else the base's through the base's own cache and keys."""
+    """Reads the branch's file, else the base's through its own cache and keys, a format that it lacks as here."""
 
     def __init__(self, own: Loader, layered: LayeredBackend, base: Loader) -> None:
         vars(self).update(vars(own))
@@ -39,7 +47,8 @@ class LayeredLoader(Loader):
             return super().load_file(key, path, extension, as_type, versioned=versioned)
         if self._layered.hides(path):
             raise FileGone(path)
-        return self._base.load_file(key, path, extension, as_type, versioned=versioned)
+        base = self._base.able_to(extension, self._registry)
+        return base.load_file(key, path, extension, as_type, versioned=versioned)
 
 
 class LayeredOpener(Opener):
@@ -91,11 +100,14 @@ class LayeredCopies(Copies):
         return (self._own if shown else self._base).open(path, extension)
 
 
+_FOLDERS = re.compile(r"\Afsspec\+(file|local)://")
+
+
 def check_bases(uri: str, bases: list[str]) -> None:
     """Refuse a base that is the branch, holds it, or lies in it; and a circle of bases."""
     for number, base in enumerate(bases):
         for other in (uri, *bases[:number]):
-            first, second = (name if name.endswith("/") else f"{name}/" for name in (other, base))
+            first, second = (f"{_FOLDERS.sub('file://', name).rstrip('/')}/" for name in (other, base))
             if first.startswith(second) or second.startswith(first):
                 problem = f"The base {base} and {other} are one place, or one lies in the other"
                 remedy = "Open the branch in a place of its own, or in another prefix."
@@ -112,13 +124,19 @@ def stricter(base: StorageConfig, branch: StorageConfig) -> StorageConfig | None
 def renewing(
     branch: HandlerRegistry, base: HandlerRegistry, mine: StorageConfig, theirs: StorageConfig, place: StorageBackend
 ) -> Renew | None:
-    """How a file is made the base's, where the two sign differently, or the base allows less; else None."""
+    """How a file is made the base's, where the two sign differently, or the base allows less; else None.
+
+    What the base's readers would trust as it is stays byte for byte, whatever it is: encoded again, a CSV or a file
+    that somebody laid would be another one.
+    """
     if mine.pickle_key == theirs.pickle_key and (theirs.allow_pickle or not mine.allow_pickle):
         return None
 
     def renew(file: Path, path: str) -> None:
         extension = branch.split(path)[1]
         at = where(path, place.uri)
+        if _is_trusted(base, file, extension, at):
+            return
         value = branch.decode(file, extension, None, at)
         with place.scratch_files() as files:
             made, _ = base.encode(value, files, extension, at)
@@ -126,3 +144,16 @@ def renewing(
                 file.write_bytes(made.read_bytes())
 
     return renew
+
+
+def _is_trusted(base: HandlerRegistry, file: Path, extension: str, at: str) -> bool:
+    """Whether the base's readers take the file as it is, or it is none that anybody reads."""
+    try:
+        base.decode(file, extension, None, at)
+    except UntrustedDataError:
+        return False
+    except MissingDependencyError:
+        raise
+    except StorageError:  # damaged, or of no format
+        return True
+    return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from contextlib import AbstractContextManager
+from copy import copy
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,6 +81,14 @@ class Loader:
             return self.load_file(listed.key, listed.file.path, listed.extension).value
         except (StorageFileNotFoundError, FileGone):
             return self.load(self._registry.parse(listed.key, self._backend.uri)).value
+
+    def able_to(self, extension: str, registry: HandlerRegistry) -> Loader:
+        """This one, or where its own registry does not know the extension, one that reads with another."""
+        if self._registry.knows(extension):
+            return self
+        able = copy(self)
+        vars(able).update(_registry=registry)
+        return able
 
     def open(self, path: str, extension: str) -> AbstractContextManager[tuple[Path, FileMetadata | None]]:
         """A file of this machine with these bytes, see `Copies.open`."""

@@ -68,7 +68,8 @@ class Promoter:
             promoted: list[str] = []
             late: list[str] = []
             shown = self._backend.config.progress
-            made = (one for unit in in_order(self._together, units(changes, self._backend), width) for one in unit)
+            passes = units(changes, self._backend)
+            made = (one for part in passes for unit in in_order(self._together, part, width) for one in unit)
             for change, done in counted("promote", made, len(changes), shown):
                 (promoted if done else late).append(change.key.removeprefix(root))
                 progress(len(promoted) + len(late), len(changes))

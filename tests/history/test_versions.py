@@ -44,6 +44,16 @@ def test_every_way_to_replace_a_value_keeps_it(kept):
     assert values(kept, "other") == [7, 6]
 
 
+def test_what_was_not_there_a_moment_ago_is_deleted(kept):
+    """By its full name, after a look under the bare key that found nothing."""
+    kept.write("k", {"a": 1}, if_absent=True)
+    del kept["k.json"]
+    assert "k.json" not in kept
+    assert len(kept.versions("k")) == 1
+    assert kept.setdefault("m", {"a": 1}) == kept.pop("m.json")
+    assert "m.json" not in kept
+
+
 def test_every_way_to_remove_a_value_keeps_it(kept):
     """A deleted key still lists its own, and may come back."""
     kept["k"], kept["m"] = 1, 2

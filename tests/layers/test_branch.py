@@ -1,6 +1,9 @@
 """Law 13 and what a branch promises: reads fall through, changes stay, promotion replaces only what was seen."""
 
 import contextlib
+import functools
+import http.server
+import os
 import pickle
 import subprocess
 import sys
@@ -22,8 +25,10 @@ from autostore import (
     StoragePermissionError,
     UntrustedDataError,
 )
+from autostore.autostore import DataHandler
 from autostore.backends.local.backend import LocalFileBackend
 from autostore.errors import InvalidKeyError
+from autostore.naming.seen import SeenFiles
 from autostore.s3 import S3StorageConfig
 from autostore.store.promoting import Promoter
 from autostore.testing import same
@@ -34,6 +39,21 @@ from tests.store.values import Plain
 
 ROOT = Path(__file__).parents[2]
 ALL = {"a": {"x": 1}, "ab": "text", "a/b": [1, 2], "n": {"n": 1}, "t": "named"}
+
+
+class Sets(DataHandler):
+    """A format of somebody's own."""
+
+    extensions, priority = (".set",), 90
+
+    def can_handle_data(self, data):
+        return isinstance(data, set)
+
+    def write_to_file(self, data, file_path, file_extension):
+        Path(file_path).write_text(" ".join(sorted(data)))
+
+    def read_from_file(self, file_path, file_extension):
+        return set(Path(file_path).read_text().split())
 
 
 def test_reads_fall_through(pair, request):
@@ -298,6 +318,92 @@ def test_what_a_killed_writer_left_is_not_promoted(open_store, tmp_path):
         assert dict(base.items()) == dict(branch.items()) == {"k": {"new": 1}}
 
 
+@pytest.mark.parametrize("pair", ["local over local", "memory over memory", f"{SOME} over {SOME}"], indirect=True)
+def test_a_folder_that_is_emptied_and_filled(pair):
+    """What was moved beside itself arrives, though its folder in the base has nothing for a moment."""
+    base, branch = pair
+    branch.move("a/b", "a/moved")
+    branch.promote()
+    assert list(base.keys("a/")) == ["a/moved"]
+    del branch["a/moved"]
+    branch["a/moved.txt"] = "by its full name, which comes last"
+    branch.promote()
+    assert list(base.keys("a/")) == ["a/moved"]
+    assert base["a/moved"] == branch["a/moved"] == "by its full name, which comes last"
+    assert branch.diff() == []
+
+
+@pytest.mark.parametrize("pair", ["local over local"], indirect=True)
+def test_what_was_moved_is_never_nowhere_in_the_base(pair):
+    """What comes is put before anything goes."""
+    base, branch = pair
+    branch.move("ab", "zz")
+
+    def look(done, total):
+        del done, total
+        assert "text" in (base.get("ab"), base.get("zz"))
+
+    branch.promote(progress=look)
+    assert (base.get("ab"), base["zz"]) == (None, "text")
+
+
+@pytest.mark.parametrize("pair", ["local over local", "memory over memory", f"{SOME} over {SOME}"], indirect=True)
+def test_another_format_beside_files_by_their_full_names(pair):
+    """What the bare key replaces goes with its value, and is no rival of what lies beside it."""
+    base, branch = pair
+    branch["a"], branch["a.yaml"] = "text", {"beside": 1}
+    assert {change.key: change.kind for change in branch.diff()} == {"a.txt": "changed", "a.yaml": "added"}
+    branch.promote()
+    assert (base["a"], base["a.yaml"]) == ("text", {"beside": 1})
+    assert sorted(base.list_files("a.*")) == ["a.txt", "a.yaml"]
+    assert branch.diff() == []
+
+
+@pytest.mark.parametrize("pair", ["local over local", "memory over memory", f"{SOME} over {SOME}"], indirect=True)
+def test_a_value_in_place_of_somebody_elses_file(pair):
+    """A file that the branch deleted stands in nobody's way, whatever comes under its key then."""
+    base, branch = pair
+    del branch["n"]  # by its full name in the base
+    branch["n"] = "another format"
+    branch.promote()
+    assert dict(base.items("n")) == {"n": "another format"}
+    assert branch.diff() == []
+
+
+@pytest.mark.parametrize("pair", ["local over local", "memory over memory", f"{SOME} over {SOME}"], indirect=True)
+def test_a_full_name_is_all_of_its_change(pair):
+    """A change of format is one change, whichever of its files is named."""
+    base, branch = pair
+    branch["a"] = "text"
+    assert [change.key for change in branch.diff("a.json")] == ["a"]
+    branch.discard("a.txt")
+    assert branch["a"] == {"x": 1}
+    branch["a"] = "text"
+    branch.promote("a.txt")
+    assert branch["a"] == base["a"] == "text"
+    branch["a"] = b"bytes"
+    branch.promote("a.txt")  # which it removes
+    assert branch["a"] == base["a"] == b"bytes"
+    assert branch.diff() == []
+
+
+@pytest.mark.parametrize("pair", ["local over local", "memory over memory", f"{SOME} over {SOME}"], indirect=True)
+def test_what_is_hidden_is_not_listed_by_its_name(pair):
+    """Nor is a deletion done that hides another value of the base by now, because a file lies under a full name."""
+    base, branch = pair
+    del branch["a"]
+    base["a"] = "theirs"
+    branch["new"] = b"mine"
+    base["new"] = "theirs"
+    assert list(branch.list_files("a.t*")) == list(branch.list_files("new.txt")) == []
+    assert list(branch.keys("a.")) == list(branch.keys("new.")) == []
+    branch["a.yaml"] = {"beside": 1}
+    with pytest.raises(PreconditionFailedError) as caught:
+        branch.promote("a")
+    assert caught.value.conflicts == ["a.json"]
+    assert branch["a"] == {"beside": 1}
+
+
 def test_what_a_branch_saw_is_what_it_wrote_over_first(pair):
     """Writing again over one's own value does not take the base's change for seen; modifying neither."""
     base, branch = pair
@@ -399,6 +505,19 @@ def test_a_moment_of_a_branch_is_what_it_read_as_then(open_store, kind, history)
     if history:
         with pytest.raises(StorageFileNotFoundError, match="at that time"):
             branch.read("kept", at=moments[-1])
+
+
+def test_a_moment_after_a_killed_promotion(open_store, monkeypatch):
+    """What it left says nothing of a key that the branch has no more."""
+    base = open_store("local", history=True)
+    branch = open_store("local").over(base)
+    base["k"] = 1
+    branch["k"] = 2
+    with monkeypatch.context() as patch:
+        patch.setattr(SeenFiles, "drop", lambda self, path, kinds: None)  # the last step, which did not come
+        branch.promote()
+    base["k"] = 3
+    assert branch["k"] == branch.read("k", at=datetime.now(UTC)) == 3
 
 
 def test_several_in_a_row(open_store):
@@ -519,6 +638,78 @@ def test_pickles_follow_the_stricter_rule(open_store):
     assert list(plain.keys()) == []
 
 
+@pytest.mark.parametrize(
+    ("mine", "theirs"), [({"pickle_key": "a key of the branch"}, {}), ({}, {"allow_pickle": False}),
+                         ({}, {"pickle_key": "a key of the base"})]
+)  # fmt: skip
+def test_only_what_is_signed_is_signed_anew(tmp_path, mine, theirs):
+    """All other files are promoted byte for byte, also those that nobody reads: encoded again they would be others."""
+    base = AutoStore(tmp_path / "base", StorageConfig(**theirs))
+    with AutoStore(tmp_path / "branch", StorageConfig(**mine), base=base) as branch:
+        branch["t.csv"] = pl.DataFrame({"version": ["1.10", "2"], "zip": ["00123", "1"]})
+        for name, text in {"a.json": '{"a":\n 1.0}', "b.yaml": "# why\na: 1\n", "bad.json": "{", "README": "r"}.items():
+            (tmp_path / "branch" / name).write_text(text)
+        before = {path: branch.read(path, as_type=bytes) for path in branch.list_files()}
+        assert len(before) == 5
+        branch.promote()
+        assert {path: base.read(path, as_type=bytes) for path in base.list_files()} == before
+        assert branch.diff() == []
+
+
+def test_formats_of_others(open_store):
+    """A format that either of the two was given is read in the branch, under the stricter rule, too."""
+    base, branch = open_store("local"), open_store("local")
+    base.register_handler(Sets())
+    base["s"] = {"a", "b"}
+    named = open_store("local").over(base.uri)
+    for store in (branch.over(base), open_store("local", allow_pickle=False).over(base),
+                  open_store("local").over(open_store("local").over(AutoStore(base.uri))), named):  # fmt: skip
+        store.register_handler(Sets())
+        assert list(store.keys()) == ["s"]
+        assert store["s"] == store.read("s.set") == {"a", "b"}
+    assert named.base["s"] == {"a", "b"}
+    branch.register_handler(Sets())
+    assert branch.over(base.uri)["s"] == {"a", "b"}
+    branch = branch.over(AutoStore(base.uri))
+    branch.modify("s", lambda found: found | {"c"})
+    branch.promote()
+    assert base["s"] == {"a", "b", "c"}
+
+
+def test_over_http(tmp_path):
+    """A base that is only read, whose listings tell no size, time or ETag."""
+    pytest.importorskip("aiohttp")
+    AutoStore(tmp_path / "site").update({"d/day=1/t": pl.DataFrame({"n": [1]}), "a": {"x": 1}, "text": "some"})
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    serve = functools.partial(Quiet, directory=tmp_path / "site")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        base = AutoStore(f"fsspec+http://127.0.0.1:{server.server_port}/")
+        with AutoStore(tmp_path / "branch", base=base) as branch:
+            size = (tmp_path / "site/d/day=1/t.parquet").stat().st_size
+            assert branch.get_size("d/day=1/t") == base.get_size("d/day=1/t.parquet") == size
+            assert base.get_metadata("a").etag == base.get_metadata("a.json").etag
+            assert branch.scan("d/").collect().rows() == [(1, "1")]
+            branch.move("d/day=1/t", "d/day=2/t")
+            branch.modify("a", lambda value: {**value, "y": 1})
+            etag = branch.get_metadata("text").etag
+            (tmp_path / "site/text.txt").write_text("more")
+            os.utime(tmp_path / "site/text.txt", (1e9, 1e9))
+            with pytest.raises(PreconditionFailedError):
+                branch.write("text", "mine", if_etag=etag)
+            assert branch.scan("d/").collect().rows() == [(1, "2")]
+            assert dict(branch.items("a")) == {"a": {"x": 1, "y": 1}}
+            with pytest.raises(StoragePermissionError, match="only read"):
+                branch.promote()
+            branch.discard()
+            assert sorted(branch.keys()) == ["a", "d/day=1/t", "text"]
+        server.shutdown()
+
+
 def test_bad_bases(open_store, tmp_path):
     """A base that is the branch, holds it or lies in it, a circle, and a store without a base: typed errors."""
     base = open_store("local")
@@ -526,7 +717,8 @@ def test_bad_bases(open_store, tmp_path):
     folder = base.uri.removeprefix("file://")
     inner = AutoStore(f"{folder}/inner")
     for wrong in [lambda: base.over(base), lambda: AutoStore(folder, base=folder), lambda: inner.over(base),
-                  lambda: base.over(inner), lambda: base.over(open_store("local").over(base))]:  # fmt: skip
+                  lambda: base.over(inner), lambda: base.over(open_store("local").over(base)),
+                  lambda: base.over(f"fsspec+file://{folder}")]:  # fmt: skip
         with pytest.raises(InvalidConfigError, match="one place"):
             wrong()
     for act in [base.diff, base.promote, base.discard]:
@@ -584,6 +776,7 @@ def test_a_killed_promotion_is_finished_by_the_next(tmp_path):
         code = f"""
 import os, signal
 from autostore import AutoStore, StorageConfig
+from autostore.autostore import DataHandler
 from autostore.backends.local.backend import LocalFileBackend
 left = [{step}]
 def before(name):

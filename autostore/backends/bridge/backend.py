@@ -128,7 +128,8 @@ class FsspecBackend(StorageBackend):
         wanted = {stem + extension for extension in extensions}
         folder = stem.rpartition("/")[0]
         with self._asked(stem):
-            return [found for found in self._entries(folder) if found.path in wanted]
+            named = self._named(in_folder(*self._folder(folder)))
+            return [self._described(path, info) for path, info in named if path in wanted]
 
     def begins_here(self) -> bool:
         """One look."""
@@ -181,6 +182,8 @@ class FsspecBackend(StorageBackend):
         return self._look(path) is not None
 
     def _described(self, path: str, info: Any, *, marked: bool = False) -> FileMetadata:
+        if info.get("size") is None:  # a listing of HTTP has names, and nothing else
+            info = self._look(path) or info
         etag = etag_of(info)
         return FileMetadata(
             path=path,
@@ -229,10 +232,6 @@ class FsspecBackend(StorageBackend):
             named = self._named(below(fs, where, left_out))
             found = [self._described(path, info) for path, info in named if stays(path, info, self._full, left_out)]
         return sorted((one for one in found if one.path.startswith(prefix)), key=lambda one: one.path.encode())
-
-    def _entries(self, folder: str) -> list[FileMetadata]:
-        fs, where = self._folder(folder)
-        return [self._described(path, info) for path, info in self._named(in_folder(fs, where))]
 
     def _folder(self, folder: str) -> tuple[Any, str]:
         fs, root = self._place.opened()

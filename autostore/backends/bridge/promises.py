@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from autostore.errors import InvalidConfigError, StoragePermissionError, compose
@@ -22,7 +24,7 @@ ONLY_READ = frozenset(
 
 # In the words of s3fs, adlfs, gcsfs, zip archives, ...
 _EXACT = ("ETag", "etag", "generation", "md5Hash", "content_md5", "sha", "CRC")
-_TIMES = ("mtime", "LastModified", "last_modified", "updated", "created", "date_time")
+_TIMES = ("mtime", "LastModified", "last_modified", "updated", "created", "date_time", "Last-Modified")
 
 
 def is_exact(protocol: str) -> bool:
@@ -47,13 +49,18 @@ def modified_of(info: Mapping[str, Any]) -> datetime:
         year, month, day, hour, minute, second = found[:6]
         return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     if isinstance(found, str):
-        try:
-            found = datetime.fromisoformat(found)
-        except ValueError:
-            found = None
+        found = _spelt(found)
     if not isinstance(found, datetime):
         return datetime.fromtimestamp(0, UTC)
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _spelt(time: str) -> datetime | None:
+    """What is written as ISO 8601, or as in a header of HTTP."""
+    for parse in (datetime.fromisoformat, parsedate_to_datetime):
+        with contextlib.suppress(ValueError, TypeError):
+            return parse(time)
+    return None
 
 
 def check_writing(protocol: str, replaces: str | None, *, alone: bool, path: str, uri: str) -> None:

@@ -235,11 +235,7 @@ class LocalFileBackend(StorageBackend):
         """Remove folders that became empty, so that `a.json/b`, once deleted, does not block `a`."""
         while folder.startswith(self._root + "/"):
             with self._locks.attempt(folder) as lock:
-                if not lock.excludes:
-                    return
-                try:
-                    os.rmdir(folder)
-                except OSError:
+                if not lock.excludes or not self._locks.remove(folder):
                     return
             folder = os.path.dirname(folder)
 
