@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from autostore.backends.cloud.boto3.answers import NotQuiteS3Error, is_bare
+from autostore.backends.cloud.boto3.chain import NoCredentialsError
 from autostore.backends.cloud.refusals import refused, unreached
 from autostore.errors import (
     InvalidConfigError,
@@ -96,12 +97,8 @@ def _translate(error: Exception, uri: str, path: str | None) -> StorageError | N
         code, status = code_of(error), status_of(error)
         message: Any = error.response.get("Error", {}).get("Message")  # type: ignore[attr-defined]
         return refused(code, status, message or "", uri, path, absent=_is_absent(code, status, error))
-    if _is_a(error, ("ProfileNotFound",)):
-        remedy = "Name one that `aws configure list-profiles` has, by profile_name or AWS_PROFILE, or neither."
-        return StoragePermissionError(compose(str(error).rstrip("."), key=path, uri=uri, remedy=remedy))
-    if _is_a(error, _NO_CREDENTIALS):
-        remedy = "Set aws_access_key_id and aws_secret_access_key, profile_name, or the AWS environment variables."
-        return StoragePermissionError(compose("No usable credentials were found", key=path, uri=uri, remedy=remedy))
+    if isinstance(error, NoCredentialsError) or _is_a(error, ("ProfileNotFound", *_NO_CREDENTIALS)):
+        return _without_credentials(error, uri, path)
     if _is_a(error, ("SSLError",)):
         remedy = "Check endpoint_url and use_ssl; for a private certificate pass verify='ca-bundle.pem'."
         return StorageConnectionError(compose("The TLS connection failed", key=path, uri=uri, remedy=remedy))
@@ -113,6 +110,17 @@ def _translate(error: Exception, uri: str, path: str | None) -> StorageError | N
     if isinstance(error, OSError):
         return _of_this_machine(error, uri, path)
     return _nonsense(error, uri, path)
+
+
+def _without_credentials(error: Exception, uri: str, path: str | None) -> StorageError:
+    if isinstance(error, NoCredentialsError):
+        kind = StorageConnectionError if error.unreached else StoragePermissionError
+        return kind(compose(error.problem, key=path, uri=uri, remedy=error.remedy))
+    if _is_a(error, ("ProfileNotFound",)):
+        remedy = "Name one that `aws configure list-profiles` has, by profile_name or AWS_PROFILE, or neither."
+        return StoragePermissionError(compose(str(error).rstrip("."), key=path, uri=uri, remedy=remedy))
+    remedy = "Set aws_access_key_id and aws_secret_access_key, profile_name, or the AWS environment variables."
+    return StoragePermissionError(compose("No usable credentials were found", key=path, uri=uri, remedy=remedy))
 
 
 def _unreached(error: Exception, uri: str, path: str | None) -> StorageError:
