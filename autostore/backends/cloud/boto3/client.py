@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from autostore.backends.cloud.boto3.answers import NotQuiteS3Error, check_body
+from autostore.backends.cloud.boto3.between import SAID
 from autostore.backends.cloud.boto3.chain import chosen, told_apart
 from autostore.backends.cloud.boto3.endpoints import is_named, named_here
 from autostore.backends.cloud.boto3.entries import without_entries
@@ -73,6 +74,7 @@ def make_client(config: S3StorageConfig, session: Any) -> tuple[Any, bool]:
     # Of two names that fit, botocore begins with the one that has its `*` further left: its own, `before-parse.s3.*`,
     # would read the whole page to see whether it is an error.
     client.meta.events.register_first("before-parse.*.ListObjectsV2", _read_entries)
+    client.meta.events.register_first("before-parse.*", _note_status)
     client.meta.events.register("before-parse.s3", _check_body)
     client.meta.events.register("request-created.s3", _prepare(config.timeout))
     client.meta.events.register_first("needs-retry.s3", _give_up_in_time)
@@ -188,6 +190,12 @@ def _read_entries(response_dict: Any, customized_response_dict: Any, **_: Any) -
         response_dict["body"], entries = without_entries(response_dict["body"], _timestamp)
         if entries:
             customized_response_dict["Contents"] = entries
+
+
+def _note_status(response_dict: Any, customized_response_dict: Any, **_: Any) -> None:
+    """Before botocore makes 500 of the status of a success that it cannot read."""
+    if response_dict["status_code"] == 200 and isinstance(response_dict["body"], bytes):
+        customized_response_dict[SAID] = 200
 
 
 def _check_body(operation_model: Any, response_dict: Any, **_: Any) -> None:
