@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
+from autostore.errors import StorageError
+
 __all__ = ["done_by", "in_order", "in_thread"]
 
 WIDEST = 32
@@ -125,7 +127,11 @@ async def in_thread(work: Callable[..., Result], *args: Any, **kwargs: Any) -> R
     import contextvars
 
     call = functools.partial(contextvars.copy_context().run, work, *args, **kwargs)
-    task = asyncio.get_running_loop().run_in_executor(_threads(), call)
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # trio has a loop of its own
+        raise StorageError("No event loop of asyncio runs here. Use the call without the `a`, in a thread.") from None
+    task = loop.run_in_executor(_threads(), call)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
