@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
+from autostore.errors import StorageError
+
 __all__ = ["done_by", "in_order", "in_thread", "to_its_end"]
 
 WIDEST = 32
@@ -130,8 +132,13 @@ async def to_its_end(work: Callable[..., Result], *args: Any, **kwargs: Any) -> 
 
 
 def _begun(work: Callable[..., Result], *args: Any, **kwargs: Any) -> Future[Result]:
+    import asyncio
     import contextvars
 
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:  # trio has a loop of its own
+        raise StorageError("No event loop of asyncio runs here. Use the call without the `a`, in a thread.") from None
     return _threads().submit(functools.partial(contextvars.copy_context().run, work, *args, **kwargs))
 
 

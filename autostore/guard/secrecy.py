@@ -64,6 +64,9 @@ def quieted(error: BaseException, known: Iterable[str] = ()) -> None:
                 setattr(one, name, redacted(value, known))
             elif name == "kwargs" and isinstance(value, dict):  # botocore's own
                 one.kwargs = {k: redacted(str(v), known) for k, v in value.items()}  # type: ignore[attr-defined]
+            elif name == "response" and isinstance(value, dict) and isinstance(value.get("Error"), dict):
+                said = value["Error"].items()
+                value["Error"] = {k: redacted(v, known) if isinstance(v, str) else v for k, v in said}
         pending += [part for part in (*one.args, one.__cause__, one.__context__) if isinstance(part, BaseException)]
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import http.server
+import socket
 import threading
 import time
 import warnings
@@ -187,3 +188,15 @@ def test_a_server_that_says_nothing_is_no_absence():
             AutoStore(f"fsspec+http://{host}/data", own).get("k.json")
         over.set()
     assert time.monotonic() - started < 10
+
+
+def test_a_server_that_stops_in_the_middle_of_tls():
+    """What ran out is asyncio's own limit of the handshake, and passed for one of the user's: a bare TimeoutError."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:  # takes the connection, and says nothing
+        host = f"localhost:{listening.getsockname()[1]}"
+        store = AutoStore(f"fsspec+https://{host}/data", FsspecConfig(timeout=0.5))
+        for call in (lambda: store.get("k"), lambda: store["k.json"], lambda: list(store)):
+            started = time.monotonic()
+            with pytest.raises(StorageConnectionError, match="https://"):
+                call()
+            assert time.monotonic() - started < 5

@@ -1,212 +1,153 @@
-"""Between two stores on one server no object passes through this machine; where the server will not copy, it does."""
+"""What stands between here and S3 is named for what it is: strangers, proxies, certificates and their files."""
 
-import random
-import time
-import uuid
-from dataclasses import replace
+import datetime as dt
+import socket
+import ssl
+import threading
+import traceback
 
 import pytest
 
-from autostore import AmbiguousKeyError, AutoStore, PreconditionFailedError
-from autostore.backends.cloud.boto3 import engine
-from autostore.testing import same
-from tests.proxy import Fault, Proxy
+from autostore import AutoStore, InvalidConfigError, StorageConnectionError, StorageError, StoragePermissionError
+from autostore.s3 import S3StorageConfig
+from tests.almost_s3 import AlmostS3, Answer
+from tests.s3.conftest import each_engine
 
-BODY = 300_000
-"""Bytes of the value; all else that goes over the line is far less."""
-
-VALUE = random.Random(7).randbytes(BODY // 2).hex()
-CHECKS_TARGET = {"seaweedfs"}
+engine = each_engine()
+TOKEN = "canary-token-of-a-session"
+PAGE = b"<html><head><title>400</title></head><body><hr>Please log in<br></body></html>"
 
 
-@pytest.fixture(params=["moto", "radosgw", "seaweedfs"])
-def server(request):
-    """A server's name, the server, and the proxy before it."""
-    found = request.getfixturevalue(f"{request.param}_s3")
-    with Proxy(found.endpoint) as proxy:
-        yield request.param, found, proxy
+def store_at(endpoint, engine, **settings):
+    return AutoStore("s3://bucket/", S3StorageConfig(
+        endpoint_url=endpoint, engine=engine, aws_access_key_id="AKIA", aws_secret_access_key="canary-secret",
+        aws_session_token=TOKEN, region_name="us-east-1", timeout=3, max_retries=0, **settings,
+    ))  # fmt: skip
 
 
-@pytest.fixture
-def open_store(server):
-    """Opens a store in a bucket of its own, through the proxy."""
-    _, found, proxy = server
-    opened = []
-
-    def open_one(bucket=None, **settings):
-        uri = f"s3://{bucket or found.make_bucket()}/{uuid.uuid4().hex[:6]}/"
-        opened.append(AutoStore(uri, found.config(endpoint_url=proxy.endpoint, **settings)))
-        return opened[-1]
-
-    yield open_one
-    for store in opened:
-        store.close()
-
-
-def moved(proxy, act):
-    """Bytes of bodies, both ways, and the kinds of requests while `act` runs."""
-    begun = len(proxy.requests)
-    act()
-    seen = proxy.requests[begun:]
-    sent = sum(int(one.headers.get("content-length", 0)) for one in seen)
-    return sent + sum(one.received for one in seen), [one.kind for one in seen]
-
-
-@pytest.mark.parametrize("history", [False, True])
-@pytest.mark.parametrize("large", [False, True])
-def test_copies_and_moves(server, open_store, monkeypatch, history, large):
-    """Value, mark and media type arrive, and what a target with history had is kept; above 5 GiB by parts."""
-    _, found, proxy = server
-    if large:  # as if one request copied no more, which is all that a test can pay for
-        _without_large_copies(proxy, monkeypatch)
-    source, target = open_store(), open_store(history=history)
-    source["a/text"], source["named.txt"] = VALUE, VALUE
-    target["a/text"] = {"what": "was there"}
-    source.copy_to(target, "a/text"), target.get("warm-up")
-    for act in (
-        lambda: source.copy_to(target, "a/text"),
-        lambda: source.copy_to(target, "named.txt", "other.txt"),
-        lambda: source.move_to(target, "a/text", "b"),
+def fails(store, error, said, unsaid="upload_args"):
+    """Every kind of call raises this error, whose text says what it is, and blames nothing else."""
+    for call in (
+        lambda: store["k.json"],
+        lambda: store.get("k"),
+        lambda: list(store),
+        lambda: store.write("k.json", 1),
     ):
-        cost, kinds = moved(proxy, act)
-        assert cost < BODY / 5, kinds
-        assert ("PART" if large else "COPY") in kinds
-    assert same([target[key] for key in ("a/text", "other.txt", "b")], [VALUE] * 3)
-    assert list(source.keys()) == ["named"]
-    assert len(target.versions("a/text")) == (3 if history else 1)
-    raw, (bucket, _, prefix) = found.raw(), target.uri.removeprefix("s3://").partition("/")
-    assert raw.head_object(Bucket=bucket, Key=f"{prefix}b.txt")["ContentType"] == "text/plain"
-    raw.close()
-    target["b"] = ["a bare key, so it changes its format"]
-    assert [path for path in target.list_files() if path.startswith("b.")] == ["b.json"]
-    with pytest.raises(AmbiguousKeyError):
-        target["other"] = 1
+        with pytest.raises(StorageError, match=said) as caught:
+            call()
+        assert isinstance(caught.value, error)
+        assert unsaid not in str(caught.value)
+        assert "canary" not in "".join(traceback.format_exception(caught.value))
 
 
-def _without_large_copies(proxy, monkeypatch):
-    """A COPY of a whole object is refused as S3 does above 5 GiB, and the limit is low."""
-    monkeypatch.setattr(engine, "LARGEST_PUT", BODY // 2)
-    proxy.fault = lambda request: (
-        Fault("status", status=400, code="InvalidRequest")
-        if request.kind == "COPY" and ".autostore" not in request.path
-        else None
-    )
+@pytest.mark.parametrize("body", [PAGE, b"<html><body>Please log in</body></html>", b""])
+@pytest.mark.parametrize(
+    ("status", "error", "said"),
+    [
+        (400, StorageConnectionError, r"is not S3 \(400\)"),  # of nginx: a plain request to a port of https
+        (401, StoragePermissionError, r"refused \(401\), and nothing in the answer is S3's"),
+        (403, StoragePermissionError, r"refused \(403\), and nothing in the answer is S3's"),
+        (407, StorageConnectionError, r"proxy wants a name and a password"),
+        (451, StorageConnectionError, r"is not S3 \(451\)"),
+    ],
+)
+def test_a_stranger_s_refusal_is_not_s3_s(engine, status, error, said, body):
+    """It was the store's credentials, or `upload_args`, that were to be checked."""
+    with AlmostS3() as server, store_at(server.endpoint, engine) as store:
+        head = [("Content-Type", "text/html"), ("Content-Length", str(len(body)))]
+        server.spoil = lambda answer: Answer(answer.operation, status, head, body)
+        fails(store, error, said, unsaid="session token")
 
 
-def test_a_copy_is_a_line(server, open_store, caplog):
-    """Of the log: what was copied from where, to where, and how much."""
-    source, target = open_store(), open_store()
-    source["a"] = VALUE
-    with caplog.at_level("INFO", "autostore"):
-        source.copy_to(target, "a", "b")
-    [line] = [record for record in caplog.records if record.operation == "copy"]
-    assert (line.uri, line.path, line.source, line.bytes) == (target.uri, "b.txt", source.url("a"), len(VALUE))
+def test_a_page_under_a_success_is_no_failure_of_s3(engine):
+    """It was said that S3 failed with 500, and to raise `max_retries`."""
+    with AlmostS3() as server, store_at(server.endpoint, engine) as store:
+        head = [("Content-Type", "text/html"), ("Content-Length", str(len(PAGE)))]
+        server.spoil = lambda answer: Answer(answer.operation, 200, head, PAGE)
+        fails(store, StorageConnectionError, "what stands between here and there", unsaid="max_retries")
 
 
-def test_conditions_hold(server, open_store):
-    """`if_absent` is checked by the server where it can; else the bytes pass through here, under a PUT's condition."""
-    name, _, proxy = server
-    source, target = open_store(), open_store()
-    source["a"] = VALUE
-    target.get("warm-up")
-    cost, kinds = moved(proxy, lambda: source.copy_to(target, "a", if_absent=True))
-    assert (cost < BODY) == (name in CHECKS_TARGET), kinds
-    assert same(target["a"], VALUE)
-    target["a"] = "another"
-    for key in ("a", "named.txt"):
-        target[key] = VALUE
-        begun = len(proxy.requests)
-        with pytest.raises(PreconditionFailedError):
-            source.copy_to(target, "a", key, if_absent=True)
-        # Mutation that this was seen to catch: a refused condition is tried again with the bytes.
-        assert name not in CHECKS_TARGET or "GET" not in [one.kind for one in proxy.requests[begun:]]
+def test_an_answer_that_repeats_a_secret_is_not_quoted(engine):
+    """What a server says of a request may hold what was sent."""
+    text = f"<Error><Code>InvalidRequest</Code><Message>{TOKEN} is wrong</Message></Error>".encode()
+    head = [("Content-Type", "application/xml"), ("Content-Length", str(len(text))), ("x-amz-request-id", "1")]
+    with AlmostS3() as server, store_at(server.endpoint, engine) as store:
+        server.spoil = lambda answer: Answer(answer.operation, 400, head, b"" if answer.operation == "HEAD" else text)
+        fails(store, StorageError, "InvalidRequest|400", unsaid=TOKEN)
 
 
-def test_a_source_that_changes_meanwhile(server, open_store):
-    """Whoever replaces the object just before the copy is copied as a whole, and never lost by a move."""
-    _, _, proxy = server
-    source, target, other = open_store(), open_store(), open_store()
-    source["a"] = VALUE
-    rival = AutoStore(source.uri, replace(source.config, endpoint_url=server[1].endpoint))
-    written = []
-
-    def change(request):
-        if request.kind == "COPY" and not written:
-            written.append(1)
-            rival["a"] = VALUE[::-1]
-
-    proxy.before = change
-    source.copy_to(target, "a")
-    assert same(target["a"], VALUE[::-1])
-    written.clear()
-    rival["a"] = VALUE
-    source.move_to(other, "a")
-    assert same(other["a"], VALUE[::-1])
-    assert "a" not in source
+@pytest.mark.parametrize("file", ["missing", "folder", "empty", "text"])
+def test_a_bundle_that_cannot_be_used_is_named(engine, tmp_path, file):
+    """It was said that the connection failed, and to pass `verify`."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty").write_text("")
+    (tmp_path / "text").write_text("no certificate")
+    with AlmostS3() as server:
+        there = server.endpoint.replace("http", "https")
+        with store_at(there, engine, verify=str(tmp_path / file)) as store:
+            fails(store, InvalidConfigError, "CA bundle cannot be used: .*Check verify")
+        with store_at(there, engine) as store:
+            fails(store, StorageConnectionError, "speaks no TLS", unsaid="verify")
 
 
-def test_one_object_by_two_names_of_its_server_is_not_moved_away(server, open_store):
-    """Nobody can tell it from another server's object of the same address and second, so it stays, and that is said."""
-    _, found, _ = server
-    source = open_store()
-    source["a"] = VALUE
-    with AutoStore(source.uri, replace(source.config, endpoint_url=found.endpoint)) as other:
-        with pytest.raises(PreconditionFailedError, match="one address"):
-            source.move_to(other, "a")
-        assert same(other["a"], VALUE)
+def served(certificate, key):
+    """The port of a server that shows the certificate, and says nothing else."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                taken, _ = listening.accept()
+            except OSError:
+                return
+            try:
+                context.wrap_socket(taken, server_side=True).close()
+            except OSError:
+                taken.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listening
 
 
-def test_another_server_s_object_of_the_same_address_is_another(moto_s3, seaweedfs_s3):
-    """It is moved there."""
-    address = f"s3://{moto_s3.make_bucket()}/"
-    seaweedfs_s3.raw().create_bucket(Bucket=address.split("/")[2])
-    with AutoStore(address, moto_s3.config()) as source, AutoStore(address, seaweedfs_s3.config()) as target:
-        source["a"] = VALUE
-        time.sleep(1.1)  # of the same second it would stay
-        source.move_to(target, "a")
-        assert same(target["a"], VALUE)
-        assert "a" not in source
+@pytest.mark.parametrize(
+    ("name", "days", "said"),
+    [("localhost", -1, "has expired.*renewed"), ("elsewhere.example", 9, "Check endpoint_url: its host")],
+)
+def test_why_a_certificate_is_not_taken(engine, tmp_path, name, days, said):
+    """An expired one, or one of another host, no bundle mends."""
+    pytest.importorskip("cryptography")
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key, now = ec.generate_private_key(ec.SECP256R1()), dt.datetime.now(dt.UTC)
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    made = (
+        x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
+        .serial_number(1).not_valid_before(now - dt.timedelta(9)).not_valid_after(now + dt.timedelta(days))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(key, hashes.SHA256())
+    )  # fmt: skip
+    form = serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    (tmp_path / "key").write_bytes(key.private_bytes(serialization.Encoding.PEM, *form))
+    (tmp_path / "pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    with served(tmp_path / "pem", tmp_path / "key") as listening:
+        there = f"https://localhost:{listening.getsockname()[1]}"
+        with store_at(there, engine, verify=str(tmp_path / "pem")) as store:
+            fails(store, StorageConnectionError, said, unsaid="ca-bundle")
 
 
-def test_where_the_server_will_not_copy(server, open_store):
-    """A refusal of the copy, a server that knows none, other credentials: then the bytes pass through here."""
-    _, _, proxy = server
-    source, target, base = open_store(), open_store(), open_store(history=True)
-    source["a"] = VALUE
-    for status, code in ((403, "AccessDenied"), (501, "NotImplemented")):
-        proxy.fault = lambda request, status=status, code=code: (
-            Fault("status", status=status, code=code) if request.kind == "COPY" else None
-        )
-        source.copy_to(target, "a", code)
-        assert same(target[code], VALUE)
-    with open_store().over(base) as branch:
-        branch["new"] = VALUE
-        branch.promote()
-    assert same(base["new"], VALUE)
-    proxy.fault = None
-    with AutoStore(target.uri, replace(target.config, upload_args={"StorageClass": "STANDARD"})) as elsewhere:
-        cost, kinds = moved(proxy, lambda: source.copy_to(elsewhere, "a", "b"))
-    assert (cost > BODY, "COPY" in kinds) == (True, False)
-
-
-@pytest.mark.parametrize("history", [False, True])
-def test_promote(server, open_store, history):
-    """What a branch changed is put into a base beside it by the server, where that keeps the base's conditions."""
-    name, _, proxy = server
-    base = open_store(history=history)
-    base.update({"a": VALUE, "b": "text", "gone": 1})
-    with open_store(bucket=base.uri.split("/")[2]).over(base) as branch:
-        cost, kinds = moved(proxy, lambda: branch.copy("a", "copied"))
-        assert cost < BODY / 5, kinds
-        branch["a"], branch["b"] = VALUE[::-1], VALUE
-        del branch["gone"]
-        cost, kinds = moved(proxy, branch.promote)
-        assert (cost < BODY / 5) == (history or name in CHECKS_TARGET), kinds
-        assert branch.diff() == []
-        assert same(dict(base.items()), {"a": VALUE[::-1], "b": VALUE, "copied": VALUE})
-        if history:
-            assert same(base.read("a", version=base.versions("a")[1].id), VALUE)
-        branch["a"], base["a"] = "mine", "theirs"
-        with pytest.raises(PreconditionFailedError):
-            branch.promote()
-    assert base["a"] == "theirs"
+def test_a_proxy_is_named(engine, monkeypatch):
+    """One that is not there, and one that wants to be told who asks: it was said to check `endpoint_url`."""
+    for name in ("NO_PROXY", "no_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:canary-password@127.0.0.1:9")
+    with store_at("https://s3.example.invalid", engine) as store:
+        fails(store, StorageConnectionError, "proxy could not be reached.*HTTPS_PROXY", unsaid="endpoint_url")
+    with AlmostS3() as server:
+        monkeypatch.setenv("HTTPS_PROXY", server.endpoint.replace("//", "//user:canary-password@"))
+        server.right = lambda request: Answer("CONNECT", 407)
+        with store_at("https://s3.example.invalid", engine) as store:
+            fails(store, StorageConnectionError, "proxy (wants a name|refuses)", unsaid="endpoint_url")

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from autostore import AutoStore, PreconditionFailedError, StorageFileNotFoundError
+from autostore import AutoStore, PreconditionFailedError, StorageError, StorageFileNotFoundError
 from autostore.store.awaiting import AsyncInterface
 
 
@@ -122,3 +122,10 @@ def test_every_twin_has_its_call():
             known = inspect.signature(twin).parameters
             takes_all = any(one.kind is one.VAR_KEYWORD for one in known.values())
             assert takes_all or set(inspect.signature(call).parameters) == set(known), name
+
+
+def test_without_asyncio_it_says_so(local_store):
+    """Under trio, and where nobody runs a loop, it was a RuntimeError that named nothing."""
+    call = local_store.aread("k")
+    with pytest.raises(StorageError, match="asyncio"):
+        call.send(None)

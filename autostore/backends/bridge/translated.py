@@ -16,7 +16,7 @@ from autostore.errors import (
     compose,
     from_os_error,
 )
-from autostore.guard.foreign import let_pass
+from autostore.guard.foreign import let_pass, raised_in, users_own
 
 __all__ = ["is_absence", "translated"]
 
@@ -34,7 +34,9 @@ def translated(uri: str, path: str) -> Iterator[None]:
     except Exception as error:
         # An OSError is what a file system says, whoever wrote it; a time limit of the user's may be a TimeoutError.
         if not isinstance(error, OSError) or isinstance(error, TimeoutError):
-            let_pass(error, handled)
+            own = users_own(error, handled)
+            if own is not None and not _is_of_loop(own):
+                let_pass(error, handled)
         without_headers(error)
         raise _meaning(error, uri, path) from error
 
@@ -75,6 +77,12 @@ def _meaning(error: Exception, uri: str, path: str) -> StorageError:
 def _is_refusal(error: Exception) -> bool:
     """Whether the server is there, and says no."""
     return type(error).__name__ == "AuthenticationException" or getattr(error, "status", None) in (401, 403)
+
+
+def _is_of_loop(error: BaseException) -> bool:
+    """Whether it is fsspec's own event loop that waited, in which no code of the user's runs."""
+    ran_out = isinstance(error, TimeoutError) and error.errno is None
+    return ran_out and raised_in(error).partition(".")[0] in ("aiohttp", "asyncio")
 
 
 def _is_of(error: BaseException, *libraries: str) -> bool:

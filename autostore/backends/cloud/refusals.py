@@ -65,14 +65,15 @@ def _denied(code: str, uri: str, path: str | None) -> StoragePermissionError:
 
 def failed(code: str, status: int) -> tuple[str, str]:
     """Problem and remedy where the server failed, or something that is none answered; else nothing."""
+    shown = code or status
     if code in _THROTTLED or status in (429, 503):
-        return f"S3 asks to slow down ({code})", "Try again later, or raise max_retries."
+        return f"S3 asks to slow down ({shown})", "Try again later, or raise max_retries."
     if code in _DAMAGED:
         return f"The bytes were damaged on their way ({code})", "Try again."
     if code in ("404", "405") or (not code and status in (404, 405)):
         return "What answers here is not S3", "Check endpoint_url."
     if (status >= 500 and status != 501) or code in ("OperationAborted", "RequestTimeout", "NoSuchUpload"):
-        return f"S3 failed ({code})", "Try again, or raise max_retries."
+        return f"S3 failed ({shown})", "Try again, or raise max_retries."
     return "", ""
 
 

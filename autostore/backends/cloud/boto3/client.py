@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -18,16 +16,17 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from autostore.backends.cloud.boto3.answers import NotQuiteS3Error, check_body
+from autostore.backends.cloud.boto3.between import SAID
+from autostore.backends.cloud.boto3.chain import chosen, told_apart
 from autostore.backends.cloud.boto3.endpoints import is_named, named_here
 from autostore.backends.cloud.boto3.entries import without_entries
 from autostore.config import S3StorageConfig, misplaced_credentials
-from autostore.errors import InvalidConfigError
 from autostore.guard.foreign import let_pass
 from autostore.guard.secrecy import holds_secret, proxy_secrets
 from autostore.holding.turns import Turns
 from autostore.optional import require
 
-__all__ = ["credential_source", "credentials", "make_client", "opening", "secrets_of"]
+__all__ = ["credential_source", "credentials", "make_client", "opening", "ready_session", "secrets_of"]
 
 CONTINUE_FROM = 2 << 20
 """Bodies below this many bytes are sent without asking for a 100-continue first, which takes a round trip; Go's
@@ -42,13 +41,21 @@ _loaders: dict[int, Any] = {}
 """One for each process: botocore's parsed service models."""
 
 
-def make_client(config: S3StorageConfig) -> tuple[Any, bool]:
+def ready_session(config: S3StorageConfig) -> Any:
+    """A session for `make_client`, with its credentials; nobody has the turn while it waits for them."""
+    with told_apart():
+        session = _session(config)
+        if not _credentials(config):
+            chosen(session._session, config)  # noqa: SLF001 - the session of botocore that was given to it
+        return session
+
+
+def make_client(config: S3StorageConfig, session: Any) -> tuple[Any, bool]:
     """A client, and whether its server may be any, as somebody named it; else it is AWS.
 
     An endpoint that holds credentials, wherever it was set, is refused before anything is sent.
     """
-    with _told_apart():
-        session = _session(config)
+    with told_apart():
         client = session.client(
             "s3",
             endpoint_url=config.endpoint_url,
@@ -67,25 +74,11 @@ def make_client(config: S3StorageConfig) -> tuple[Any, bool]:
     # Of two names that fit, botocore begins with the one that has its `*` further left: its own, `before-parse.s3.*`,
     # would read the whole page to see whether it is an error.
     client.meta.events.register_first("before-parse.*.ListObjectsV2", _read_entries)
+    client.meta.events.register_first("before-parse.*", _note_status)
     client.meta.events.register("before-parse.s3", _check_body)
     client.meta.events.register("request-created.s3", _prepare(config.timeout))
     client.meta.events.register_first("needs-retry.s3", _give_up_in_time)
     return client, named
-
-
-@contextlib.contextmanager
-def _told_apart() -> Iterator[None]:
-    """What stumbles before anything was sent does so over this machine's settings, and not over a server's answer."""
-    handled = sys.exc_info()[1]
-    try:
-        yield
-    except (json.JSONDecodeError, TypeError, LookupError, AttributeError) as error:
-        let_pass(error, handled)
-        # The error itself holds what a credential helper printed.
-        raise InvalidConfigError(
-            f"What the AWS configuration names (a credential helper, a token) gave what boto3 cannot read "
-            f"({type(error).__name__}). Check what `aws configure list` and that helper print."
-        ) from None
 
 
 def secrets_of(config: S3StorageConfig) -> Iterator[str]:
@@ -111,12 +104,14 @@ def credentials(config: S3StorageConfig) -> tuple[str, str, str | None] | None:
 
 def credential_source(config: S3StorageConfig) -> Any:
     """What botocore's chain finds, which rotates; None where there is nothing."""
-    with _told_apart():
-        return _session(config).get_credentials()
+    with told_apart():
+        return chosen(_session(config)._session, config)  # noqa: SLF001 - as above
 
 
 def _credentials(config: S3StorageConfig) -> dict[str, str]:
     """Those that were set; in a function of its own, so that no traceback shows them as a local variable."""
+    if config.anonymous:  # nothing is signed with these, and no chain is asked
+        return {"aws_access_key_id": "anonymous", "aws_secret_access_key": "anonymous"}
     names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
     return {name: getattr(config, name) for name in names if getattr(config, name)}
 
@@ -195,6 +190,12 @@ def _read_entries(response_dict: Any, customized_response_dict: Any, **_: Any) -
         response_dict["body"], entries = without_entries(response_dict["body"], _timestamp)
         if entries:
             customized_response_dict["Contents"] = entries
+
+
+def _note_status(response_dict: Any, customized_response_dict: Any, **_: Any) -> None:
+    """Before botocore makes 500 of the status of a success that it cannot read."""
+    if response_dict["status_code"] == 200 and isinstance(response_dict["body"], bytes):
+        customized_response_dict[SAID] = 200
 
 
 def _check_body(operation_model: Any, response_dict: Any, **_: Any) -> None:

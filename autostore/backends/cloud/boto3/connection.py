@@ -14,7 +14,7 @@ from copy import copy
 from typing import Any
 
 from autostore.backends.cloud.boto3.answers import NotQuiteS3Error, check, is_bare
-from autostore.backends.cloud.boto3.client import make_client, opening, secrets_of
+from autostore.backends.cloud.boto3.client import make_client, opening, ready_session, secrets_of
 from autostore.backends.cloud.boto3.errors import code_of, status_of
 from autostore.config import SMALLEST_PART, S3StorageConfig
 from autostore.guard.secrecy import quieted
@@ -188,10 +188,11 @@ class S3Connection:
         opened = self._open
         if opened is not None and opened.pid == os.getpid():
             return opened
+        session = None if _shared.get((os.getpid(), id(self.config))) else ready_session(self.config)
         with opening.take():
             opened = self._open  # `close()` may come at any time
             if opened is None or opened.pid != os.getpid():
-                self._open = opened = _opened_with(self.config)
+                self._open = opened = _opened_with(self.config, session)
                 opened.users.add(self)
             return opened
 
@@ -199,10 +200,10 @@ class S3Connection:
 class _Opened:
     """What one process has open, for all stores that were opened with the very same settings."""
 
-    def __init__(self, config: S3StorageConfig) -> None:
+    def __init__(self, config: S3StorageConfig, session: Any) -> None:
         self.pid = os.getpid()
         self.config = config  # so that nothing else gets its id
-        self.client, self.named = make_client(config)
+        self.client, self.named = make_client(config, session or ready_session(config))
         self.threads = ThreadPoolExecutor(config.max_concurrency, thread_name_prefix="autostore-s3")
         self.users: weakref.WeakSet[S3Connection] = weakref.WeakSet()
         self._members: dict[str, frozenset[str]] = {}
@@ -232,7 +233,7 @@ class _Opened:
 _shared: weakref.WeakValueDictionary[tuple[int, int], _Opened] = weakref.WeakValueDictionary()
 
 
-def _opened_with(config: S3StorageConfig) -> _Opened:
+def _opened_with(config: S3StorageConfig, session: Any) -> _Opened:
     """What is open in this process for these settings, or opened now, by a caller that has the turn.
 
     By the object, not by equality: the environment, which says the rest, may have changed between two equal ones.
@@ -240,5 +241,5 @@ def _opened_with(config: S3StorageConfig) -> _Opened:
     name = os.getpid(), id(config)
     opened = _shared.get(name)
     if opened is None:
-        _shared[name] = opened = _Opened(config)
+        _shared[name] = opened = _Opened(config, session)
     return opened

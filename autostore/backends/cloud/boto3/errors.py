@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from autostore.backends.cloud.boto3.answers import NotQuiteS3Error, is_bare
+from autostore.backends.cloud.boto3.between import of_proxy, of_stranger, of_tls
+from autostore.backends.cloud.boto3.chain import NoCredentialsError
 from autostore.backends.cloud.refusals import refused, unreached
 from autostore.errors import (
     InvalidConfigError,
@@ -94,17 +96,16 @@ def is_broken_body(error: BaseException) -> bool:
 def _translate(error: Exception, uri: str, path: str | None) -> StorageError | None:
     if _is_a(error, ("ClientError",)):
         code, status = code_of(error), status_of(error)
-        message: Any = error.response.get("Error", {}).get("Message")  # type: ignore[attr-defined]
+        answer: Any = error.response  # type: ignore[attr-defined]
+        strange = of_stranger(answer, code, status, uri, path)
+        if strange is not None:
+            return strange
+        message = answer.get("Error", {}).get("Message")
         return refused(code, status, message or "", uri, path, absent=_is_absent(code, status, error))
-    if _is_a(error, ("ProfileNotFound",)):
-        remedy = "Name one that `aws configure list-profiles` has, by profile_name or AWS_PROFILE, or neither."
-        return StoragePermissionError(compose(str(error).rstrip("."), key=path, uri=uri, remedy=remedy))
-    if _is_a(error, _NO_CREDENTIALS):
-        remedy = "Set aws_access_key_id and aws_secret_access_key, profile_name, or the AWS environment variables."
-        return StoragePermissionError(compose("No usable credentials were found", key=path, uri=uri, remedy=remedy))
+    if isinstance(error, NoCredentialsError) or _is_a(error, ("ProfileNotFound", *_NO_CREDENTIALS)):
+        return _without_credentials(error, uri, path)
     if _is_a(error, ("SSLError",)):
-        remedy = "Check endpoint_url and use_ssl; for a private certificate pass verify='ca-bundle.pem'."
-        return StorageConnectionError(compose("The TLS connection failed", key=path, uri=uri, remedy=remedy))
+        return of_tls(error, uri, path)
     if _is_a(error, _CONNECTION) or _is_urllib3(error):
         return _unreached(error, uri, path)
     if type(error).__module__ == "botocore.exceptions" or _names_no_place(error):
@@ -115,7 +116,20 @@ def _translate(error: Exception, uri: str, path: str | None) -> StorageError | N
     return _nonsense(error, uri, path)
 
 
+def _without_credentials(error: Exception, uri: str, path: str | None) -> StorageError:
+    if isinstance(error, NoCredentialsError):
+        kind = StorageConnectionError if error.unreached else StoragePermissionError
+        return kind(compose(error.problem, key=path, uri=uri, remedy=error.remedy))
+    if _is_a(error, ("ProfileNotFound",)):
+        remedy = "Name one that `aws configure list-profiles` has, by profile_name or AWS_PROFILE, or neither."
+        return StoragePermissionError(compose(str(error).rstrip("."), key=path, uri=uri, remedy=remedy))
+    remedy = "Set aws_access_key_id and aws_secret_access_key, profile_name, or the AWS environment variables."
+    return StoragePermissionError(compose("No usable credentials were found", key=path, uri=uri, remedy=remedy))
+
+
 def _unreached(error: Exception, uri: str, path: str | None) -> StorageError:
+    if _is_a(error, ("ProxyConnectionError",)):
+        return of_proxy(error, uri, path)
     if "Invalid header value" in str(error):
         problem = "The request cannot be sent: a credential or upload argument holds what no header can"
         remedy = "Check the ends of the texts in the credentials and in upload_args: a line break is often left there."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from autostore.backends.cloud.boto3.chain import NoCredentialsError
 from autostore.backends.cloud.boto3.client import credential_source
 from autostore.backends.cloud.boto3.endpoints import named_here
 from autostore.backends.cloud.obstore.process import Connections
@@ -44,6 +45,8 @@ class ObstoreClient(Connections):
         try:
             self._find_source()
             return self._make(), None if self._source is None else self._source.get_frozen_credentials()
+        except NoCredentialsError:
+            raise  # boto3 would wait as long again
         except Exception as error:
             let_pass(error)
         self.is_off = True

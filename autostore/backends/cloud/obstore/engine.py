@@ -12,6 +12,7 @@ from typing import Any
 
 from autostore.backend import FileMetadata, changed
 from autostore.backends.cloud.boto3.endpoints import named_here
+from autostore.backends.cloud.boto3.errors import translated
 from autostore.backends.cloud.obstore.answers import Answer, meaning
 from autostore.backends.cloud.obstore.bodies import CHUNK, small_body, write_body
 from autostore.backends.cloud.obstore.client import ObstoreClient
@@ -188,14 +189,13 @@ class ObstoreEngine(Engine):
         key = self._prefix + path
         if not is_plain(key):
             raise Declined
-        store, ob = self._client.store(), require("obstore")
+        with translated(self._uri, path):  # what becomes of credentials that rotate
+            store, ob = self._client.store(), require("obstore")
         handled = sys.exc_info()[1]
         try:
-            answer = told("obstore", key, lambda: call(ob, store, key))
+            return told("obstore", key, lambda: call(ob, store, key))
         except BaseException as error:
             found = self._meaning(error, handled, key, path, repeatable=repeatable)
-        else:
-            return answer
         if isinstance(found, StorageError):
             raise found
         return found
