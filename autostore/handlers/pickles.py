@@ -80,7 +80,11 @@ class PickleHandler(DataHandler):
     def _explain(self, error: Exception, file_path: Path) -> None:
         """Raise what is known of a file that is not damaged, and could not be read all the same."""
         with open(file_path, "rb") as file:
-            _check_others(file, error)
+            if pickled_header.is_of_joblib(file):
+                raise UnsupportedFormatError(
+                    "joblib wrote this, with arrays between the parts of a pickle. Read it with "
+                    "joblib.load(store.path(key)), which runs its code, too, and store what that gives."
+                ) from error
             if isinstance(error, pickle.UnpicklingError) or (self._key is None and not pickled_header.is_whole(file)):
                 return
             named = pickled_header.pickled(file).type or "its class"
@@ -124,21 +128,6 @@ class PickleHandler(DataHandler):
                 f"A pickle cannot be {verb}, because this store has allow_pickle=False. "
                 "Store a value that another format holds, or allow pickles where you trust the place."
             )
-
-
-def _check_others(file: BinaryIO, error: Exception) -> None:
-    """Raise what is said of a file that others store under such a name too; the file is then where it was."""
-    if pickled_header.is_of_joblib(file):
-        raise UnsupportedFormatError(
-            "joblib wrote this, with arrays between the parts of a pickle. Read it with "
-            "joblib.load(store.path(key)), which runs its code, too, and store what that gives."
-        ) from error
-    packed = pickled_header.packing(file)
-    if packed:
-        raise UnsupportedFormatError(
-            f"The file is packed ({packed}), as by joblib and pandas. Read it by joblib.load(store.path(key)) or "
-            "pandas.read_pickle(..., compression=...), which run its code, too, and store what that gives."
-        ) from error
 
 
 def _here(error: Exception, named: str) -> str:

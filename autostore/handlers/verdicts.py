@@ -23,8 +23,12 @@ from autostore.guard.stack import stack_ran_out
 from autostore.handler import DataHandler
 from autostore.handlers.tables.streams import TableStream
 from autostore.handlers.whole import is_foreign
+from autostore.headers.packing import packing
 
 __all__ = ["Act", "FileGone", "after_reading", "after_writing", "is_gone"]
+
+_PACKED = (".gz", ".zst", ".csv", ".tsv")
+"""Formats that unpack their own files."""
 
 _DISK = frozenset({errno.EFBIG, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
@@ -120,11 +124,20 @@ def after_reading(act: Act, error: Exception, file: Path) -> BaseException:
         return act.left(own, "read")
     if isinstance(error, _OF_ANOTHER_KEY):
         return StorageError(f"{where}: reading it ran code that failed: {error}")
-    if isinstance(error, StorageError):
-        return act.named(error)
     if act.is_foreign:
-        return act.left(error, "read")
-    return _damage(act, error, file)
+        return act.named(error) if isinstance(error, StorageError) else act.left(error, "read")
+    packed = "" if extension.endswith(_PACKED) or _is_typed(error) else packing(file)
+    if packed:
+        return UnsupportedFormatError(
+            f"{where}: this {extension} file is packed as a whole ({packed}), as joblib and pandas do, and programs "
+            "that set Content-Encoding. Unpack what as_type=bytes gives, or let its program read store.path(key)."
+        )
+    return act.named(error) if isinstance(error, StorageError) else _damage(act, error, file)
+
+
+def _is_typed(error: Exception) -> bool:
+    """Whether it says more than that the bytes are others."""
+    return isinstance(error, StorageError) and not isinstance(error, CorruptDataError)
 
 
 def _damage(act: Act, error: Exception, file: Path) -> StorageError:

@@ -14,16 +14,11 @@ from typing import Any, BinaryIO
 
 from autostore.headers.header import LONGEST, Header, beginning
 
-__all__ = ["checkpoint", "is_of_joblib", "is_whole", "packing", "pickled"]
+__all__ = ["checkpoint", "is_of_joblib", "is_whole", "pickled"]
 
 _BEFORE = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """The number with which such a file begins, as a pickle."""
 _LOOKED_AT = 64 * 1024
-_PACKED = {
-    b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"(\xb5/\xfd": "zstd", b"\x04\x22M\x18": "lz4",
-    **dict.fromkeys((b"x\x01", b"x^", b"x\x9c", b"x\xda"), "zlib"),
-}  # fmt: skip
-"""How packed files begin."""
 _MOST_PARTS = 1000
 _DEEPEST = 8
 _EMPTY = {"EMPTY_DICT": "dict", "EMPTY_LIST": "list", "EMPTY_SET": "set", "EMPTY_TUPLE": "tuple", "MARK": None}
@@ -70,13 +65,6 @@ def is_of_joblib(file: BinaryIO) -> bool:
     found = b"joblib.numpy_pickle" in file.read(_LOOKED_AT)
     file.seek(0)
     return found
-
-
-def packing(file: BinaryIO) -> str | None:
-    """How the whole file is packed, if it is; the file is then where it was."""
-    head = file.read(6)
-    file.seek(0)
-    return next((name for begin, name in _PACKED.items() if head.startswith(begin)), None)
 
 
 def checkpoint(file: BinaryIO) -> Header:

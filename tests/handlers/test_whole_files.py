@@ -1,15 +1,18 @@
 """Whole files of other programs that a library here cannot read: none is called damaged, and each can be looked at."""
 
 import base64
+import bz2
 import datetime as dt
 import gzip
 import io
+import lzma
 import pickle
+import zlib
 from pathlib import Path
 
 import pytest
 
-from autostore import UnsupportedFormatError
+from autostore import CorruptDataError, UnsupportedFormatError
 from tests.optional import joblib, np, pa, pl, pq, pyarrow, torch
 
 VARIANT = (
@@ -144,12 +147,33 @@ def test_pickles_of_joblib(local_store, folder, compress):
     assert joblib.load(io.BytesIO(local_store.read("m", as_type=bytes)))["a"].tolist() == [0, 1, 2]
 
 
-def test_packed_pickles(local_store, folder):
-    """As pandas packs them."""
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zlib.compress])
+@pytest.mark.parametrize("name", ["p.pkl", "d.json", "t.md", "f.parquet", "i.png", "y.yaml", "a.npy", "l.jsonl"])
+def test_packed_as_a_whole(local_store, folder, name, pack):
+    """As pandas packs pickles, and `aws s3 cp --content-encoding gzip` whatever it sends: said so, and not damaged."""
     folder.mkdir(exist_ok=True)
-    (folder / "p.pkl").write_bytes(gzip.compress(pickle.dumps(1)))
-    with pytest.raises(UnsupportedFormatError, match=r"packed \(gzip\).*read_pickle"):
-        local_store["p"]
+    content = b"".join(f'"{number}", '.encode() for number in range(50))
+    (folder / name).write_bytes(pack(content))
+    with pytest.raises(UnsupportedFormatError, match=r"packed as a whole.*as_type=bytes"):
+        local_store[name]
+    assert pack(content) == local_store.read(name, as_type=bytes)
+
+
+def test_a_damaged_packed_file(local_store, folder):
+    """What a format packs itself is damaged where it does not unpack."""
+    local_store["d.json.gz"] = {"a": 1}
+    (folder / "d.json.gz").write_bytes((folder / "d.json.gz").read_bytes()[:-3])
+    with pytest.raises(CorruptDataError):
+        local_store["d.json.gz"]
+
+
+@pytest.mark.parametrize("text", [b"x^2 + \xe4", b"x\x9c", b"BZ\xff"])
+def test_not_packed(local_store, folder, text):
+    """A text of another encoding that begins as packed files may."""
+    folder.mkdir(exist_ok=True)
+    (folder / "t.txt").write_bytes(text)
+    with pytest.raises(CorruptDataError, match="not UTF-8"):
+        local_store["t"]
 
 
 def test_older_checkpoints_and_programs_of_torch(local_store, folder):
