@@ -182,9 +182,7 @@ def write_marked(table: Any, file: Any, mark: str, options: ParquetOptions = DEF
     """Write any table with a mark in its footer."""
     check_types(table.schema)
     marked = table.replace_schema_metadata({**(table.schema.metadata or {}), MARK: mark})
-    # The compliant names would rename the items of lists.
-    layout = {"use_compliant_nested_type": False, **options.for_arrow}
-    require("pyarrow.parquet").write_table(marked, file, row_group_size=options.rows, **layout)
+    require("pyarrow.parquet").write_table(marked, file, row_group_size=options.rows, **options.for_arrow)
 
 
 def check_types(schema: Any) -> None:

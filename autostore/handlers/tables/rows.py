@@ -34,8 +34,10 @@ def write_groups(stream: TableStream, into: BinaryIO, options: ParquetOptions) -
         raise UnsupportedFormatError(f"The table's metadata already has the key {MARK!r}. Remove it.")
     check_types(schema)
     marked = schema.with_metadata({**(schema.metadata or {}), MARK: mark_text(kind, **unregistered(schema))})
-    layout = {"use_compliant_nested_type": False, **options.for_arrow}
-    with refused_by_arrow("stream"), require("pyarrow.parquet").ParquetWriter(into, marked, **layout) as writer:
+    with (
+        refused_by_arrow("stream"),
+        require("pyarrow.parquet").ParquetWriter(into, marked, **options.for_arrow) as writer,
+    ):
         for group in _groups(first, tables, options.rows):
             if not is_plain(schema) and not _is_kept(group, kind):
                 raise UnsupportedFormatError(f"Parquet would change tables of the schema {schema}. Cast the columns.")
