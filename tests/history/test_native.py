@@ -263,7 +263,7 @@ def test_claims_that_crashed_are_pruned(native, monkeypatch):
     assert list(listed(".autostore/claims/", deep=True))
     native.prune(keep=9)
     assert list(listed(".autostore/claims/", deep=True))
-    monkeypatch.setattr(native_pruning, "CLAIM_LASTS", timedelta(0))
+    monkeypatch.setattr(native_pruning, "NOBODYS_AFTER", timedelta(0))
     time.sleep(1.1)
     native.prune(keep=9)
     assert not list(listed(".autostore/claims/", deep=True))

@@ -107,7 +107,7 @@ def test_at_each_line_locally(tmp_path, no_collector, call, kept):
 @pytest.mark.parametrize("call", ["write", "move", "listing"])
 def test_a_signal_handler_may_use_the_store_at_each_line(tmp_path, place, call):
     """It changes the same folder in the middle of a call, as one that saves before the end does; neither waits."""
-    config = StorageConfig(timeout=0.5, history=place == "history")
+    config = StorageConfig(timeout=5, history=place == "history")
     store = AutoStore("memory://handler" if place == "memory" else tmp_path, config)
     calls = {
         "write": lambda: store.write("a/k", NEW),
@@ -126,7 +126,7 @@ def test_a_signal_handler_may_use_the_store_at_each_line(tmp_path, place, call):
         at = Between(number, handler)
         begun = time.monotonic()
         assert at.run(calls[call]) is None, at.where
-        assert time.monotonic() - begun < 0.4, at.where
+        assert time.monotonic() - begun < 4, at.where
         if not at.where:
             break
         assert store["a/moved" if call == "move" else "a/k"] == (NEW if call == "write" else OLD), at.where

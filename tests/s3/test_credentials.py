@@ -18,7 +18,7 @@ from tests.s3.conftest import each_engine
 engine = each_engine()
 
 TIMEOUT = 1.0
-AT_MOST = 3 * TIMEOUT
+AT_MOST = 10 * TIMEOUT
 """Seconds that no call takes longer, on a busy machine."""
 
 PROFILES = """

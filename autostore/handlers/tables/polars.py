@@ -38,14 +38,15 @@ LOADED_UP_TO = 16 << 20
 def read_frame(stream: Any, mark: TableMark, ceiling: Ceiling) -> Any:
     """The whole table."""
     check_views(stream, ceiling)
-    return _scan(stream, mark).collect()
+    return _scan(stream, mark, in_microseconds(stream)).collect()
 
 
 def read_lazy(stream: Any, mark: TableMark, ceiling: Ceiling) -> Any:  # noqa: ARG001 - a scan takes nothing
     """A frame that scans the open file; its bytes where descriptors are scarce and it is not large."""
     few = not isinstance(stream, io.BytesIO) and _is_better_loaded(stream.fileno())
+    schema = in_microseconds(stream)
     stream.seek(0)
-    frame = _scan(stream.read() if few else stream, mark)
+    frame = _scan(stream.read() if few else stream, mark, schema)
     require("polars").DataFrame(schema=frame.collect_schema())  # refuses at once what collecting would refuse later
     return frame
 
@@ -54,11 +55,11 @@ def _is_better_loaded(descriptor: int) -> bool:
     return are_scarce(descriptor) and os.fstat(descriptor).st_size <= LOADED_UP_TO
 
 
-def _scan(stream: Any, mark: TableMark) -> Any:
+def _scan(source: Any, mark: TableMark, schema: dict[str, Any] | None) -> Any:
     # A stream is neither a glob nor in a Hive folder. Polars duplicates its descriptor, so that
     # the frame outlives the path and this handle.
     pl = require("polars")
-    frame = pl.scan_parquet(stream, schema=in_microseconds(stream))
+    frame = pl.scan_parquet(source, schema=schema)
     # A table of Arrow without columns, which writes no such count. A schema costs as much as a small table's rows.
     if mark.get("rows") and not len(frame.collect_schema()):
         return pl.DataFrame(height=mark["rows"]).lazy()
@@ -94,7 +95,7 @@ def _spelt_out(series: Any) -> int:
 
 def read_schema(stream: Any, mark: TableMark, ceiling: Ceiling) -> Any:  # noqa: ARG001 - a footer takes little
     """The names and dtypes of the columns."""
-    return _scan(stream, mark).collect_schema()
+    return _scan(stream, mark, in_microseconds(stream)).collect_schema()
 
 
 def write_schema(data: Any, file: Path, options: ParquetOptions = DEFAULT) -> None:
