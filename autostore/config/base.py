@@ -16,6 +16,7 @@ from types import NoneType
 from typing import Any, NamedTuple, Self
 
 from autostore.errors import InvalidConfigError
+from autostore.words import an
 
 __all__ = ["MIB", "NATIVE", "LocalFileConfig", "StorageConfig", "is_finite", "misplaced_credentials"]
 
@@ -159,7 +160,7 @@ class StorageConfig:
             return config
         if not isinstance(config, StorageConfig):
             raise InvalidConfigError(
-                f"config is a {type(config).__name__}. Pass a {cls.__name__} (or another StorageConfig)."
+                f"config is {an(type(config).__name__)}. Pass {an(cls.__name__)} (or another StorageConfig)."
             )
         shared: dict[str, Any] = {f.name: getattr(config, f.name) for f in fields(cls) if hasattr(config, f.name)}
         return cls(**shared)

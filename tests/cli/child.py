@@ -14,14 +14,15 @@ from typer.testing import CliRunner
 import autostore.backends.cloud.s3
 import autostore.backends.local.backend
 import autostore.cli.heads  # noqa: F401
-from autostore.backends.cloud.boto3.client import _loaders, make_client
+from autostore.backends.cloud.boto3.client import _loaders, make_client, ready_session
 from autostore.cli.commands import app
 from autostore.cli.main import run
 from autostore.s3 import S3StorageConfig
 from tests.optional import np, pl  # noqa: F401
 
 CliRunner().invoke(app, ["ls", "memory://"])  # imports what only a run does
-make_client(S3StorageConfig(region_name="x"))[0].close()  # parses what botocore knows of S3, once for all children
+CONFIG = S3StorageConfig(region_name="x")
+make_client(CONFIG, ready_session(CONFIG))[0].close()  # parses what botocore knows of S3, once for all children
 
 
 def run_command(channel, words, folder, environment, streams):

@@ -277,7 +277,8 @@ def test_a_mistake_of_our_own_is_no_refusal_and_no_damage(tmp_path, monkeypatch)
     for key in ("k", "k.json"):
         with pytest.raises(NameError, match="check_json") as found:
             store[key] = {"a": 1}
-        assert "JSONHandler wrote" in found.value.__notes__[0] and key not in store
+        assert "JSONHandler wrote" in found.value.__notes__[0]
+        assert key not in store
     with pytest.raises(NameError, match="parse_json"):
         store["there"]
     monkeypatch.undo()

@@ -314,3 +314,13 @@ def test_a_text_in_a_list_stays_code(item):
     fence, line = re.fullmatch("- (`+)(.*)\\1", text, re.DOTALL).groups()
     assert len(line.splitlines()) <= 1
     assert len(fence) not in map(len, re.findall("`+", line))
+
+
+def test_large_whole_numbers_keep_their_digits(tmp_path):
+    """A float has 53 bits; pandas' numbers were cut to five figures."""
+    store = AutoStore(tmp_path)
+    shown = store.preview(np.array([3, 2**60 + 1]))
+    assert (shown["min"], shown["max"]) == (3.0, str(2**60 + 1))
+    frame = store.preview(pd.DataFrame({"x": [1, 123_456_789]}))
+    told = next(fact for fact in frame.values() if isinstance(fact, Rows) and "max" in fact.rows[0])
+    assert told.rows[0]["max"] == 123_456_789

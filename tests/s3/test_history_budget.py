@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from autostore import AutoStore
-from autostore.backends.cloud.boto3.client import make_client
+from autostore.backends.cloud.boto3.client import make_client, ready_session
 from tests.proxy import Proxy
 from tests.reliability.scale import measured, scaled
 
@@ -81,7 +81,7 @@ def test_many_versions(line, request):
     count = scaled(1_001, 10_000)
     store["n.json"], store["n.json"] = 1, 2
     (old,) = [version for version in store.versions("n.json") if not version.current]
-    (raw, _), bucket = make_client(store.config), store.uri.split("/")[2]
+    (raw, _), bucket = make_client(store.config, ready_session(store.config)), store.uri.split("/")[2]
     folder = f"data/{old.path.rpartition('/')[0]}"
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda n: raw.put_object(Bucket=bucket, Key=f"{folder}/{n}-a.json", Body=b"0"), range(1, count)))
