@@ -15,6 +15,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, NamedTuple, Self
 
+from autostore.config.names import checks_names
 from autostore.errors import InvalidConfigError
 from autostore.words import an
 
@@ -61,6 +62,7 @@ def _is_spoilt(value: object, annotation: Any) -> bool:
     return annotation != "str | bytes | None" and isinstance(value, str) and _CONTROL.search(value) is not None
 
 
+@checks_names
 @dataclass(frozen=True, kw_only=True)
 class StorageConfig:
     """Settings that every backend understands.
@@ -166,6 +168,7 @@ class StorageConfig:
         return cls(**shared)
 
 
+@checks_names
 @dataclass(frozen=True, kw_only=True)
 class LocalFileConfig(StorageConfig):
     """Settings of a store in a local folder.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from autostore.config.base import MIB, StorageConfig
+from autostore.config.names import checks_names
 from autostore.errors import InvalidConfigError
 from autostore.words import an
 
@@ -29,6 +30,7 @@ CONDITIONS = {"all": "put,delete,source,target", "some": "put", "none": ""}
 _CHECKED = ("put", "delete", "source", "target")
 
 
+@checks_names
 @dataclass(frozen=True, kw_only=True)
 class S3StorageConfig(StorageConfig):
     """Settings of a store on S3 or a compatible server.

@@ -147,8 +147,8 @@ class JSONHandler(DataHandler):
         try:
             return parse_lines(text) if file_extension == ".jsonl" else _parse_one(text)
         except RecursionError as error:
-            problem = "The JSON is nested deeper than Python's parser goes"
-            raise UnsupportedFormatError(f"{problem}. Read it with as_type=bytes, and parse it elsewhere.") from error
+            problem = "The JSON is nested deeper than Python's parser goes, whole or not"
+            raise CorruptDataError(f"{problem}. Read it with as_type=bytes, and parse it elsewhere.") from error
 
     def read_as(self, file_path: Path, file_extension: str, as_type: Any) -> Any:
         """The data validated into a type: a model, `list[Row]`, `dict[str, Model]`, ...; or a table of its rows."""

@@ -285,10 +285,10 @@ def test_long_texts_are_as_strict_as_short_ones(tmp_path: Path, text: str) -> No
     assert same(found(text.replace("\n", " ") + "\n" * 2000, "long.jsonl"), short)
 
 
-def test_json_that_is_too_deep_for_python_is_not_damaged(tmp_path):
+def test_json_that_is_too_deep_for_python_is_told_as_that(tmp_path):
     """It was "not a valid .json file"."""
     (tmp_path / "k.json").write_text("[" * 50_000 + "]" * 50_000)
-    with pytest.raises(UnsupportedFormatError, match="nested deeper than Python's parser goes"):
+    with pytest.raises(CorruptDataError, match="nested deeper than Python's parser goes"):
         AutoStore(tmp_path)["k.json"]
 
 
