@@ -214,7 +214,7 @@ def test_numbers_become_plain(store):
 @pytest.mark.parametrize("fact", [None, b"x", [1], {"a": 1}, object()], ids=lambda fact: type(fact).__name__)
 def test_what_is_no_fact_is_named(store, fact):
     """The error says which handler gave what."""
-    with pytest.raises(InvalidConfigError, match=r"TrackHandler gives a .* for 'odd'"):
+    with pytest.raises(InvalidConfigError, match=r"TrackHandler gives an? .* for 'odd'"):
         shown_by_plugin(store, {"fine": 1, "odd": fact})
 
 
