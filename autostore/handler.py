@@ -21,6 +21,7 @@ from autostore.guard.ceiling import Ceiling
 from autostore.headers.header import Header
 from autostore.preview import Preview
 from autostore.previews.families import inherited
+from autostore.words import an
 
 __all__ = ["DataHandler"]
 
@@ -114,7 +115,7 @@ class DataHandler(ABC):
         if as_type is Any or (isinstance(as_type, type) and isinstance(data, as_type)):
             return data
         raise UnsupportedFormatError(
-            f"A {file_extension} file holds a {type(data).__qualname__}, which cannot be read as {as_type!r}. "
+            f"A {file_extension} file holds {an(type(data).__qualname__)}, which cannot be read as {as_type!r}. "
             "Read it without as_type, and convert it."
         )
 

@@ -61,7 +61,7 @@ def _checks_of(
 ) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(
         specs=[dg.AssetCheckSpec(name, asset=asset.key) for name in wanted.names()],
-        name="stored_" + "__".join(asset.key.to_python_identifier().split("/")),
+        name="stored_checks_of__" + "__".join(asset.key.to_python_identifier().split("/")),
         required_resource_keys={io_manager_key},
         can_subset=True,
     )

@@ -81,7 +81,7 @@ def _not_readable(values: Values) -> list[str]:
 
 
 def _not_as_long(values: Values, least: int, most: int | None) -> list[str]:
-    problems = []
+    problems = [] if values else ["no partition was materialized"]
     for key, found in values.items():
         if found.rows is None:
             problems.append(_at(key, "there are no rows to count"))

@@ -70,6 +70,9 @@ class Request:
         if recorded is None or annotations.fits(recorded, wanted or Any):
             return self._with_parts(key, annotation, store, recorded)
         if wanted is list:
+            part = annotations.read_type((*get_args(annotations.required(annotation)), Any)[0])
+            if annotations.is_table(part) and annotations.is_table(type(recorded)):
+                return recorded if isinstance(recorded, part) else self._from(store, key, as_type=part)
             # The parts of a fan-in come one by one, under the annotation of their list; outside of runs there is none.
             return recorded if self._is_judged() else self._from(store, key, as_type=annotations.required(annotation))
         return self._from(store, key, as_type=wanted)

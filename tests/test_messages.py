@@ -252,3 +252,15 @@ def test_no_long_name_of_a_cached_copy(tmp_path):
             store["k.png"]
         assert str(tmp_path) not in str(caught.value)
         assert "/tmp" not in str(caught.value)
+
+
+def test_a_setting_that_is_none_is_told_what_was_meant():
+    """It was a plain `TypeError` of Python."""
+    for make, said in (
+        (lambda: StorageConfig(hist=True), "StorageConfig has no setting 'hist'. Did you mean 'history'"),
+        (lambda: LocalFileConfig(durble=True), "LocalFileConfig has no setting 'durble'. Did you mean 'durable'"),
+        (lambda: StorageConfig(region_name="x"), "S3StorageConfig has"),
+        (lambda: S3StorageConfig(zzz=1), "S3StorageConfig has no setting 'zzz'"),
+    ):
+        with pytest.raises(errors.InvalidConfigError, match=said):
+            make()

@@ -84,6 +84,8 @@ def of_usage(error: Exception) -> str | None:
         return None
     said = " ".join(str(getattr(error, "format_message", error.__str__)()).split())
     help_of = f"`{context.command_path} --help` tells more."
+    if said.startswith("Missing option '--base'"):
+        return f"The base is named as an option: `{context.command_path} BRANCH --base STORE`. {help_of}"
     if not said or said.startswith("Usage:"):
         return f"Which command? {help_of}"
     return f"{said if said[-1] in '.?!' else said + '.'} {help_of}"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from autostore.config.base import MIB, StorageConfig
+from autostore.config.names import checks_names
 from autostore.errors import InvalidConfigError
 
 __all__ = ["AzureStorageConfig"]
 
 
+@checks_names
 @dataclass(frozen=True, kw_only=True)
 class AzureStorageConfig(StorageConfig):
     """Settings of a store on Azure Blob Storage; what is None comes from the environment (`AZURE_STORAGE_...`).

@@ -15,7 +15,9 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, NamedTuple, Self
 
+from autostore.config.names import checks_names
 from autostore.errors import InvalidConfigError
+from autostore.words import an
 
 __all__ = ["MIB", "NATIVE", "LocalFileConfig", "StorageConfig", "is_finite", "misplaced_credentials"]
 
@@ -60,6 +62,7 @@ def _is_spoilt(value: object, annotation: Any) -> bool:
     return annotation != "str | bytes | None" and isinstance(value, str) and _CONTROL.search(value) is not None
 
 
+@checks_names
 @dataclass(frozen=True, kw_only=True)
 class StorageConfig:
     """Settings that every backend understands.
@@ -159,12 +162,13 @@ class StorageConfig:
             return config
         if not isinstance(config, StorageConfig):
             raise InvalidConfigError(
-                f"config is a {type(config).__name__}. Pass a {cls.__name__} (or another StorageConfig)."
+                f"config is {an(type(config).__name__)}. Pass {an(cls.__name__)} (or another StorageConfig)."
             )
         shared: dict[str, Any] = {f.name: getattr(config, f.name) for f in fields(cls) if hasattr(config, f.name)}
         return cls(**shared)
 
 
+@checks_names
 @dataclass(frozen=True, kw_only=True)
 class LocalFileConfig(StorageConfig):
     """Settings of a store in a local folder.

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autostore.config.base import StorageConfig
+from autostore.config.names import checks_names
 from autostore.errors import InvalidConfigError
 
 __all__ = ["FsspecConfig"]
 
 
+@checks_names
 @dataclass(frozen=True, kw_only=True)
 class FsspecConfig(StorageConfig):
     """Settings of a store on a file system of fsspec.

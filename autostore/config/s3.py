@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from autostore.config.base import MIB, StorageConfig
+from autostore.config.names import checks_names
 from autostore.errors import InvalidConfigError
+from autostore.words import an
 
 __all__ = ["CONDITIONS", "SMALLEST_PART", "S3StorageConfig"]
 
@@ -28,6 +30,7 @@ CONDITIONS = {"all": "put,delete,source,target", "some": "put", "none": ""}
 _CHECKED = ("put", "delete", "source", "target")
 
 
+@checks_names
 @dataclass(frozen=True, kw_only=True)
 class S3StorageConfig(StorageConfig):
     """Settings of a store on S3 or a compatible server.
@@ -88,7 +91,8 @@ class S3StorageConfig(StorageConfig):
         self._check_address()
         for name in self.upload_args:
             if not isinstance(name, str) or name in _OURS:
-                named = f"{name}, which this library decides" if name in _OURS else f"a {type(name).__name__} as a name"
+                other = f"{an(type(name).__name__)} as a name"
+                named = f"{name}, which this library decides" if name in _OURS else other
                 raise InvalidConfigError(f"upload_args holds {named}. Pass names of other arguments of an upload.")
         odd = set(CONDITIONS.get(self.conditions or "all", self.conditions or "").split(",")) - {*_CHECKED, ""}
         if odd:

@@ -1,7 +1,8 @@
 """Whose exception it is: what a format's library said about the data, or the user's own passing through.
 
 Only the first may be read as a refusal or as damage. The second (a time limit that a signal
-handler raises, a failing `__reduce__`, a validator, a plugin) leaves as it is, with a note.
+handler raises, a failing `__reduce__`, a validator, a plugin) leaves as it is, with a note; so
+does a mistake in this library's own code, which says nothing about the data.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ _libraries = {
     "_plotly_utils", "fastjsonschema", "google", "jax", "jaxlib", "joblib", "jsonschema", "ml_dtypes", "mpl_toolkits",
     "narwhals", "nbformat", "referencing", "sklearn", "threadpoolctl",
 }  # fmt: skip
+_OURS = ("autostore", "autostore_dagster")
 _SOCKETS = frozenset({"paramiko", "socket", "ssl", "http", "urllib3", "botocore", "selectors"})
 _COMPILED = (".pyx", ".pxi", ".pxd", "<stringsource>")
 
@@ -87,7 +89,19 @@ def _is_users(error: BaseException) -> bool:
     evaluated = code.co_name == "<module>" and code.co_filename == "<string>"  # an annotation, by who reads it
     if evaluated or code.co_filename.endswith(_COMPILED):  # those are extension types that do not pickle
         return False
-    return not _is_library(module)
+    return not _is_library(module) or _is_mistake(error, module)
+
+
+def _is_mistake(error: BaseException, module: str) -> bool:
+    """Whether our own code lacks a name, or an object of ours an attribute: no value and no file is at fault."""
+    if isinstance(error, AttributeError):  # of any other object it may be the value's affair, or a damaged file's
+        module_of_owner = str(type(error.obj).__module__)
+        return _is_ours(module) and _is_ours(module_of_owner)
+    return isinstance(error, NameError) and _is_ours(module)
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] in _OURS
 
 
 def _innermost(trace: TracebackType | None) -> tuple[str, CodeType | None]:

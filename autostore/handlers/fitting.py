@@ -8,6 +8,7 @@ from typing import Any
 from autostore.errors import UnsupportedFormatError
 from autostore.guard.foreign import let_pass
 from autostore.optional import require
+from autostore.words import an
 
 __all__ = ["adapter_of", "fitted", "no_type", "spelled"]
 
@@ -80,5 +81,5 @@ def _place(detail: Any, row: str) -> str:
     where = f"{row} {way.pop(0) + 1}" if way and isinstance(way[0], int) else ""
     if way:
         where += f"{', ' if where else ''}field {'.'.join(map(str, way))}"
-    found = "" if detail["type"] == "missing" else f" (it is a {type(detail['input']).__qualname__})"
+    found = "" if detail["type"] == "missing" else f" (it is {an(type(detail['input']).__qualname__)})"
     return f"{where or 'the whole'}: {detail['msg']}{found}"

@@ -20,6 +20,7 @@ from autostore.handlers.plain import judge
 from autostore.handlers.tables.made import frame_asked_for, made
 from autostore.headers import texts as texts_header
 from autostore.headers.header import Header
+from autostore.words import an
 
 __all__ = ["JSONHandler", "JSONLinesHandler", "check_json", "dump_lines", "read_json"]
 
@@ -38,7 +39,7 @@ def check_json(value: Any) -> None:
     kind = type(value)
     if kind in _LEAVES:
         return
-    problem = f"JSON would not give a {kind.__qualname__} back as such"
+    problem = f"JSON would not give {an(kind.__qualname__)} back as such"
     if kind is dict or kind is list:
         problem = "" if _is_small_and_plain(value, _SMALL) > 0 else judge(value, MAX_DEPTH).problem
     if problem:
@@ -143,7 +144,11 @@ class JSONHandler(DataHandler):
     def parsed(self, content: bytes, file_extension: str) -> Any:
         """The same of bytes."""
         text = _checked(content, self.ceiling)
-        return parse_lines(text) if file_extension == ".jsonl" else _parse_one(text)
+        try:
+            return parse_lines(text) if file_extension == ".jsonl" else _parse_one(text)
+        except RecursionError as error:
+            problem = "The JSON is nested deeper than Python's parser goes, whole or not"
+            raise CorruptDataError(f"{problem}. Read it with as_type=bytes, and parse it elsewhere.") from error
 
     def read_as(self, file_path: Path, file_extension: str, as_type: Any) -> Any:
         """The data validated into a type: a model, `list[Row]`, `dict[str, Model]`, ...; or a table of its rows."""
@@ -159,7 +164,7 @@ class JSONHandler(DataHandler):
         elif type(data) is list:
             content = dump_lines(data)
         else:
-            raise UnsupportedFormatError(f".jsonl holds a list, not a {type(data).__qualname__}. Use .json.")
+            raise UnsupportedFormatError(f".jsonl holds a list, not {an(type(data).__qualname__)}. Use .json.")
         with open(file_path, "wb") as file:
             file.write(content)
 

@@ -12,6 +12,8 @@ from itertools import chain
 from math import isfinite
 from typing import Any, NamedTuple
 
+from autostore.words import an
+
 __all__ = ["INT_BITS", "JSON", "MOST_REPEATED", "SURROGATE", "Plain", "Relative", "judge"]
 
 INT_BITS = 2000
@@ -120,7 +122,7 @@ def _of_keys(dicts: list[dict[Any, Any]], relative: Relative, *, tagged: bool) -
     odd = set(map(type, chain.from_iterable(dicts))) - relative.keys
     if odd:
         names = " or ".join(sorted(kind.__qualname__ for kind in relative.keys))
-        return f"{relative.word} keys are {names}, and one is a {odd.pop().__qualname__}"
+        return f"{relative.word} keys are {names}, and one is {an(odd.pop().__qualname__)}"
     if tagged:
         keys = set(chain.from_iterable(dicts))
         if any(key.startswith("$") for key in keys) or _surrogates(keys):
@@ -130,7 +132,7 @@ def _of_keys(dicts: list[dict[Any, Any]], relative: Relative, *, tagged: bool) -
 
 def _of_leaves(kinds: set[type], relative: Relative) -> str:
     odd = sorted(kind.__qualname__ for kind in kinds - relative.leaves - _CONTAINERS)
-    return f"{relative.word} would not give a {odd[0]} back as such" if odd else ""
+    return f"{relative.word} would not give {an(odd[0])} back as such" if odd else ""
 
 
 def _of_tags(children: list[Any], kinds: set[type]) -> str:

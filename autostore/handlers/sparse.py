@@ -20,6 +20,7 @@ from autostore.headers.header import Header
 from autostore.optional import loaded_type, require
 from autostore.preview import Preview
 from autostore.previews import arrays
+from autostore.words import an
 
 __all__ = ["SparseHandler"]
 
@@ -80,7 +81,7 @@ class SparseHandler(DataHandler):
         sparse = require("scipy.sparse")
         name = type(data).__name__
         if name not in _CLASSES or type(data) is not getattr(sparse, name):
-            raise UnsupportedFormatError(f".sparse holds SciPy's own classes, not a {name}. Convert it.")
+            raise UnsupportedFormatError(f".sparse holds SciPy's own classes, not {an(name)}. Convert it.")
         if extra := ", ".join(set_on_sparse(data)):
             raise UnsupportedFormatError(
                 f".sparse would lose what was set on this {name}: {extra:.80}. Store it beside."
@@ -131,5 +132,5 @@ def _recorded_class(archive: zipfile.ZipFile) -> str | None:
 def _convert(sparse: Any, matrix: Any, name: str) -> Any:
     # A shape costs nothing in a file, but each row of a lil takes 128 bytes before it holds anything.
     if name.startswith("lil") and matrix.shape[0] > MOST_ROWS:
-        raise UnsupportedFormatError(f"A {name} of {matrix.shape[0]} rows takes gigabytes. Convert it with tocsr().")
+        raise UnsupportedFormatError(f"{an(name)} of {matrix.shape[0]} rows takes gigabytes. Convert it with tocsr().")
     return getattr(sparse, name)(matrix)

@@ -28,12 +28,20 @@ def parquet(file: BinaryIO) -> Header:
     mark = (arrow.metadata or {}).get(b"autostore") if arrow is not None else None
     if arrow is None:
         mark = require("polars").read_parquet_metadata(io.BytesIO(footer)).get("autostore")
-    kind = str(json.loads(mark)["type"]) if mark else "polars.DataFrame"
+    kind = _kind(mark) if mark else "polars.DataFrame"
     rows, columns = _by_polars(footer, arrow) if arrow is None or kind.startswith("polars.") else _by_arrow(arrow, kind)
-    if mark and not columns:
+    if mark and kind and not columns:
         rows = int(json.loads(mark).get("rows", rows))
     shape = (rows,) if kind.endswith("Series") else (rows, len(columns))
-    return Header(type=kind, shape=shape, columns=columns)
+    return Header(type=kind or None, shape=shape, columns=columns)
+
+
+def _kind(mark: str | bytes) -> str:
+    """The kind of table that our mark names; nothing where another program means something else by that key."""
+    try:
+        return str(json.loads(mark)["type"])
+    except (ValueError, TypeError, KeyError):
+        return ""
 
 
 def _footer(file: BinaryIO) -> bytes:

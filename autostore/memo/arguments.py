@@ -12,6 +12,7 @@ from autostore.errors import InvalidConfigError, UnhashableInputError, compose
 from autostore.memo.content import Digester, Encode
 from autostore.memo.libraries import Libraries, main_as_such
 from autostore.memo.python import found_in
+from autostore.words import an
 
 __all__ = ["Recipe", "check_function"]
 
@@ -24,7 +25,7 @@ def check_function(function: object) -> None:
         kind = type(function).__name__
         raise InvalidConfigError(f"cache was put above @{kind}. Put it below: @{kind} first, then @store.cache.")
     if not isinstance(function, _FUNCTIONS):
-        raise InvalidConfigError(f"cache takes a function, not a {type(function).__name__}. Wrap it in one.")
+        raise InvalidConfigError(f"cache takes a function, not {an(type(function).__name__)}. Wrap it in one.")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         name = getattr(function, "__qualname__", "this")
         raise InvalidConfigError(f"{name} gives its values one by one, which cannot be kept. Return a list or a table.")

@@ -20,6 +20,7 @@ from autostore.memo.bulk import bulk_digest
 from autostore.memo.code import Code
 from autostore.memo.libraries import Libraries
 from autostore.memo.rings import Rings, combined
+from autostore.words import an
 
 __all__ = ["Digester", "Encode"]
 
@@ -101,7 +102,7 @@ class Digester:
         """What passes for another, as the functions that `wrapt` decorates: the wrapper is code, too."""
         wrapper = getattr(value, "_self_wrapper", None)
         if wrapper is None:
-            raise UnhashableInputError(f" is a {_named(type(value))} that passes for a {_named(value.__class__)}")
+            raise UnhashableInputError(f" is {an(_named(type(value)))} that passes for {an(_named(value.__class__))}")
         return combined("proxy", [self.digest(type(value)), self.digest(wrapper), self.digest(value.__wrapped__)])
 
     def _object(self, value: Any) -> bytes:
@@ -115,7 +116,7 @@ class Digester:
             fields = self.parts("fields", ((f".{name}", state[name]) for name in state), named=True)
             return combined("object", [self.digest(kind), fields])
         if _is_one_time(value):
-            raise UnhashableInputError(f" is a {_named(kind)}, whose content is known only once it is computed")
+            raise UnhashableInputError(f" is {an(_named(kind))}, whose content is known only once it is computed")
         try:
             file, kinds = self._encode(value)
             named = {_named(cls): cls for cls in kinds}
@@ -125,7 +126,7 @@ class Digester:
         except (UnsupportedFormatError, UntrustedDataError) as error:
             if _is_bare(value):
                 return combined("bare", [self.digest(kind)])
-            raise UnhashableInputError(f" is a {_named(kind)}, of which no plain format says all") from error
+            raise UnhashableInputError(f" is {an(_named(kind))}, of which no plain format says all") from error
 
     def _is_walked(self, kind: type) -> bool:
         """Whether all that an object is lies in its attributes, and its class can be read or is described."""

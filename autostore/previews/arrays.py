@@ -50,5 +50,11 @@ def extent(smallest: Any, largest: Any, mean: Any) -> dict[str, Fact]:
     found: dict[str, Fact] = {}
     for name, number in (("min", smallest), ("max", largest), ("mean", mean)):
         value = cell(float(number))
+        if isinstance(value, float) and abs(value) >= 2**53 and _is_whole(number):
+            value = cell(int(number))  # a float would show other digits
         found[name] = value if isinstance(value, float) else str(value)
     return found
+
+
+def _is_whole(number: Any) -> bool:
+    return isinstance(number, int) or getattr(getattr(number, "dtype", None), "kind", "") in ("i", "u")

@@ -14,6 +14,7 @@ from typing import Any
 from autostore.errors import InvalidConfigError
 from autostore.guard.foreign import let_pass
 from autostore.preview import Cell, Columns, Fact, Markdown, Picture, Preview, Rows
+from autostore.words import an
 
 __all__ = [
     "CELL",
@@ -92,7 +93,7 @@ def bounded(preview: Preview, author: str) -> Preview:
         label, kept = _text(name), _bounded(fact)
         if kept is None:
             raise InvalidConfigError(
-                f"The preview of {author} gives a {type(fact).__qualname__} for {label!r}. "
+                f"The preview of {author} gives {an(type(fact).__qualname__)} for {label!r}. "
                 "Give a number, a str, Markdown, Picture, Rows or Columns."
             )
         size = len(label) + _size(kept)

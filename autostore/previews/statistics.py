@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from autostore.optional import require
@@ -72,6 +73,8 @@ def _rounded(value: Any) -> Cell:
     """Five figures of a number; a time as text, without what is zero at its end."""
     if value is None or isinstance(value, bool | int):
         return cell(value)
+    if isinstance(value, Integral):  # NumPy's
+        return cell(int(value))
     try:
         number = float(value)
     except (TypeError, ValueError):

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from autostore.errors import CorruptDataError, SchemaMismatchError, StorageError
+from autostore.errors import CorruptDataError, SchemaMismatchError, StorageError, UnsupportedFormatError
 from autostore.guard.foreign import let_pass
 from autostore.handlers.tables import named
 from autostore.handlers.tables.cells import EXACT
@@ -132,6 +132,9 @@ def _damage(name: str) -> Iterator[None]:
     except Exception as error:
         let_pass(error)
         raise_encrypted(error)
+        if "precision must be between" in str(error):  # which Polars' schema tells, and its reader has not
+            problem = f"{name}: the file is whole, but polars has no decimals of more than 38 digits"
+            raise UnsupportedFormatError(f"{problem}. Read it with as_type=pyarrow.Table.") from error
         raise CorruptDataError(
             f"{name}: this is not a valid Parquet file: {type(error).__name__}: {error!s:.300}. "
             "Ask what wrote it, and keep it as it is."

@@ -34,7 +34,7 @@ class Pruned:
 
     Attributes:
         removed: the versions, key by key, oldest last.
-        bytes: of their files, and of notes and markers.
+        bytes: of their files, and of notes and markers; with `history="native"` of their files alone.
     """
 
     removed: list[Version]

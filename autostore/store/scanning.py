@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from autostore.backend import FileMetadata, not_found
+from autostore.backends.left_out import LeftOut
 from autostore.errors import (
     InvalidConfigError,
     InvalidKeyError,
@@ -40,6 +41,9 @@ Result = TypeVar("Result")
 
 ATTEMPTS = 5
 """How often a file that was replaced by one of another format is looked for again."""
+
+NICKNAMES = (".pq", ".parq")
+"""Names that other programs give to Parquet."""
 
 OTHER_TABLES = frozenset({".csv"})
 
@@ -141,8 +145,8 @@ class Scanner:
         return Part(path, extension, etag, size, where(path, uri), constants)
 
     def _tables(self, prefix: str) -> list[tuple[FileMetadata, str]]:
-        """The tables below a prefix; names that begin with `_` or `.` are other tools' own."""
-        found, others = [], []
+        """The tables below a prefix; names that begin with `_` or `.` are other tools' own. Nicknames are told."""
+        found, others, left_out = [], [], LeftOut(self._backend.uri)
         for file in self._backend.list_files(prefix):
             check_log(prefix, file.path, self._backend.uri)
             extension = self._registry.split(file.path)[1]
@@ -152,6 +156,9 @@ class Scanner:
                 found.append((file, extension))
             elif extension in OTHER_TABLES:
                 others.append(file.path)
+            elif file.path.endswith(NICKNAMES):
+                left_out.add(file.path, "a scan reads .parquet")
+        left_out.say()
         if others:
             raise _mixed(prefix, self._backend.uri, [others[0], *(file.path for file, _ in found[:1])])
         if not found:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Self
 
 from autostore.backend import FileMetadata
+from autostore.errors import InvalidConfigError
 from autostore.keys import Key
 from autostore.store.transferring import Side, checksum, relocate, transfer
 
@@ -49,6 +50,7 @@ class SendingInterface(ABC):
             AmbiguousKeyError: another file, not written under the key, answers to it there.
             PreconditionFailedError: `if_absent` did not hold.
         """
+        _check_store(other, "copy_to")
         other._writable(target if target is not None else source)
         return other._own(transfer(self._side(), self._key(source), other._side(), target, if_absent=if_absent).target)
 
@@ -58,6 +60,7 @@ class SendingInterface(ABC):
         Raises:
             PreconditionFailedError: the source was changed meanwhile: it stays, and the copy holds what it was.
         """
+        _check_store(other, "move_to")
         key = self._writable(source)
         other._writable(target if target is not None else source)
         return other._own(relocate(self._side(), key, other._side(), target).target)
@@ -65,3 +68,9 @@ class SendingInterface(ABC):
     def checksum(self, key: str) -> str:
         """SHA-256 of the stored file, in hexadecimal; costs as reading it as bytes, in flat memory."""
         return checksum(self._side(), self._key(key))
+
+
+def _check_store(other: object, name: str) -> None:
+    if not isinstance(other, SendingInterface):
+        problem = f"{name} takes the other store first, and {other!r:.80} is none"
+        raise InvalidConfigError(f"{problem}. Pass the store, then the key: {name}(other, key).")

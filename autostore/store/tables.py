@@ -25,6 +25,7 @@ from autostore.scans.schemas import schema_of
 from autostore.scans.source import frame_over
 from autostore.store.loading import Loader
 from autostore.store.scanning import Scanner
+from autostore.words import an
 
 __all__ = ["Tables", "asks_for_scan", "listed", "selected"]
 
@@ -166,7 +167,7 @@ class Tables:
     def cut(self, table: Any, columns: Sequence[str], key: str) -> Any:
         """These columns of a table that was read."""
         if kind_of(table) not in {*FRAMES, "geopandas.GeoDataFrame"}:
-            problem = f"columns= is for tables, and this holds a {type(table).__qualname__}"
+            problem = f"columns= is for tables, and this holds {an(type(table).__qualname__)}"
             raise UnsupportedFormatError(compose(problem, key=key, uri=self._uri, remedy="Leave columns= out."))
         there = table.collect_schema().names() if hasattr(table, "collect_schema") else list(
             table.column_names if hasattr(table, "column_names") else table.columns

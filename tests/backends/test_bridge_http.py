@@ -2,11 +2,13 @@
 
 import contextlib
 import functools
+import gzip
 import http.server
 import socket
 import threading
 import time
 import warnings
+from typing import ClassVar
 
 import pytest
 
@@ -200,3 +202,17 @@ def test_a_server_that_stops_in_the_middle_of_tls():
             with pytest.raises(StorageConnectionError, match="https://"):
                 call()
             assert time.monotonic() - started < 5
+
+
+class Packs(Answers):
+    """A server that sends each file packed, and says how long that is."""
+
+    told: ClassVar = {"Content-Encoding": "gzip", "ETag": '"1"'}
+    body = gzip.compress(b"[1]" + b" " * 1000)
+    heard: ClassVar = []
+
+
+def test_a_file_that_is_sent_packed_was_not_replaced():
+    """It was said to be "replaced again and again"."""
+    with running(Packs) as host, pytest.raises(StorageConnectionError, match=r"\d+ bytes, and 1003 arrive.*packs"):
+        AutoStore(f"fsspec+http://{host}/")["k.json"]

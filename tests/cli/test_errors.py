@@ -104,6 +104,7 @@ def test_closed_streams(shell, closed):
         (["ls", "--nope"], "No such option: --nope"),
         (["info"], "Missing argument 'KEY...'. `autostore info --help` tells more."),
         (["head", "-n", "many", "k"], "Invalid value for '--rows'"),
+        (["diff", "a", "b"], "The base is named as an option: `autostore diff BRANCH --base STORE`."),
         (["du", "a", "b"], "Got unexpected extra argument"),
         ([], "Which command? `autostore --help` tells more."),
     ],

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -225,3 +226,29 @@ def test_hours_are_escaped(rig):
     rig.run(hourly, partition="2013-01-01-01:00")
     assert rig.stored() == ["hourly/date=2013-01-01-01%3A00/data"]
     assert rig.load(hourly, partition="2013-01-01-01:00") == "2013-01-01-01:00"
+
+
+@pytest.mark.parametrize("kind", [pl.LazyFrame, pd.DataFrame])
+def test_the_frames_of_a_fan_in_are_of_the_kind_that_is_asked_for(local_rig, kind):
+    """As a single one is; Dagster's check of the type failed."""
+
+    @dg.op(out=dg.DynamicOut(pl.DataFrame))
+    def frames():
+        for name in ("a", "b"):
+            yield dg.DynamicOutput(pl.DataFrame({"x": [1]}), mapping_key=name)
+
+    @dg.op
+    def same(frame: pl.DataFrame) -> pl.DataFrame:
+        return frame
+
+    @dg.op
+    def count(found: list[kind]) -> int:
+        assert all(isinstance(one, kind) for one in found)
+        return len(found)
+
+    @dg.graph_asset
+    def counted() -> int:
+        return count(frames().map(same).collect())
+
+    local_rig.run(counted)
+    assert local_rig.store()["counted/data" if "counted/data" in local_rig.store() else "counted"] == 2

@@ -227,3 +227,23 @@ def test_optional_tables(local_rig):
 
     assert checked(local_rig, maybe, checks=build_stored_checks([maybe])) == {"stored": "", "readable": ""}
     assert checked(local_rig, anything, checks=build_stored_checks([anything])) == {"stored": "", "readable": ""}
+
+
+def test_rows_of_no_partition_are_not_as_they_should_be(local_rig):
+    """It was said that 0 values are."""
+    checks = build_stored_checks([daily], min_rows=1)
+    assert checked(local_rig, daily, checks=checks, only=True)["row_count"] == "no partition was materialized"
+
+
+def test_the_checks_of_an_asset_do_not_get_the_name_of_another(local_rig):
+    """Of `raw` and `stored_raw` one op had the name of the other, and no run of both could begin."""
+
+    @dg.asset
+    def raw() -> list[int]:
+        return [1, 1]
+
+    @dg.asset
+    def stored_raw() -> list[int]:
+        return [2, 2]
+
+    assert set(checked(local_rig, raw, stored_raw).values()) == {""}

@@ -108,3 +108,17 @@ def test_hostile_files(tmp_path, extension):
             (tmp_path / key).write_bytes(content)
             with pytest.raises(error, match=key):
                 store[key]
+
+
+def test_what_other_programs_write_is_told(tmp_path):
+    """It was "not a valid .msgpack file", and of a CBOR that says that it is one "a frozendict"."""
+    store = AutoStore(tmp_path)
+    (tmp_path / "keys.msgpack").write_bytes(msgpack.packb({(1, 2): 3}))
+    with pytest.raises(CorruptDataError, match="list or map is a key"):
+        store["keys.msgpack"]
+    (tmp_path / "many.msgpack").write_bytes(msgpack.packb(1) + msgpack.packb(2))
+    with pytest.raises(CorruptDataError, match="More stands behind the value"):
+        store["many.msgpack"]
+    (tmp_path / "said.cbor").write_bytes(cbor2.dumps(cbor2.CBORTag(55799, {"a": [1]})))
+    assert store["said.cbor"] == {"a": [1]}
+    assert store.info("said.cbor").type == "dict"

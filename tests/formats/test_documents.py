@@ -202,3 +202,16 @@ def test_hostile_notebooks(tmp_path, change, error):
         for kind in (nbformat.NotebookNode, dict) if '"cells": 5' not in text else (nbformat.NotebookNode,):
             with pytest.raises(error):
                 store.read("k.ipynb", as_type=kind)
+
+
+def test_xml_in_the_encoding_that_it_declares(tmp_path):
+    """It was to be saved as UTF-8, whatever it said of itself; entities stay refused in any encoding."""
+    store = AutoStore(tmp_path)
+    said = '<?xml version="1.0" encoding="ISO-8859-1"?>{}<a>é</a>'
+    (tmp_path / "k.xml").write_bytes(said.format("").encode("latin-1"))
+    assert store.read("k.xml", as_type=ET.Element).text == "é"
+    with pytest.raises(UnsupportedFormatError, match=r"XML in ISO-8859-1.*ElementTree.Element"):
+        store["k.xml"]
+    (tmp_path / "k.xml").write_bytes(said.format('<!DOCTYPE a [<!ENTITY b "c">]>').encode("latin-1"))
+    with pytest.raises(CorruptDataError, match="unfold without end"):
+        store.read("k.xml", as_type=ET.Element)

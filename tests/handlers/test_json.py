@@ -283,3 +283,26 @@ def test_long_texts_are_as_strict_as_short_ones(tmp_path: Path, text: str) -> No
     short, long = found(f"[{text}]", "short.json"), found(f"[{text}{' ' * 2000}]", "long.json")
     assert same(long, short)
     assert same(found(text.replace("\n", " ") + "\n" * 2000, "long.jsonl"), short)
+
+
+def test_json_that_is_too_deep_for_python_is_told_as_that(tmp_path):
+    """It was "not a valid .json file"."""
+    (tmp_path / "k.json").write_text("[" * 50_000 + "]" * 50_000)
+    with pytest.raises(CorruptDataError, match="nested deeper than Python's parser goes"):
+        AutoStore(tmp_path)["k.json"]
+
+
+def test_messages_have_the_right_article(tmp_path):
+    """`a int`, `a ndarray`; and of a value that nests 390 deep not each of its levels."""
+    store = AutoStore(tmp_path)
+    for value, said in (
+        (1, "not an int"), (True, "not a bool"), (np.zeros(2), "not an ndarray"), ({"a": 1}, "not a dict"),
+    ):  # fmt: skip
+        with pytest.raises(UnsupportedFormatError, match=rf"{said}\.|does not hold"):
+            store["k.jsonl"] = value
+    deep = object()
+    for _ in range(390):
+        deep = [deep]
+    with pytest.raises(UnsupportedFormatError) as caught:
+        store.write("k", deep, format="typed.json")
+    assert len(str(caught.value)) < 600

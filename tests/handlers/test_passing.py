@@ -266,3 +266,23 @@ def test_attributes_of_a_refused_value_are_not_asked(store: AutoStore) -> None:
     with pytest.raises(UnsupportedFormatError):
         store["k.dataclass.json"] = Job(object())
     assert "k.dataclass.json" not in store
+
+
+def test_a_mistake_of_our_own_is_no_refusal_and_no_damage(tmp_path, monkeypatch):
+    # It was taken for "JSON cannot hold this", and the value was pickled without a word.
+    store = AutoStore(tmp_path)
+    store["there"] = {"a": 1}
+    monkeypatch.delattr("autostore.handlers.json.check_json")
+    monkeypatch.delattr("autostore.handlers.json.parse_json")
+    for key in ("k", "k.json"):
+        with pytest.raises(NameError, match="check_json") as found:
+            store[key] = {"a": 1}
+        assert "JSONHandler wrote" in found.value.__notes__[0]
+        assert key not in store
+    with pytest.raises(NameError, match="parse_json"):
+        store["there"]
+    monkeypatch.undo()
+    assert store["there"] == {"a": 1}
+    monkeypatch.delattr("autostore.handlers.json.JSONHandler.parsed")
+    with pytest.raises(AttributeError, match="parsed"):
+        store["there"]

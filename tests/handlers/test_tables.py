@@ -1193,3 +1193,22 @@ def test_rows_have_no_spans_of_pandas(tmp_path: Path, key: str, kind: str) -> No
     store[key] = pd.DataFrame({"a": spans})
     with pytest.raises(UnsupportedFormatError, match="'a' has periods or intervals"):
         store.read(key, as_type=list[dict[str, Any]])
+
+
+def test_parquet_whose_own_metadata_has_our_key(tmp_path):
+    """It was "not a valid .parquet file"; `info` shows its columns."""
+    store = AutoStore(tmp_path)
+    for said in ("0.3", '{"x": 1}', "yes"):
+        pq.write_table(pa.table({"a": [1]}).replace_schema_metadata({"autostore": said}), tmp_path / "k.parquet")
+        with pytest.raises(UnsupportedFormatError, match="another program means something else"):
+            store["k"]
+        assert dict(store.info("k").columns) == {"a": "int64"}
+
+
+def test_decimals_beyond_38_digits_are_not_damage(tmp_path):
+    """By `columns=` the file was "not a valid Parquet file"."""
+    long = pa.array([decimal.Decimal(10**45)], pa.decimal256(50, 0))
+    pq.write_table(pa.table({"a": long, "b": [1]}), tmp_path / "k.parquet")
+    with pytest.raises(UnsupportedFormatError, match="more than 38 digits"):
+        AutoStore(tmp_path).read("k", columns=["a"])
+    assert AutoStore(tmp_path).read("k", columns=["b"]).item() == 1

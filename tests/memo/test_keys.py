@@ -282,7 +282,7 @@ def test_what_cannot_be_hashed_is_refused_by_name(tmp_path):
     memo = store.cache(ignore="ran")(lambda x: ran.append(x))
     for value, named in [
         (LOCK, "argument x is a _thread.lock"), ([1, {"a": LOCK}], r"argument x\[1\]\['a'\] is a _thread.lock"),
-        (Plain(LOCK), r"argument x\.x is"), (store, "argument x is a autostore.autostore.AutoStore"),
+        (Plain(LOCK), r"argument x\.x is"), (store, "argument x is an autostore.autostore.AutoStore"),
         (object(), "argument x is a"),
         (iter([1]), "argument x is a builtins.list_iterator"),
         (pl.LazyFrame({"x": [1]}), "argument x is a .*LazyFrame"), ({LOCK}, "x in a set"),

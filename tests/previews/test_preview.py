@@ -214,7 +214,7 @@ def test_numbers_become_plain(store):
 @pytest.mark.parametrize("fact", [None, b"x", [1], {"a": 1}, object()], ids=lambda fact: type(fact).__name__)
 def test_what_is_no_fact_is_named(store, fact):
     """The error says which handler gave what."""
-    with pytest.raises(InvalidConfigError, match=r"TrackHandler gives a .* for 'odd'"):
+    with pytest.raises(InvalidConfigError, match=r"TrackHandler gives an? .* for 'odd'"):
         shown_by_plugin(store, {"fine": 1, "odd": fact})
 
 
@@ -314,3 +314,13 @@ def test_a_text_in_a_list_stays_code(item):
     fence, line = re.fullmatch("- (`+)(.*)\\1", text, re.DOTALL).groups()
     assert len(line.splitlines()) <= 1
     assert len(fence) not in map(len, re.findall("`+", line))
+
+
+def test_large_whole_numbers_keep_their_digits(tmp_path):
+    """A float has 53 bits; pandas' numbers were cut to five figures."""
+    store = AutoStore(tmp_path)
+    shown = store.preview(np.array([3, 2**60 + 1]))
+    assert (shown["min"], shown["max"]) == (3.0, str(2**60 + 1))
+    frame = store.preview(pd.DataFrame({"x": [1, 123_456_789]}))
+    told = next(fact for fact in frame.values() if isinstance(fact, Rows) and "max" in fact.rows[0])
+    assert told.rows[0]["max"] == 123_456_789

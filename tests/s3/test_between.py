@@ -151,3 +151,63 @@ def test_a_proxy_is_named(engine, monkeypatch):
         server.right = lambda request: Answer("CONNECT", 407)
         with store_at("https://s3.example.invalid", engine) as store:
             fails(store, StorageConnectionError, "proxy (wants a name|refuses)", unsaid="endpoint_url")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "said"),
+    [
+        (404, "NoSuchAccessPoint", "name of the access point"),
+        (501, "NotImplemented", "server lacks what was asked"),
+        (400, "KeyTooLongError", "shorter key"),
+        (403, "QuotaExceeded", "free some room"),
+        (403, "InvalidPayer", "ask its owner"),
+    ],
+)
+def test_the_remedy_is_that_of_the_refusal(engine, status, code, said):
+    """It was `upload_args` or the credentials that were to be checked, and a condition that was not kept."""
+    text = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+    head = [("Content-Type", "application/xml"), ("Content-Length", str(len(text))), ("x-amz-request-id", "1")]
+    with AlmostS3() as server, store_at(server.endpoint, engine) as store:
+        server.spoil = lambda answer: Answer(answer.operation, status, head, text)
+        for call in (lambda: store["k.json"], lambda: store.write("k.json", 1)):
+            with pytest.raises(StorageError, match=said):
+                call()
+
+
+def test_two_at_once_is_not_a_condition_that_the_server_ignores(engine):
+    """409 OperationAborted: S3 is to be asked again; it was said to refuse a condition that holds."""
+    text = b"<Error><Code>OperationAborted</Code><Message>no</Message></Error>"
+    head = [("Content-Type", "application/xml"), ("Content-Length", str(len(text))), ("x-amz-request-id", "1")]
+    with AlmostS3() as server, store_at(server.endpoint, engine) as store:
+
+        def spoil(answer):
+            if answer.operation != "PUT":
+                return answer
+            server.objects.clear()
+            return Answer(answer.operation, 409, head, text)
+
+        server.spoil = spoil
+        with pytest.raises(StorageConnectionError, match=r"OperationAborted.*Try again"):
+            store.write("k.json", 1, if_absent=True)
+
+
+def test_a_server_without_ranges_is_named_with_key_and_store(engine):
+    """It was the object's whole name, in the bucket."""
+    with AlmostS3() as server:
+        server.ignores_ranges = True
+        with store_at(server.endpoint, engine, multipart_threshold=50 << 20) as store:
+            store["data/k.bin"] = bytes(12 << 20)
+        part = AutoStore("s3://bucket/data/", S3StorageConfig(
+            endpoint_url=server.endpoint, engine="boto3", aws_access_key_id="a", aws_secret_access_key="b",
+            region_name="x", max_retries=0, multipart_threshold=5 << 20, multipart_chunksize=5 << 20,
+        ))  # fmt: skip
+        with pytest.raises(StorageConnectionError, match=r"ranges \(key 'k.bin' in s3://bucket/data/\)"):
+            part["k.bin"]
+
+
+def test_a_broken_aws_configuration_is_named(tmp_path, monkeypatch):
+    """It was the bucket's name that was to be checked."""
+    (tmp_path / "config").write_text("no section\n[[[")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    with AlmostS3() as server, store_at(server.endpoint, "boto3") as store:
+        fails(store, InvalidConfigError, r"parse config file.*Correct the AWS configuration", unsaid="bucket's name")

@@ -21,7 +21,7 @@ from autostore import (
 from tests.optional import np, optional, pa, pd, pl, pq
 from tests.reliability.scale import scaled
 
-from autostore import PreconditionFailedError, UnsupportedFormatError  # isort: skip
+from autostore import LeftOutWarning, PreconditionFailedError, UnsupportedFormatError  # isort: skip
 
 assert_frame_equal = optional("polars.testing").assert_frame_equal
 
@@ -366,3 +366,13 @@ def test_a_process_ends_whose_queries_wanted_few_rows(local_store):
         local_store[f"f/n={number}/t"] = pl.DataFrame({"x": pl.Series(range(100_000)).hash(number)})
     run = [sys.executable, "-c", ENOUGH, local_store.uri.removeprefix("file://")]
     assert subprocess.run(run, timeout=60, check=False).returncode == 0
+
+
+def test_parquet_by_another_name_is_left_out_with_a_word(tmp_path):
+    """No format has `.pq`, and a scan of the folder was without its rows."""
+    store = AutoStore(tmp_path)
+    store["t/a"] = pl.DataFrame({"x": [1]})
+    (tmp_path / "t" / "b.pq").write_bytes((tmp_path / "t" / "a.parquet").read_bytes())
+    (tmp_path / "t" / "notes.log").write_bytes(b"x")
+    with pytest.warns(LeftOutWarning, match=r"1 found .*'t/b.pq' \(a scan reads .parquet\)"):
+        assert store.scan("t/").collect().height == 1

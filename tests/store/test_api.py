@@ -483,3 +483,12 @@ def test_an_error_of_ours_that_the_function_raises_is_its_own(store):
     with pytest.raises(PreconditionFailedError, match="'lock'"):
         store.modify("k", function)
     assert calls == [1]
+
+
+def test_copying_with_the_arguments_swapped_says_so(tmp_path):
+    """It was an `AttributeError` of a str."""
+    store, other = AutoStore(tmp_path / "a"), AutoStore(tmp_path / "b")
+    store["k"] = 1
+    for name in ("copy_to", "move_to"):
+        with pytest.raises(InvalidConfigError, match=rf"{name} takes the other store first.*{name}\(other, key\)"):
+            getattr(store, name)("k", other)

@@ -17,7 +17,7 @@ from autostore.backend import FileMetadata, StorageBackend, changed, exists_alre
 from autostore.backends.bridge.listing import below, in_folder, stays
 from autostore.backends.bridge.marks import mark_path, read_mark, written_mark
 from autostore.backends.bridge.opening import FileSystem, is_of_this_machine
-from autostore.backends.bridge.promises import REPLACES, check_writing, etag_of, is_exact, modified_of
+from autostore.backends.bridge.promises import REPLACES, check_writing, etag_of, is_exact, modified_of, unsettled
 from autostore.backends.bridge.translated import is_absence, translated
 from autostore.backends.left_out import LeftOut
 from autostore.backends.local.root import inside
@@ -74,8 +74,9 @@ class FsspecBackend(StorageBackend):
                 self._place.opened()[0].get_file(self._full(path), str(file))
                 if before == self._described(path, self._info(path)) and file.stat().st_size == before.size:
                     return self._described(path, self._info(path), marked=True)
+        arrived = file.stat().st_size
         file.unlink(missing_ok=True)
-        problem, remedy = "The file was replaced again and again while it was read", "Try again when nobody writes it."
+        problem, remedy = unsettled(before, self._described(path, self._info(path)), arrived)
         raise StorageConnectionError(compose(problem, key=path, uri=self.uri, remedy=remedy))
 
     def upload(

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from autostore.backend import FileMetadata
 from autostore.errors import InvalidConfigError, StoragePermissionError, compose
 
-__all__ = ["ONLY_READ", "REPLACES", "check_writing", "etag_of", "is_exact", "modified_of"]
+__all__ = ["ONLY_READ", "REPLACES", "check_writing", "etag_of", "is_exact", "modified_of", "unsettled"]
 
 REPLACES: Mapping[str, str] = {
     "file": "rename", "local": "rename", "sftp": "rename", "memory": "put",
@@ -53,6 +54,14 @@ def modified_of(info: Mapping[str, Any]) -> datetime:
     if not isinstance(found, datetime):
         return datetime.fromtimestamp(0, UTC)
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def unsettled(before: FileMetadata, after: FileMetadata, arrived: int) -> tuple[str, str]:
+    """What is wrong where no read got the file whole, and the remedy: it changes, or is sent packed."""
+    if before == after:
+        problem = f"The server says that the file has {before.size} bytes, and {arrived} arrive"
+        return problem, "If it packs what it sends (Content-Encoding), have it send the file as it is."
+    return "The file was replaced again and again while it was read", "Try again when nobody writes it."
 
 
 def _spelt(time: str) -> datetime | None:

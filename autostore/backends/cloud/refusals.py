@@ -22,6 +22,18 @@ _CREDENTIALS = {
 }
 _REGION = {"301", "307", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"}
 _THROTTLED = {"429", "503", "RequestLimitExceeded", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequests"}
+_DENIED = {  # what is no matter of credentials, though the status says so
+    "InvalidObjectState": "The object is archived: ask S3 to bring it back (RestoreObject), and wait until it has.",
+    "InvalidPayer": "S3 has closed the account that pays for the bucket: ask its owner.",
+    "QuotaExceeded": "The bucket or its user may hold no more: free some room, or have the quota raised.",
+    "RequestTimeTooSkewed": "Set this machine's clock.",
+}
+_REFUSED = {
+    "KeyTooLong": "Use a shorter key.",
+    "KeyTooLongError": "Use a shorter key.",
+    "NoSuchAccessPoint": "Check the name of the access point that stands in place of the bucket's.",
+    "NotImplemented": "This server lacks what was asked of it, which may be what upload_args name.",
+}
 _DAMAGED = {"BadDigest", "IncompleteBody", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
 
 
@@ -47,19 +59,15 @@ def refused(code: str, status: int, message: str, uri: str, path: str | None, *,
     if problem:
         return StorageConnectionError(compose(problem, key=path, uri=uri, remedy=remedy))
     problem = f"S3 refused the request: {code}, {message or f'status {status}':.300}"
-    return StorageIOError(compose(problem, key=path, uri=uri, remedy="Check upload_args."))
+    return StorageIOError(compose(problem, key=path, uri=uri, remedy=_REFUSED.get(code, "Check upload_args.")))
 
 
 def _denied(code: str, uri: str, path: str | None) -> StoragePermissionError:
     # A HEAD has no body, so that an expired token is a bare 400 there.
     if code in _CREDENTIALS or code == "400":
         remedy = "Check the access key, the secret key and the session token."
-    elif code == "RequestTimeTooSkewed":
-        remedy = "Set this machine's clock."
-    elif code == "InvalidObjectState":
-        remedy = "The object is archived: ask S3 to bring it back (RestoreObject), and wait until it has."
     else:
-        remedy = "Check the credentials, and what the bucket's policy allows them to do."
+        remedy = _DENIED.get(code, "Check the credentials, and what the bucket's policy allows them to do.")
     return StoragePermissionError(compose(f"S3 refused access ({code})", key=path, uri=uri, remedy=remedy))
 
 

@@ -22,6 +22,8 @@ __all__ = ["CBORHandler"]
 _TYPES = {0: "int", 1: "int", 2: "bytes", 3: "str", 4: "list", 5: "dict"}
 _SIMPLE = {0xF4: "bool", 0xF5: "bool", 0xF6: "NoneType", 0xF9: "float", 0xFA: "float", 0xFB: "float"}
 _MEASURED, _CONTAINERS, _INDEFINITE = (2, 3), (4, 5), 31
+_SELF_DESCRIBED = b"\xd9\xd9\xf7"
+"""The tag that says of a file that it is CBOR, and nothing of its value."""
 
 
 def _refuse(*_: Any) -> NoReturn:
@@ -45,7 +47,7 @@ class CBORHandler(CompactHandler):
 
     def header(self, file: BinaryIO, file_extension: str) -> Header:
         """The type that the first byte names."""
-        first = file.read(1)
+        first = file.read(4).removeprefix(_SELF_DESCRIBED)[:1] or file.read(1)
         return Header(type=_TYPES.get(first[0] >> 5) or _SIMPLE.get(first[0])) if first else Header()
 
     def more(self) -> frozenset[type]:
@@ -59,6 +61,7 @@ class CBORHandler(CompactHandler):
 
     def unpacked(self, content: bytes) -> Any:
         """As the library reads it, but for the tags that are refused."""
+        content = content.removeprefix(_SELF_DESCRIBED)
         stream, cbor2 = io.BytesIO(content), require("cbor2")
         decoder = cbor2.CBORDecoder(
             stream, semantic_decoders=_REFUSED, tag_hook=_refuse, max_depth=MOST_LEVELS, allow_duplicate_keys=False

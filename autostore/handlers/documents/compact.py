@@ -20,6 +20,7 @@ from autostore.handlers.plain import Relative, judge
 from autostore.handlers.unfolding import MOST, OPENED, PART
 from autostore.preview import Preview
 from autostore.previews.families import inherited
+from autostore.words import an
 
 __all__ = ["CONTAINER", "SCALAR", "CompactHandler"]
 
@@ -82,7 +83,7 @@ class CompactHandler(NamedHandler):
     def _problem(self, value: Any, leaves: frozenset[type]) -> str:
         if type(value) in (dict, list):
             return judge(value, MOST_LEVELS, relative=Relative(self.word, leaves, _KEYS)).problem
-        return "" if type(value) in leaves else f"it is a {type(value).__qualname__}"
+        return "" if type(value) in leaves else f"it is {an(type(value).__qualname__)}"
 
     @abstractmethod
     def more(self) -> frozenset[type]:

@@ -64,6 +64,8 @@ class MsgpackHandler(CompactHandler):
             walker.skip()
         except msgpack.OutOfData as error:
             raise CorruptDataError("The file was cut: it announces more than it holds.") from error
+        if walker.tell() != len(content):
+            raise CorruptDataError("More stands behind the value. Where there are several, read it with as_type=bytes.")
         return msgpack.unpackb(content, strict_map_key=False, object_pairs_hook=_unique)
 
     def sizes(self, content: bytes) -> Iterator[int]:
@@ -84,7 +86,10 @@ class MsgpackHandler(CompactHandler):
 
 
 def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
-    found = dict(pairs)
+    try:
+        found = dict(pairs)
+    except TypeError as error:
+        raise CorruptDataError("A list or map is a key, which no dict has. Look at it with as_type=bytes.") from error
     if len(found) != len(pairs):
         raise CorruptDataError("A map of the file has a key twice, and readers disagree on which counts.")
     return found

@@ -8,6 +8,7 @@ https://docs.python.org/3/library/xml.html#xml-security.
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any, BinaryIO, NoReturn
 
 from autostore.equality import Again, same
@@ -30,6 +31,8 @@ _ELEMENT, _ATTRIBUTE = 250, 300
 """Bytes in memory of an element with its texts and its place, for each `<`; and of an attribute, for each `=`."""
 
 _MOST_SHOWN = 10_000
+_DECLARED = re.compile(rb"<\?xml[^>]{1,200}?encoding\s*=\s*[\"']([\w.-]{1,40})")
+"""What a file says that it is encoded in."""
 
 
 class XMLHandler(NotedTextHandler):
@@ -96,6 +99,16 @@ class XMLHandler(NotedTextHandler):
         head = require(_LIBRARY).tostring(root, encoding="unicode") if count <= _MOST_SHOWN else ""
         return {"root": clip(str(root.tag)), "elements": count, "head": Markdown(clip(head))}
 
+    def _as_raw(self, content: bytes) -> Any:
+        try:
+            return super()._as_raw(content)
+        except CorruptDataError as error:
+            declared = _DECLARED.match(content)
+            if declared is None:
+                raise
+            problem = f"The file is XML in {declared[1].decode()}, as it says, and a text here is UTF-8"
+            raise UnsupportedFormatError(f"{problem}. Read it with as_type={_LIBRARY}.Element.") from error
+
     def _kind(self, content: bytes) -> str:
         return content[len(self.note) :].partition(b" -->")[0].decode(errors="replace")
 
@@ -110,8 +123,8 @@ def _word(kind: Any) -> str:
 
 def _parsed(content: bytes, ceiling: Ceiling, *, whole: bool) -> Any:
     ceiling.check(2 * len(content) + content.count(b"<") * _ELEMENT + content.count(b"=") * _ATTRIBUTE, "The XML")
-    words, library = without_mark(content), require(_LIBRARY)
-    declares = "<!DOCTYPE" in words and ("<!ENTITY" in words or "<!ATTLIST" in words)
+    library = require(_LIBRARY)
+    words, declares = _words(content)
     builder = (_closed() if declares else library.TreeBuilder)(insert_comments=whole, insert_pis=whole)
     parser = library.XMLParser(target=builder)
     try:
@@ -122,6 +135,17 @@ def _parsed(content: bytes, ceiling: Ceiling, *, whole: bool) -> Any:
     if _levels(root) > MOST_LEVELS:
         raise CorruptDataError(f"The XML is nested more than {MOST_LEVELS} deep. Look at it with as_type=str.")
     return root
+
+
+def _words(content: bytes) -> tuple[str | bytes, bool]:
+    """What the parser is given, and whether it may declare words of its own; what is not UTF-8 it decodes itself."""
+    try:
+        words = without_mark(content)
+    except CorruptDataError:
+        if not _DECLARED.match(content):
+            raise
+        return content, True
+    return words, "<!DOCTYPE" in words and ("<!ENTITY" in words or "<!ATTLIST" in words)
 
 
 @functools.cache

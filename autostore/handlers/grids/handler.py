@@ -17,6 +17,7 @@ from autostore.handlers.named import NotedHandler
 from autostore.optional import DISTRIBUTION, loaded_type
 from autostore.preview import Columns, Preview
 from autostore.previews.text import binary
+from autostore.words import an
 
 __all__ = ["NetCDFHandler", "XarrayHandler"]
 
@@ -88,7 +89,7 @@ class NetCDFHandler(NotedHandler):
         """A dataset as such, and an array as such."""
         if isinstance(as_type, type) and isinstance(value, as_type):
             return value
-        raise UnsupportedFormatError(f"The file holds a {type(value).__name__} of xarray. Read it without as_type.")
+        raise UnsupportedFormatError(f"The file holds {an(type(value).__name__)} of xarray. Read it without as_type.")
 
     def dumps(self, data: Any, file_extension: str) -> bytes:
         """NetCDF-3, if what is read back is the same."""

@@ -57,6 +57,8 @@ class GeoJSONHandler(NotedTextHandler):
 
     def loads(self, content: bytes, file_extension: str, as_type: Any = None) -> Any:
         """A frame, or what the JSON says where something else is asked for."""
+        if content.startswith(b"\x1e"):
+            raise CorruptDataError("This is a GeoJSONSeq, a text for each feature. Read the lines of as_type=str.")
         value = json_object(content, self.ceiling, "GeoJSON")
         if as_type is not None and not _is_geographic(as_type):
             return value

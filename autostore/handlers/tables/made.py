@@ -9,6 +9,7 @@ from autostore.guard.foreign import let_pass
 from autostore.handlers.tables.cells import check_cells, check_floats
 from autostore.handlers.tables.kinds import FRAMES, kind_of_class
 from autostore.optional import require
+from autostore.words import an
 
 __all__ = ["converted", "frame_asked_for", "made"]
 
@@ -24,7 +25,7 @@ def made(rows: Any, kind: str) -> Any:
     if type(rows) is not list or not all(type(row) is dict for row in rows):
         found = f"a value of the type {type(rows).__name__}" if type(rows) is not list else "a list of other things"
         raise UnsupportedFormatError(
-            f"The file holds {found}, and a {kind} is made of rows, a list of dicts. store[key] gives it as it is."
+            f"The file holds {found}, and {an(kind)} is made of rows, a list of dicts. store[key] gives it as it is."
         )
     pl = require("polars")
     try:

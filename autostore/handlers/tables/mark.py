@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from autostore.errors import CorruptDataError
+from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.foreign import let_pass
 from autostore.handlers.tables.footer import check_levels, read_footer
 from autostore.handlers.tables.kinds import KINDS
@@ -41,11 +41,18 @@ def read_mark(stream: Any) -> TableMark:
     stream.seek(0)
     if text is None:
         return {"type": "polars.DataFrame"}
-    mark: TableMark = json.loads(text)
-    if mark["v"] not in (1, 2):
-        raise CorruptDataError(f"The file has version {mark['v']!r:.40}. Upgrade autostore.")
-    if mark["type"] not in KINDS:
-        raise CorruptDataError(f"The file names an unknown kind of table {mark['type']!r:.80}. Upgrade autostore.")
+    try:
+        mark: TableMark = json.loads(text)
+        version, kind = mark["v"], mark["type"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise UnsupportedFormatError(
+            f"The file's own metadata says {text!r:.80} under {MARK!r}, where this library names the kind of table, "
+            "and another program means something else. Read store.path(key) with polars or pyarrow."
+        ) from error
+    if version not in (1, 2):
+        raise CorruptDataError(f"The file has version {version!r:.40}. Upgrade autostore.")
+    if kind not in KINDS:
+        raise CorruptDataError(f"The file names an unknown kind of table {kind!r:.80}. Upgrade autostore.")
     return mark
 
 

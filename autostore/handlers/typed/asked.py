@@ -12,6 +12,7 @@ from autostore.handlers.names import is_described, name_class
 from autostore.handlers.typed.decoding import Decoder
 from autostore.handlers.validated import reasons
 from autostore.optional import require
+from autostore.words import an
 
 __all__ = ["classes_in", "read_into"]
 
@@ -33,8 +34,9 @@ def read_into(as_type: Any, decoder: Decoder, content: bytes) -> Any:
         # The fields of an object have names, one of which may be another's alias.
         return adapter.validate_python(value, by_alias=b'"$object"' not in content, by_name=True)
     except pydantic.ValidationError as error:
+        held = an(type(value).__qualname__)
         raise UnsupportedFormatError(
-            f"The file holds a {type(value).__qualname__} that cannot be read as {spelled(as_type)}: {reasons(error)}. "
+            f"The file holds {held} that cannot be read as {spelled(as_type)}: {reasons(error)}. "
             "Read it without as_type, or pass as_type=dict for the fields of an object."
         ) from error
     except pydantic.errors.PydanticUserError as error:

@@ -20,6 +20,7 @@ from autostore.handlers.typed.tag import array as list_of
 from autostore.handlers.typed.tag import need, refuse, typed
 from autostore.handlers.typed.zones import is_key
 from autostore.optional import loaded_type, package_of, require
+from autostore.words import an
 
 __all__ = ["made_again", "made_of", "taken_apart"]
 
@@ -201,9 +202,9 @@ def taken_apart(name: str, value: Any) -> tuple[str, Sequence[Any]] | None:
         parts = MADE[name].parts(value)
         kept = same(MADE[name].make(*parts), value)
     except (TypeError, ValueError, AttributeError) as error:
-        refuse(f"is a {name} that its parts do not give back: {error}")
+        refuse(f"is {an(name)} that its parts do not give back: {error}")
     if not kept:
-        refuse(f"is a {name} that holds more than its parts say")
+        refuse(f"is {an(name)} that holds more than its parts say")
     return name, parts
 
 

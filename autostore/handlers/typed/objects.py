@@ -21,6 +21,7 @@ from autostore.handlers.names import is_model, is_named_tuple, name_class
 from autostore.handlers.typed.tag import need, refuse, typed
 from autostore.handlers.validated import reasons
 from autostore.optional import require
+from autostore.words import an
 
 __all__ = ["encode_enum", "enum_member", "fields_of", "rebuilt"]
 
@@ -75,7 +76,7 @@ def fields_of(value: Any) -> tuple[dict[str, Any], list[str]]:
         fields = _of_declared(value)
     if not is_named_tuple(cls) and not _is_rebuilt(value, fields, unset):
         refuse(
-            f"is a {cls.__qualname__} that its fields would not give back: "
+            f"is {an(cls.__qualname__)} that its fields would not give back: "
             "its validators change them, or it holds more than they say"
         )
     return fields, unset
@@ -86,7 +87,7 @@ def _is_rebuilt(value: Any, fields: dict[str, Any], unset: list[str]) -> bool:
         back = rebuilt(type(value), fields, unset)
     except Exception as error:
         let_pass(error)  # of the class's validators
-        refuse(f"is a {type(value).__qualname__} that cannot be made of its own fields: {error!s:.300}")
+        refuse(f"is {an(type(value).__qualname__)} that cannot be made of its own fields: {error!s:.300}")
     if not is_model(type(value)):  # of a dataclass no code has run
         kept = all(getattr(back, name, _ABSENT) is part for name, part in fields.items())
         return kept and list(_attributes(back)) == list(_attributes(value))

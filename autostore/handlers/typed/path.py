@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from autostore.words import an
+
 __all__ = ["Label", "stem", "where"]
 
 Label = int | str | tuple[str, Any]
@@ -16,7 +18,8 @@ _LONGEST = 100
 
 def where(path: Iterable[Label]) -> str:
     """`.rows[3].at`, for a message."""
-    return "".join(map(_spelled, path))[:500] or "The value"
+    text = "".join(map(_spelled, path))
+    return (text if len(text) <= 2 * _LONGEST else f"{text[:_LONGEST]}…{text[-_LONGEST:]}") or "The value"
 
 
 def _spelled(label: Label) -> str:
@@ -31,7 +34,7 @@ def _shown(key: Any) -> str:
     try:
         return f"{key!r:.80}"
     except Exception:  # a key's repr is code of its own
-        return f"a {type(key).__qualname__}"
+        return f"{an(type(key).__qualname__)}"
 
 
 def stem(path: Iterable[Label]) -> str:

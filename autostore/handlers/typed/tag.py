@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from autostore.errors import UnsupportedFormatError
 from autostore.handlers.plain import INT_BITS, SURROGATE
+from autostore.words import an
 
 __all__ = [
     "DESCRIBE",
@@ -82,7 +83,7 @@ def need(condition: object, problem: str = "it is not what this tag holds") -> N
 def typed(payload: Any, *kinds: type) -> Any:
     """The payload, if it is exactly of one of these types."""
     if type(payload) not in kinds:
-        raise MalformedError(f"a {type(payload).__qualname__} stands where a {kinds[0].__qualname__} belongs")
+        raise MalformedError(f"{an(type(payload).__qualname__)} stands where {an(kinds[0].__qualname__)} belongs")
     return payload
 
 

@@ -22,7 +22,11 @@ _ROOTS = {"ListObjectsV2": b"ListBucketResult", "ListMultipartUploads": b"ListMu
 
 
 class NotQuiteS3Error(Exception):
-    """An answer that no S3 gives; the message says what it lacks."""
+    """An answer that no S3 gives, or none that can be used; the message says what it lacks."""
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(problem)
+        self.remedy = remedy or "Check endpoint_url, and what stands between here and there."
 
 
 def _text(value: Any) -> bool:

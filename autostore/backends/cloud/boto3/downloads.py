@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from autostore.backends.cloud.boto3.answers import NotQuiteS3Error
 from autostore.backends.cloud.boto3.connection import S3Connection
 from autostore.backends.cloud.boto3.errors import code_of, is_broken_body, status_of
 from autostore.engine.objects import described, in_quotes, plain_etag
-from autostore.errors import StorageConnectionError, compose
 from autostore.guard.foreign import let_pass
 from autostore.holding.patience import chance
 from autostore.holding.positions import write_at
@@ -50,9 +50,8 @@ def download(connection: S3Connection, key: str, file: Path, unless_etag: str | 
         with contextlib.closing(answer["Body"]), contextlib.suppress(Replaced):
             _write(connection, key, file, answer, alone=attempt == RESTARTS)
             return answer
-    remedy = "Try again when nobody writes it."
     problem = "The object was replaced again and again while it was read"
-    raise StorageConnectionError(compose(problem, key=key, uri=f"s3://{connection.bucket}/", remedy=remedy))
+    raise NotQuiteS3Error(problem, "Try again when nobody writes it.")
 
 
 def read_range(connection: S3Connection, key: str, etag: str, start: int, stop: int) -> bytes:
@@ -213,8 +212,5 @@ class _Stream:
             raise Replaced
         if not str(answer.get("ContentRange") or "").startswith(f"bytes {self.position}-"):
             body.close()
-            problem, remedy = "This server does not send ranges", "Raise multipart_threshold."
-            raise StorageConnectionError(
-                compose(problem, key=self._key, uri=f"s3://{self._connection.bucket}/", remedy=remedy)
-            )
+            raise NotQuiteS3Error("This server does not send ranges", "Raise multipart_threshold.")
         return body

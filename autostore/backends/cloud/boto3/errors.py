@@ -25,10 +25,13 @@ from autostore.errors import (
 )
 from autostore.guard.foreign import let_pass
 
-__all__ = ["code_of", "is_broken_body", "status_of", "translated", "was_repeated"]
+__all__ = ["NO_PLACE", "code_of", "is_broken_body", "status_of", "translated", "was_repeated"]
 
 LONGEST_CODE = 100
 """Characters; a stranger may send any text as its code."""
+
+NO_PLACE = ("NoSuchBucket", "NoSuchAccessPoint")
+"""Codes of a 404 that is not the key's."""
 
 _MISSING = {"NoSuchKey", "NoSuchVersion"}
 
@@ -49,6 +52,7 @@ _CONNECTION = (
     "FlexibleChecksumError",
     "MetadataRetrievalError",
 )
+_CONFIGURATION = ("ConfigNotFound", "ConfigParseError", "InvalidConfigError", "InfiniteLoopConfigError")
 # What botocore raises over an answer that it cannot parse.
 _NONSENSE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, AssertionError)
 _BROKEN_BODY = ("HTTPClientError", "IncompleteReadError", "ReadTimeoutError")
@@ -110,6 +114,8 @@ def _translate(error: Exception, uri: str, path: str | None) -> StorageError | N
         return _unreached(error, uri, path)
     if type(error).__module__ == "botocore.exceptions" or _names_no_place(error):
         remedy = "Check the bucket's name, endpoint_url, region_name and upload_args."
+        if _is_a(error, _CONFIGURATION):
+            remedy = "Correct the AWS configuration: ~/.aws/config, or what AWS_CONFIG_FILE names."
         return InvalidConfigError(compose(f"The request cannot be sent: {error}", key=path, uri=uri, remedy=remedy))
     if isinstance(error, OSError):
         return _of_this_machine(error, uri, path)
@@ -148,7 +154,7 @@ def _of_this_machine(error: OSError, uri: str, path: str | None) -> StorageError
 def _nonsense(error: Exception, uri: str, path: str | None) -> StorageError | None:
     """An answer that is not quite S3's, or cannot be parsed."""
     if isinstance(error, NotQuiteS3Error):
-        problem, remedy = str(error), "Check endpoint_url, and what stands between here and there."
+        problem, remedy = str(error), error.remedy
     elif type(error).__name__ == "ResponseParserError" or isinstance(error, _NONSENSE):
         problem, remedy = "What answers here is not S3", "Check endpoint_url."
     else:

@@ -15,7 +15,7 @@ from typing import Any
 
 from autostore.backends.cloud.boto3.answers import NotQuiteS3Error, pages
 from autostore.backends.cloud.boto3.connection import S3Connection
-from autostore.backends.cloud.boto3.errors import code_of, status_of
+from autostore.backends.cloud.boto3.errors import NO_PLACE, code_of, status_of
 from autostore.engine.objects import WRITE_ID, in_quotes, plain_etag
 from autostore.guard.foreign import let_pass
 from autostore.holding.patience import chance
@@ -64,17 +64,17 @@ def put_if(
 ) -> Mapping[str, Any] | None:
     """One PUT if the object still has `etag`, or with None if there is no object.
 
-    Returns None where the condition did not hold, and nothing was written. A refusal is
-    looked into: it may come from our own first attempt whose answer was lost, or from a
-    server that wants the ETag in the other form. radosgw answers 500, UnknownError, where
-    rivals write at once.
+    Returns None where the condition did not hold, and nothing was written. A refusal is looked into: it may come from
+    our own first attempt whose answer was lost, or from a server that wants the ETag in the other form. Where rivals
+    write at once radosgw answers 500, UnknownError, and others 409, OperationAborted.
     """
     for attempt in range(CONDITION_ATTEMPTS):
         try:
             return put(connection, key, file, {**headers, **_condition(connection, etag)})
         except Exception as error:
-            met_a_rival = code_of(error) == "UnknownError"
-            if not met_a_rival and (status_of(error) not in (404, 409, 412) or code_of(error) == "NoSuchBucket"):
+            code = code_of(error)
+            met_a_rival = code in ("UnknownError", "OperationAborted")
+            if not met_a_rival and (status_of(error) not in (404, 409, 412) or code in NO_PLACE):
                 raise
             if met_a_rival and attempt == CONDITION_ATTEMPTS - 1:
                 raise
