@@ -127,15 +127,13 @@ def _shown_before(instance: dg.DagsterInstance, key: dg.AssetKey) -> Schemas | N
     None where it was never materialized.
     """
     events = [record.asset_materialization for record in instance.fetch_materializations(key, limit=2).records]
+    if not events:
+        return None
     # What one asset tells of its columns itself, it does not call as the store does.
     told = any(STORED_COLUMNS in event.metadata for event in events if event)
     shown = [event.metadata.get(STORED_COLUMNS if told else COLUMNS) for event in events if event]
-    return (
-        None
-        if not events
-        else [
-            {column.name: column.type for column in schema.value.columns}
-            for schema in shown
-            if isinstance(schema, dg.TableSchemaMetadataValue)
-        ]
-    )
+    return [
+        {column.name: column.type for column in schema.value.columns}
+        for schema in shown
+        if isinstance(schema, dg.TableSchemaMetadataValue)
+    ]

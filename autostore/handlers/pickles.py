@@ -98,7 +98,7 @@ class PickleHandler(DataHandler):
             with open(file_path, "rb") as file:
                 self.ceiling.check(os.fstat(file.fileno()).st_size, "The pickle")
                 found = pickle.load(file)
-                if len(strip_signature(file.read())):
+                if bytes(strip_signature(file.read())).strip():
                     raise UnsupportedFormatError(
                         "More stands behind the object, such as another that pickle.dump added. Read it with "
                         "as_type=bytes and pickle.load, and store a list of them."

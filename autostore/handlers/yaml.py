@@ -79,7 +79,8 @@ class YAMLHandler(DataHandler):
 
     def read_from_file(self, file_path: Path, file_extension: str) -> Any:
         """The one document of the file."""
-        return _load(without_mark(read_whole(file_path, self.ceiling)), self.ceiling)
+        with _whole():
+            return _load(without_mark(read_whole(file_path, self.ceiling)), self.ceiling)
 
     def read_as(self, file_path: Path, file_extension: str, as_type: Any) -> Any:
         """The document validated into a type, as `as_type=Settings`; fields by name or alias."""
@@ -126,19 +127,18 @@ def _load(text: str, ceiling: Ceiling) -> Any:
         node = loader.get_single_node()
         if node is None:
             return None
-        with _whole(yaml):
-            _check_keys(yaml, loader, node)
-            return loader.construct_document(node)
+        _check_keys(yaml, loader, node)
+        return loader.construct_document(node)
     finally:
         loader.dispose()
 
 
 @contextlib.contextmanager
-def _whole(yaml: Any) -> Iterator[None]:
+def _whole() -> Iterator[None]:
     """What is YAML and no value here: tags of a program (`!Ref`, `!!python/tuple`), lists as keys."""
     try:
         yield
-    except yaml.constructor.ConstructorError as error:
+    except require("yaml").constructor.ConstructorError as error:
         line = "" if error.problem_mark is None else f" in line {error.problem_mark.line + 1}"
         raise UnsupportedFormatError(
             f"The YAML is whole, and has what is no plain value{line}: {error.problem!s:.200}. "

@@ -197,11 +197,11 @@ class Code:
         return isinstance(found, types.FunctionType | type) and self._version_of(str(module)) is None
 
     def _imported(self, one: Import, around: dict[str, Any], name: str) -> Parts:
-        """What a function imports when it runs; a module that is missing is another answer than one that is there."""
+        """What a function imports when it runs; missing and failing ones are told, too."""
         try:
             package = around.get("__package__") or None
             module = importlib.import_module("." * one.level + one.module, package)
-        except ImportError:
+        except Exception:  # which the function itself may catch, and else raises
             yield f" -> {name} -> {one.module}", ABSENT
             return
         if self._version_of(module.__name__) is not None or not one.names:

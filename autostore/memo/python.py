@@ -78,13 +78,13 @@ def found_in(module: str, name: str) -> Any:
 
 
 def imported_from(module: types.ModuleType, name: str) -> Any:
-    """What `from module import name` gives: also a submodule that nobody imported yet."""
+    """What `from module import name` gives: also a submodule that nobody imported yet; one that fails is absent."""
     found = getattr(module, name, ABSENT)
     if found is not ABSENT or not hasattr(module, "__path__"):
         return found
     try:
         return importlib.import_module(f"{module.__name__}.{name}")
-    except ImportError:
+    except Exception:  # which the function itself may catch, and else raises
         return ABSENT
 
 

@@ -56,7 +56,8 @@ class SeenFiles:
     def since(self, prefix: str) -> Iterator[tuple[str, int]]:
         """Every path that begins so, and since when (ns) the base's file is not what the branch shows; 1 GET each.
 
-        Not of what was seen by a writer or a promotion that was killed: the branch has no file there.
+        And a look at each that the branch wrote over: not what a writer or a promotion saw that was killed, where the
+        branch has no file.
         """
         for path, kind, record in self._records(prefix):
             if kind == SAW and look(self._place, path) is None:

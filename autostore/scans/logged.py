@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from autostore.errors import UnsupportedFormatError, compose
 
 __all__ = ["check_log"]
 
 _LOGS = {"_delta_log": "Delta Lake", ".hoodie": "Hudi"}
 """The folder of the log, and whose it is."""
+
+_ICEBERG = re.compile(r"(?:v[0-9]+|[0-9]+-[0-9a-fA-F-]{36})(?:\.gz)?\.metadata\.json(?:\.gz)?")
+"""How its versions are called: https://iceberg.apache.org/spec/#file-system-tables and #metastore-tables."""
 
 _REMEDIES = {
     "Delta Lake": "Read it with deltalake, or polars.scan_delta(store.url({folder!r}))",
@@ -22,7 +27,7 @@ def check_log(prefix: str, path: str, uri: str) -> None:
     for number, folder in enumerate(folders):
         if folder in _LOGS:
             raise _logged(_LOGS[folder], prefix, prefix + "".join(f"{one}/" for one in folders[:number]), uri)
-    if folders[-1:] == ["metadata"] and name.endswith(".metadata.json"):
+    if folders[-1:] == ["metadata"] and _ICEBERG.fullmatch(name):
         raise _logged("Iceberg", prefix, prefix + "".join(f"{one}/" for one in folders[:-1]), uri)
 
 

@@ -135,6 +135,8 @@ def test_pickles_one_behind_the_other(local_store, folder):
         local_store["a"]
     file = io.BytesIO(local_store.read("a", as_type=bytes))
     assert [pickle.load(file), pickle.load(file)] == [[1], [2]]
+    (folder / "b.pkl").write_bytes(pickle.dumps([1], protocol=0) + b"\n")  # as an editor ends a text
+    assert local_store["b"] == [1]
 
 
 @pytest.mark.parametrize("compress", [0, 3, ("gzip", 3), ("bz2", 3), ("xz", 1)])

@@ -269,6 +269,15 @@ def test_a_reader_of_yaml_1_2_reads_the_same(tmp_path: Path, value: Any) -> None
     assert same(ruamel.yaml.YAML(typ="safe", pure=True).load((tmp_path / "f").read_bytes()), value)
 
 
+def test_what_cannot_be_written_is_told_of_the_value(tmp_path: Path) -> None:
+    """A tuple as a key is YAML that no Python reads; the words were those of reading a file that was never written."""
+    store = AutoStore(tmp_path)
+    with pytest.raises(UnsupportedFormatError, match="YAML cannot hold this value") as caught:
+        store["k.yaml"] = {(1, 2): 3}
+    assert "Read it" not in str(caught.value)
+    assert not list(store)
+
+
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.dates() | st.datetimes(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner) | st.tuples(inner),

@@ -220,6 +220,20 @@ def test_a_submodule_that_nobody_imported_yet_is_read(tmp_path):
         assert run(tmp_path, "-c", f"import own_of_test.made{number}") == ["True"]
 
 
+def test_a_module_that_fails_is_left_to_the_function(tmp_path):
+    """Which catches it: looking for what the function depends on raised it before the function could."""
+    place = tmp_path / "own_of_test"
+    place.mkdir()
+    (place / "__init__.py").touch()
+    (place / "broken.py").write_text("raise RuntimeError('no display')\n")
+    for line in "from own_of_test import broken", "import own_of_test.broken", "from own_of_test.broken import f":
+        (tmp_path / "script.py").write_text(
+            "from autostore import AutoStore\nstore = AutoStore('store')\n@store.cache\ndef f(x):\n"
+            f"    try:\n        {line}\n    except RuntimeError:\n        return x\nprint(f(1))\n"
+        )
+        assert run(tmp_path, "script.py") == ["1"]
+
+
 def test_what_is_run_by_an_installed_tool_is_one_s_own(tmp_path):
     """Its functions are of `__main__`, whose file is the tool's; without the tool they have the same keys."""
     place = tmp_path / "site-packages"

@@ -141,6 +141,28 @@ def test_threads_wait_side_by_side(opened):
         assert time.monotonic() - begun < AT_MOST
 
 
+def test_what_one_store_was_given_another_beside_it_uses(opened, engine, tmp_path, monkeypatch):
+    """Who waited for the same helper asked it again, without an end, and let nobody else open a store meanwhile."""
+    if engine == "obstore":  # which asks once more for itself
+        return
+    slow = tmp_path / "slow.py"
+    slow.write_text(
+        f"import os, time\nasked = {str(tmp_path / 'asked')!r}\ntime.sleep(30 if os.path.exists(asked) else 0.4)\n"
+        f"open(asked, 'w').close()\nprint({json.dumps(PRINTED)!r})\n"
+    )
+    (tmp_path / "slow").write_text(f"[profile slow]\ncredential_process = {sys.executable} {slow}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "slow"))
+    begun, found = time.monotonic(), []
+    with opened("slow") as one, opened("slow") as other:
+        threads = [threading.Thread(target=lambda store=store: found.append(store["k.json"])) for store in (one, other)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert found == [1, 1]
+    assert time.monotonic() - begun < AT_MOST
+
+
 def test_an_endpoint_of_a_container(opened, monkeypatch, silent):
     """One that says nothing, and one that boto3 does not take: of both it was said that something else was wrong."""
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{silent}/credentials")

@@ -54,7 +54,11 @@ def test_folders_are_columns_of_text(store):
 
 @pytest.mark.parametrize(
     ("log", "tool"),
-    [("_delta_log/00000000000000000000.json", "Delta Lake"), ("metadata/v1.metadata.json", "Iceberg")],
+    [
+        ("_delta_log/00000000000000000000.json", "Delta Lake"),
+        ("metadata/v1.metadata.json", "Iceberg"),
+        ("metadata/00000-9c12d441-03fe-4693-9a96-a0705ddf69c1.metadata.json", "Iceberg"),
+    ],
 )
 def test_a_table_with_a_log_of_another_tool(store, log, tool):
     """Rows that Delta and Iceberg deleted or replaced still stand in files; they are refused, not read again."""
@@ -66,6 +70,9 @@ def test_a_table_with_a_log_of_another_tool(store, log, tool):
         with pytest.raises(UnsupportedFormatError, match=tool):
             store.read(prefix, as_type=pl.DataFrame)
     assert store["lake/t/data/a"].rows() == store.scan({"lake/t/data/a": {}}).collect().rows() == [(1,)]
+    store["own/data/a"] = pl.DataFrame({"x": [1]})
+    store["own/metadata/schema.metadata"] = {"x": "whole numbers"}  # which is no log
+    assert store.scan("own/").collect().rows() == [(1,)]
 
 
 def test_typed_folders(local_store):

@@ -34,6 +34,8 @@ class OwnFolder:
     def check(self, name: str = "") -> None:
         """Refuse a folder in it, or itself, where a link leads out of the store or no folder stands; a few looks."""
         inside(self._root, self._path(name), self._uri)
+        if os.path.isdir(self.at(name)):
+            return
         for folder in {self.at(), self.at(name)}:
             if os.path.lexists(folder) and not os.path.isdir(folder):
                 raise _refused(folder, os.strerror(errno.ENOTDIR), self._path(name), self._uri)

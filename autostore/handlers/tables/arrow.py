@@ -25,6 +25,7 @@ from autostore.handlers.tables.int96 import has_int96, widened
 from autostore.handlers.tables.kinds import not_one_column
 from autostore.handlers.tables.mark import MARK, TableMark, mark_text
 from autostore.handlers.tables.moments import arrow_rows
+from autostore.handlers.tables.numbering import numbered
 from autostore.handlers.tables.options import DEFAULT, ParquetOptions
 from autostore.handlers.tables.repeated import read_within
 from autostore.handlers.tables.spelt import spelt_out
@@ -182,7 +183,8 @@ def write_marked(table: Any, file: Any, mark: str, options: ParquetOptions = DEF
     """Write any table with a mark in its footer."""
     check_types(table.schema)
     marked = table.replace_schema_metadata({**(table.schema.metadata or {}), MARK: mark})
-    require("pyarrow.parquet").write_table(marked, file, row_group_size=options.rows, **options.for_arrow)
+    layout = {"use_dictionary": numbered(table, options.rows), **options.for_arrow}
+    require("pyarrow.parquet").write_table(marked, file, row_group_size=options.rows, **layout)
 
 
 def check_types(schema: Any) -> None:

@@ -13,10 +13,6 @@ __all__ = ["DEFAULT", "ROWS", "ParquetOptions"]
 ROWS = 122_880
 """Rows of a group where nobody says, as Polars has it: few enough to be worth skipping, enough to compress."""
 
-MOST_REPEATED = 128 * 1024
-"""Bytes of the values that pyarrow numbers in a group before it writes them as they are: of numbers that hardly ever
-repeat the numbering would be larger than they are, and twice as slow to write."""
-
 _CODECS = ("zstd", "snappy", "lz4", "gzip", "brotli", "uncompressed")
 _LEVELLED = ("zstd", "gzip", "brotli")
 
@@ -70,7 +66,6 @@ class ParquetOptions:
             "compression_level": self.compression_level,
             "write_statistics": self.statistics,
             "use_compliant_nested_type": False,  # the compliant names would rename the items of lists
-            "dictionary_pagesize_limit": MOST_REPEATED,
         }
 
     @property

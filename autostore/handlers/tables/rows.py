@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -12,6 +13,7 @@ from autostore.guard.foreign import let_pass
 from autostore.handlers.tables.arrow import check_types, is_plain, read_table, refused_by_arrow, write_marked
 from autostore.handlers.tables.extensions import unregistered
 from autostore.handlers.tables.mark import MARK, mark_text
+from autostore.handlers.tables.numbering import numbered
 from autostore.handlers.tables.options import ParquetOptions
 from autostore.handlers.tables.streams import TableStream
 from autostore.optional import require
@@ -34,13 +36,14 @@ def write_groups(stream: TableStream, into: BinaryIO, options: ParquetOptions) -
         raise UnsupportedFormatError(f"The table's metadata already has the key {MARK!r}. Remove it.")
     check_types(schema)
     marked = schema.with_metadata({**(schema.metadata or {}), MARK: mark_text(kind, **unregistered(schema))})
-    with (
-        refused_by_arrow("stream"),
-        require("pyarrow.parquet").ParquetWriter(into, marked, **options.for_arrow) as writer,
-    ):
+    with refused_by_arrow("stream"), contextlib.ExitStack() as stack:
+        writer = None
         for group in _groups(first, tables, options.rows):
             if not is_plain(schema) and not _is_kept(group, kind):
                 raise UnsupportedFormatError(f"Parquet would change tables of the schema {schema}. Cast the columns.")
+            if writer is None:
+                layout = {"use_dictionary": numbered(group, options.rows), **options.for_arrow}
+                writer = stack.enter_context(require("pyarrow.parquet").ParquetWriter(into, marked, **layout))
             writer.write_table(group.replace_schema_metadata(marked.metadata), row_group_size=options.rows)
 
 

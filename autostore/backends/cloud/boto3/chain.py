@@ -72,8 +72,8 @@ class Waiting:
         raise NoCredentialsError(problem, f"{_LOOK} Or raise timeout.", unreached=True)
 
 
-_loading: dict[tuple[int, str | None, int], Waiting] = {}
-"""By process, profile and environment: what is asked now."""
+_loading: dict[tuple[int, str | None, float, int], Waiting] = {}
+"""By process, profile, timeout and environment: what is asked now."""
 
 
 @contextlib.contextmanager
@@ -93,8 +93,8 @@ def told_apart() -> Iterator[None]:
 
 def chosen(core: Any, config: S3StorageConfig) -> Any:
     """What the chain of a session finds, kept in it; None where there is nothing."""
-    source = _loaded(core, config)
-    if hasattr(source, "refresh_needed"):
+    core._credentials = source = _loaded(core, config)  # noqa: SLF001 - what another session was given, it keeps too
+    if hasattr(source, "refresh_needed") and "get_frozen_credentials" not in vars(source):
         _bound(source, None if _asks_a_person(core, config.profile_name) else Waiting(config.timeout))
     return source
 
@@ -103,7 +103,7 @@ def _loaded(core: Any, config: S3StorageConfig) -> Any:
     limit = require("botocore.config").Config(connect_timeout=config.timeout, read_timeout=config.timeout)
     core.set_default_client_config(limit)  # of the services that give tokens, so that no thread stays for long
     environment = hash(tuple(sorted((name, text) for name, text in os.environ.items() if name.startswith("AWS_"))))
-    name = os.getpid(), config.profile_name, environment
+    name = os.getpid(), config.profile_name, config.timeout, environment
     waiting = _loading.setdefault(name, Waiting(config.timeout))
     try:
         return waiting.result(core.get_credentials)
