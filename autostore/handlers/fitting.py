@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from autostore.errors import UnsupportedFormatError
 from autostore.guard.foreign import let_pass
@@ -57,7 +57,9 @@ def checked(validate: Callable[[], T], refusal: Callable[[Any], Exception]) -> T
     all that lies around it, a password too.
     """
     try:
-        return validate()
+        value = validate()
+        # Of an `Iterable` pydantic would look at each item only when it is asked for.
+        return cast("T", iter(list(value))) if type(value).__name__ == "ValidatorIterator" else value  # type: ignore[call-overload]
     except require("pydantic").ValidationError as error:
         failure, cause = refusal(error), _without_values(error)
     raise failure from cause

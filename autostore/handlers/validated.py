@@ -33,8 +33,9 @@ def data_of(value: Any) -> tuple[str, list[str]]:
     text = _dumped(cls, adapter, value)
     try:
         data = parse_json(text)  # as it will be read: of what a class may write, NaN and infinity are no JSON
-    except (CorruptDataError, RecursionError) as error:
-        problem = f"The JSON that {cls.__qualname__} makes of itself would not be read (NaN, infinity, a key twice)"
+    except (CorruptDataError, ValueError, RecursionError) as error:
+        held = "NaN, infinity, thousands of digits, or a key twice"
+        problem = f"The JSON that {cls.__qualname__} makes of itself would not be read: it has {held}"
         raise UnsupportedFormatError(f"{problem}. Use a bare key.") from error
     unset = list(_unset(value, data, ""))
     back = _read_back(cls, adapter, text)

@@ -5,7 +5,7 @@ import decimal
 import enum
 import fractions
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, NewType, TypeVar
 
@@ -179,6 +179,17 @@ def test_a_key_that_is_a_number_is_no_position(local_store, extension):
         local_store.read("k" + extension, as_type=dict[int, of(Decimal)])
 
 
+@pytest.mark.parametrize("key", ["k.json", "k.jsonl", "k.yaml", "k.csv", "k.parquet", "k.typed.json"])
+def test_an_iterable_is_validated_before_it_is_handed_out(local_store, key):
+    """Pydantic looked at its items when they were asked for: its own error came then, with the values in it."""
+    rows = [{"token": "hunter2", "port": 1}, {"token": "hunter2", "port": None}]
+    local_store[key] = pl.DataFrame(rows) if key.endswith((".csv", ".parquet")) else rows
+    with pytest.raises(UnsupportedFormatError, match="port") as caught:
+        local_store.read(key, as_type=Iterable[Login])
+    assert "hunter2" not in printed(caught.value)
+    assert [row["port"] for row in local_store.read(key, as_type=Iterable[dict])] == [1, None]
+
+
 def printed(error: BaseException) -> str:
     """What a log shows of it."""
     lines = "".join(traceback.format_exception(error)).splitlines()
@@ -253,8 +264,15 @@ def test_infinity_in_a_model_is_read_again(local_store, value):
     local_store["k"] = value
     assert local_store.get_metadata("k").path == "k.typed.json"
     assert same(local_store["k"], value)
-    with pytest.raises(UnsupportedFormatError, match="NaN, infinity"):
+    with pytest.raises(UnsupportedFormatError, match="has NaN, infinity"):
         local_store.write("named", value, format=".pydantic.json" if type(value) is Infinite else ".dataclass.json")
+
+
+def test_a_model_of_thousands_of_digits_is_no_pickle(local_store):
+    """Python reads no such number from text, and typed JSON has it in sixteens."""
+    local_store["k"] = Loose(a=10**5000)
+    assert local_store.get_metadata("k").path == "k.typed.json"
+    assert local_store["k"] == Loose(a=10**5000)
 
 
 def test_a_list_of_models_is_read_as_their_fields(local_store):
