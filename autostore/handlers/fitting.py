@@ -3,43 +3,90 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 from autostore.errors import UnsupportedFormatError
 from autostore.guard.foreign import let_pass
 from autostore.optional import require
 from autostore.words import an
 
-__all__ = ["adapter_of", "fitted", "no_type", "spelled"]
+__all__ = ["adapter_of", "checked", "fitted", "no_type", "said", "spelled"]
 
 MOST_PLACES = 5
+_SHORT = 4
+"""Characters from which on a value that a message quotes is taken out of it; less stand in many words."""
+
+T = TypeVar("T")
 
 
-def fitted(as_type: Any, data: Any, *, row: str, from_json: bool = False) -> Any:
+def fitted(
+    as_type: Any, data: Any, *, row: str, from_json: bool = False, at: Callable[[int], int] = lambda index: index + 1
+) -> Any:
     """What a file holds as any type that Pydantic knows: models by field or alias, `list[Row]`, TypedDicts, unions, ...
 
-    `row` is what an item of a list is called in messages. With `from_json` strict types take
-    dates, tuples and the like as JSON spells them.
+    `row` is what an item of a list is called in messages, and `at` the number that it has there. With
+    `from_json` strict types take dates, tuples and the like as JSON spells them.
     """
     if as_type in (Any, object) or (isinstance(as_type, type) and type(data) is as_type):
         return data
-    pydantic, adapter = require("pydantic"), adapter_of(as_type)
-    try:
+    adapter = adapter_of(as_type)
+    number = at if isinstance(data, list) else None
+
+    def validate() -> Any:
         if from_json:
             return adapter.validate_json(json.dumps(data), by_alias=True, by_name=True)
         return adapter.validate_python(data, by_alias=True, by_name=True)
-    except pydantic.ValidationError as error:
+
+    def refusal(error: Any) -> UnsupportedFormatError:
         let_pass(error)
-        raise UnsupportedFormatError(
-            f"The data does not fit {spelled(as_type)}: {_places(error, row)}. "
+        return UnsupportedFormatError(
+            f"The data does not fit {spelled(as_type)}: {_places(error, row, number)}. "
             "Correct the file or the type; without as_type it reads as it is."
-        ) from error
-    except pydantic.errors.PydanticUserError as error:  # a forward reference that is found nowhere, say
+        )
+
+    try:
+        return checked(validate, refusal)
+    except require("pydantic").errors.PydanticUserError as error:  # a forward reference that is found nowhere, say
         raise no_type(as_type, error) from error
+
+
+def checked(validate: Callable[[], T], refusal: Callable[[Any], Exception]) -> T:
+    """What `validate` gives; where pydantic finds that it does not fit, the refusal, behind which no value stands.
+
+    A traceback prints what caused an error, and pydantic's own words quote the value: where a field is missing
+    all that lies around it, a password too.
+    """
+    try:
+        value = validate()
+        # Of an `Iterable` pydantic would look at each item only when it is asked for.
+        return cast("T", iter(list(value))) if type(value).__name__ == "ValidatorIterator" else value  # type: ignore[call-overload]
+    except require("pydantic").ValidationError as error:
+        failure, cause = refusal(error), _without_values(error)
+    raise failure from cause
+
+
+def said(detail: Any) -> str:
+    """What pydantic says of one place, without the value."""
+    message, given = detail["msg"], [detail["input"], detail.get("ctx", {}).get("tag")]
+    for text in given:
+        if isinstance(text, str) and len(text) >= _SHORT:
+            message = message.replace(text, "...")
+    return str(message)
+
+
+def _without_values(error: Any) -> Exception:
+    custom = require("pydantic_core").PydanticCustomError
+    details = error.errors(include_url=False)
+    lines = [{"type": custom(one["type"], said(one)), "loc": one["loc"], "input": ...} for one in details]
+    made: Exception = type(error).from_exception_data(error.title, lines, hide_input=True)
+    return made
 
 
 def adapter_of(as_type: Any) -> Any:
     """What validates; of what is no type, whatever pydantic makes of it, an error that blames no file."""
+    if as_type is require("pydantic").BaseModel:
+        raise no_type(as_type, TypeError("it has no fields of its own"))
     try:
         return require("pydantic").TypeAdapter(as_type)
     except MemoryError:
@@ -66,20 +113,20 @@ def spelled(as_type: Any) -> str:
     return as_type.__qualname__ if plain else f"{as_type!r:.200}"
 
 
-def _places(error: Any, row: str) -> str:
+def _places(error: Any, row: str, number: Callable[[int], int] | None) -> str:
     """Where it does not fit and why; the values themselves may be secret, so only their types are told."""
-    details = error.errors(include_url=False, include_context=False)
-    told = [_place(detail, row) for detail in details[:MOST_PLACES]]
+    details = error.errors(include_url=False)
+    told = [_place(detail, row, number) for detail in details[:MOST_PLACES]]
     more = len(details) - len(told)
     return "; ".join(told) + (f"; and {more} more" if more else "")
 
 
-def _place(detail: Any, row: str) -> str:
+def _place(detail: Any, row: str, number: Callable[[int], int] | None) -> str:
     way = list(detail["loc"])
     if not way and row == "row":  # the rows are ours: the file holds no list
-        return f"it is a table, whose rows are read as list[...]: {detail['msg']}"
-    where = f"{row} {way.pop(0) + 1}" if way and isinstance(way[0], int) else ""
+        return f"it is a table, whose rows are read as list[...]: {said(detail)}"
+    where = f"{row} {number(way.pop(0))}" if number and way and isinstance(way[0], int) else ""
     if way:
         where += f"{', ' if where else ''}field {'.'.join(map(str, way))}"
     found = "" if detail["type"] == "missing" else f" (it is {an(type(detail['input']).__qualname__)})"
-    return f"{where or 'the whole'}: {detail['msg']}{found}"
+    return f"{where or 'the whole'}: {said(detail)}{found}"

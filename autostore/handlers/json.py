@@ -15,7 +15,7 @@ from autostore.guard.ceiling import Ceiling, read_whole
 from autostore.handler import DataHandler
 from autostore.handlers.encoding import without_mark
 from autostore.handlers.fitting import fitted
-from autostore.handlers.parsing import parse_json, parse_lines
+from autostore.handlers.parsing import number_of_line, parse_json, parse_lines
 from autostore.handlers.plain import judge
 from autostore.handlers.tables.made import frame_asked_for, made
 from autostore.headers import texts as texts_header
@@ -154,8 +154,11 @@ class JSONHandler(DataHandler):
         """The data validated into a type: a model, `list[Row]`, `dict[str, Model]`, ...; or a table of its rows."""
         if kind := frame_asked_for(as_type):
             return made(self.read_from_file(file_path, file_extension), kind)
-        row = "line" if file_extension == ".jsonl" else "item"
-        return fitted(as_type, self.read_from_file(file_path, file_extension), row=row, from_json=True)
+        content = read_whole(file_path, self.ceiling)
+        data = self.parsed(content, file_extension)
+        if file_extension != ".jsonl":
+            return fitted(as_type, data, row="item", from_json=True)
+        return fitted(as_type, data, row="line", from_json=True, at=lambda row: number_of_line(content, row))
 
     def write_to_file(self, data: Any, file_path: Path, file_extension: str) -> None:
         """Write UTF-8; one line a row for .jsonl."""

@@ -16,7 +16,7 @@ from autostore.equality.models import MODELS
 from autostore.errors import CorruptDataError, UnsupportedFormatError, UntrustedDataError
 from autostore.handler import DataHandler
 from autostore.handlers.envelope import open_envelope, seal_envelope
-from autostore.handlers.fitting import no_type, spelled
+from autostore.handlers.fitting import checked, no_type, spelled
 from autostore.handlers.json import read_json
 from autostore.handlers.names import find_class, name_class
 from autostore.handlers.tables.made import frame_asked_for, made
@@ -81,11 +81,12 @@ class _ModelHandler(DataHandler):
             return made(data, kind)
         pydantic = require("pydantic")
         try:
-            return validate(as_type, data)
-        except pydantic.ValidationError as error:
-            raise UnsupportedFormatError(
-                f"The data does not fit {spelled(as_type)}: {reasons(error)}. Pass as_type=dict for its fields."
-            ) from error
+            return checked(
+                lambda: validate(as_type, data),
+                lambda error: UnsupportedFormatError(
+                    f"The data does not fit {spelled(as_type)}: {reasons(error)}. Pass as_type=dict for its fields."
+                ),
+            )
         except pydantic.errors.PydanticUserError as error:
             raise no_type(as_type, error) from error
 

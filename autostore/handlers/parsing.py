@@ -6,6 +6,7 @@ of what came of a longer text are counted: only where they may be fewer than in 
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Generator
@@ -14,7 +15,7 @@ from typing import Any, NoReturn
 
 from autostore.errors import CorruptDataError
 
-__all__ = ["finite", "parse_json", "parse_lines"]
+__all__ = ["finite", "number_of_line", "parse_json", "parse_lines"]
 
 _SHORT = 1000
 """Characters; counting costs microseconds, which a longer text gains back."""
@@ -79,6 +80,12 @@ def parse_lines(text: str) -> list[Any]:
     counting = _Counting(text)
     rows = _rows(lines, counting.decoder)
     return rows if counting.has_all_keys() else _rows(lines, _exact)
+
+
+def number_of_line(content: bytes, row: int) -> int:
+    """Which line of a file of JSON lines holds that row, counted from 0; empty lines hold none."""
+    numbers = (number for number, line in enumerate(content.split(b"\n"), 1) if line.strip())
+    return next(itertools.islice(numbers, row, None), row + 1)
 
 
 def _rows(lines: list[str], decoder: json.JSONDecoder) -> list[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import re
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
@@ -15,8 +16,9 @@ from autostore.equality import same
 from autostore.equality.state import attributes
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.foreign import let_pass
-from autostore.handlers.fitting import adapter_of
+from autostore.handlers.fitting import adapter_of, checked, said
 from autostore.handlers.names import is_model
+from autostore.handlers.parsing import parse_json
 from autostore.optional import require
 
 __all__ = ["data_of", "reasons", "validate", "value_of"]
@@ -28,26 +30,50 @@ def data_of(value: Any) -> tuple[str, list[str]]:
     adapter: Any = _adapter(cls)  # type: ignore[arg-type]  # a class is hashable, whatever its instances are
     if isinstance(adapter, Exception):
         raise UnsupportedFormatError(f"{cls.__qualname__} has no JSON: {adapter}. Use a bare key.") from adapter
+    text = _dumped(cls, adapter, value)
     try:
-        # Field names, not aliases: they are what the class itself calls them.
-        text = adapter.dump_json(value, by_alias=False, round_trip=True, warnings="error").decode("utf-8")
-    except Exception as error:
-        _let_serializers_pass(adapter, value)
-        let_pass(error)
-        raise UnsupportedFormatError(
-            f"{cls.__qualname__} cannot be written as JSON: {type(error).__name__}: {error}. Use a bare key."
-        ) from error
-    data = json.loads(text)
+        data = parse_json(text)  # as it will be read: of what a class may write, NaN and infinity are no JSON
+    except (CorruptDataError, ValueError, RecursionError) as error:
+        held = "NaN, infinity, thousands of digits, or a key twice"
+        problem = f"The JSON that {cls.__qualname__} makes of itself would not be read: it has {held}"
+        raise UnsupportedFormatError(f"{problem}. Use a bare key.") from error
     unset = list(_unset(value, data, ""))
-    try:
-        back = adapter.validate_json(text, by_alias=False, by_name=True)
-    except (ValueError, RecursionError) as error:
-        let_pass(error)
-        raise _changed(cls, f": {reasons(error)}") from error
+    back = _read_back(cls, adapter, text)
     _forget(back, data, unset)
     if not same(back, value):
         raise _changed(cls, ", as secret, private, excluded or converted fields are lost")
     return text, unset
+
+
+def _read_back(cls: type, adapter: Any, text: str) -> Any:
+    def refusal(error: Exception) -> UnsupportedFormatError:
+        let_pass(error)
+        return _changed(cls, f": {reasons(error)}")
+
+    try:
+        return checked(lambda: adapter.validate_json(text, by_alias=False, by_name=True), refusal)
+    except UnsupportedFormatError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise refusal(error) from error
+
+
+def _dumped(cls: type, adapter: Any, value: Any) -> str:
+    try:
+        # Field names, not aliases: they are what the class itself calls them.
+        text: str = adapter.dump_json(value, by_alias=False, round_trip=True, warnings="error").decode("utf-8")
+    except Exception as error:
+        _let_serializers_pass(adapter, value)
+        let_pass(error)
+        words = _QUOTED.sub("", f"{type(error).__name__}: {error}")
+    else:
+        return text
+    # What caused it quotes the value, which may be secret.
+    raise UnsupportedFormatError(f"{cls.__qualname__} cannot be written as JSON: {words}. Use a bare key.")
+
+
+_QUOTED = re.compile(r"input_value=.*?, (?=input_type=)", re.DOTALL)
+"""A value in the words of pydantic's serializers."""
 
 
 def _let_serializers_pass(adapter: Any, value: Any) -> None:
@@ -62,20 +88,21 @@ def value_of(cls: type, data: Any, unset: Any = ()) -> Any:
     """The instance that `data_of` took apart."""
     if not isinstance(unset, list | tuple) or not all(type(pointer) is str for pointer in unset):
         raise CorruptDataError('"unset" is no list of JSON pointers. Look at it with as_type=bytes.')
-    try:
-        value = validate(cls, data)
-    except require("pydantic").ValidationError as error:
-        raise CorruptDataError(
+    value = checked(
+        lambda: validate(cls, data),
+        lambda error: CorruptDataError(
             f"The data no longer fits {cls.__module__}:{cls.__qualname__}: {reasons(error)}. "
             "Pass as_type= with the class it was written from, or as_type=dict (of a list list[dict]) for its fields."
-        ) from error
+        ),
+    )
     _forget(value, data, unset)
     return value
 
 
 def validate(as_type: Any, data: Any) -> Any:
     """JSON data as an instance of any type that Pydantic knows."""
-    adapter = _adapter(as_type) if isinstance(as_type, type) else adapter_of(as_type)
+    is_kept = isinstance(as_type, type) and as_type is not require("pydantic").BaseModel
+    adapter = _adapter(as_type) if is_kept else adapter_of(as_type)
     if isinstance(adapter, Exception):
         raise adapter
     # JSON mode, in which strict models too accept dates and tuples as JSON spells them.
@@ -160,5 +187,7 @@ def reasons(error: Exception) -> str:
     errors = getattr(error, "errors", None)
     if errors is None:
         return str(error)
-    details = errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(f"{'.'.join(map(str, d['loc'])) or 'the whole'}: {d['msg']}" for d in details[:5])
+    return "; ".join(
+        f"{'.'.join(map(str, detail['loc'])) or 'the whole'}: {said(detail)}"
+        for detail in errors(include_url=False)[:5]
+    )

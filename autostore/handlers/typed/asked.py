@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from autostore.errors import StorageError, UnsupportedFormatError
-from autostore.handlers.fitting import adapter_of, no_type, spelled
+from autostore.handlers.fitting import adapter_of, checked, no_type, spelled
 from autostore.handlers.names import is_described, name_class
 from autostore.handlers.typed.decoding import Decoder
 from autostore.handlers.validated import reasons
@@ -29,18 +29,35 @@ def read_into(as_type: Any, decoder: Decoder, content: bytes) -> Any:
         value = decoder.fields(value)
     if isinstance(as_type, type) and type(value) is as_type:
         return value
-    pydantic, adapter = require("pydantic"), adapter_of(as_type)
-    try:
+    adapter = adapter_of(as_type)
+
+    def fit(found: Any) -> Any:
         # The fields of an object have names, one of which may be another's alias.
-        return adapter.validate_python(value, by_alias=b'"$object"' not in content, by_name=True)
-    except pydantic.ValidationError as error:
-        held = an(type(value).__qualname__)
-        raise UnsupportedFormatError(
-            f"The file holds {held} that cannot be read as {spelled(as_type)}: {reasons(error)}. "
-            "Read it without as_type, or pass as_type=dict for the fields of an object."
-        ) from error
-    except pydantic.errors.PydanticUserError as error:
+        return adapter.validate_python(found, by_alias=b'"$object"' not in content, by_name=True)
+
+    try:
+        return checked(
+            lambda: _either(fit, value, lambda: decoder.without_others().decode(content)),
+            lambda error: UnsupportedFormatError(
+                f"The file holds {an(type(value).__qualname__)} that cannot be read as {spelled(as_type)}: "
+                f"{reasons(error)}. Read it without as_type, or pass as_type=dict for the fields of an object."
+            ),
+        )
+    except require("pydantic").errors.PydanticUserError as error:
         raise no_type(as_type, error) from error
+
+
+def _either(fit: Callable[[Any], Any], value: Any, fields: Callable[[], Any]) -> Any:
+    """The value; or, where it does not fit, with the fields of classes that the type does not name: `list[dict]`."""
+    invalid = require("pydantic").ValidationError
+    try:
+        return fit(value)
+    except invalid as error:
+        refused = error
+    try:
+        return fit(fields())
+    except invalid:
+        raise refused from None
 
 
 def _named(as_type: Any, depth: int = 0) -> Iterator[tuple[str, type]]:

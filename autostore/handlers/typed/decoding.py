@@ -33,6 +33,7 @@ class Decoder:
         member: gives the value of a member by its name; None outside of bundles.
         known: classes by name, which need no import.
         lenient: an object of a class that cannot be found, or no longer fits, is its fields, an enum its name.
+        only_known: so is an object of any class that is not among the known.
     """
 
     def __init__(
@@ -42,10 +43,12 @@ class Decoder:
         member: Callable[[str], Any] | None = None,
         known: Mapping[str, type] | None = None,
         lenient: bool = False,
+        only_known: bool = False,
     ) -> None:
         self._may_import = may_import
         self._known = known
         self._lenient = lenient
+        self._only_known = only_known
         self._value: Any = _PLAIN
         self._fields: tuple[Any, Any] = (_PLAIN, None)
         self._member = member
@@ -60,6 +63,16 @@ class Decoder:
         if self._value is _PLAIN:
             raise CorruptDataError('The file has no "$autostore" around its value. Restore it.')
         return self._value
+
+    def without_others(self) -> Decoder:
+        """Another one, to which an object is its fields unless its class is known by name."""
+        return Decoder(
+            may_import=self._may_import,
+            member=self._member,
+            known=self._known,
+            lenient=self._lenient,
+            only_known=True,
+        )
 
     def fields(self, value: Any) -> Any:
         """The fields of the object that `value` was made of, if the whole file is one; else `value`."""
@@ -141,7 +154,7 @@ class Decoder:
         need(("data" in payload) != ("fields" in payload))
         cls, unset = self._class(payload["type"]), typed(payload.get("unset", []), list)
         fields = payload["data"] if "data" in payload else typed(payload["fields"], dict)
-        if cls is None:
+        if cls is None or (self._only_known and payload["type"] not in (self._known or {})):
             return fields
         try:
             made = self._made(cls, fields, unset, validated="data" in payload)

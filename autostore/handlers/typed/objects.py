@@ -17,10 +17,10 @@ from autostore.equality.declared import declared_fields, is_declared
 from autostore.equality.state import CACHED_HASH, attributes, hidden_slots
 from autostore.errors import CorruptDataError, UntrustedDataError
 from autostore.guard.foreign import let_pass
+from autostore.handlers.fitting import checked
 from autostore.handlers.names import is_model, is_named_tuple, name_class
 from autostore.handlers.typed.tag import need, refuse, typed
 from autostore.handlers.validated import reasons
-from autostore.optional import require
 from autostore.words import an
 
 __all__ = ["encode_enum", "enum_member", "fields_of", "rebuilt"]
@@ -158,15 +158,14 @@ def _model(cls: Any, fields: Mapping[str, Any], unset: Sequence[str]) -> Any:
     names = {typed(pointer, str)[1:].replace("~1", "/").replace("~0", "~") for pointer in unset}
     # A default need not be valid: what was never set is put in its place as it was, after the others were validated.
     given = {name: part for name, part in fields.items() if name not in names or name not in cls.model_fields}
-    pydantic = require("pydantic")
-    try:
-        content = fields["root"] if cls.__pydantic_root_model__ and "root" in fields else given
-        value = cls.__pydantic_validator__.validate_python(content, by_name=True, by_alias=False)
-    except pydantic.ValidationError as error:
-        raise CorruptDataError(
+    content = fields["root"] if cls.__pydantic_root_model__ and "root" in fields else given
+    value = checked(
+        lambda: cls.__pydantic_validator__.validate_python(content, by_name=True, by_alias=False),
+        lambda error: CorruptDataError(
             f"The fields no longer fit {cls.__module__}:{cls.__qualname__}: {reasons(error)}. "
             "Pass as_type= with the class it was written from, or as_type=dict (of a list list[dict]) for its fields."
-        ) from error
+        ),
+    )
     need(type(value) is cls, f"{cls.__qualname__} makes another class of its fields")
     for name in names & set(fields) & set(cls.model_fields):
         value.__dict__[name] = fields[name]
