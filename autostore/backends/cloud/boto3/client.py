@@ -17,6 +17,7 @@ from typing import Any
 
 from autostore.backends.cloud.boto3.answers import NotQuiteS3Error, check_body
 from autostore.backends.cloud.boto3.between import SAID
+from autostore.backends.cloud.boto3.bounded import bound_answers
 from autostore.backends.cloud.boto3.chain import chosen, told_apart
 from autostore.backends.cloud.boto3.endpoints import is_named, named_here
 from autostore.backends.cloud.boto3.entries import without_entries
@@ -68,6 +69,7 @@ def make_client(config: S3StorageConfig, session: Any) -> tuple[Any, bool]:
     if holds_secret(client.meta.endpoint_url) or any(sign in client.meta.endpoint_url for sign in "@?#"):
         client.close()
         raise misplaced_credentials("The endpoint of the AWS configuration or environment")
+    bound_answers(client, config.timeout)
     if named:
         for operation in ("CopyObject", "UploadPartCopy"):
             client.meta.events.register(f"before-call.s3.{operation}", _in_rados_words)
@@ -219,4 +221,5 @@ def _give_up_in_time(
     if deadline is not None and isinstance(caught_exception, silent):
         longest_wait = 2 ** (attempts - 1)  # seconds, of botocore's standard mode
         if time.monotonic() + longest_wait > deadline:
+            del request_dict  # a crash report shows locals, and its headers may hold a key
             raise caught_exception
