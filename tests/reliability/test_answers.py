@@ -353,6 +353,27 @@ def test_dates_out_of_all_bounds(server, date):
                 assert "not S3" in str(error)
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("size", [10**15, 2**63 - 1])
+def test_a_size_that_no_object_has(server, size):
+    """It is no number of parts to count: the object ends early, and soon."""
+    # Mutation that this was seen to catch: a download's parts are of `multipart_chunksize` (minutes, and gigabytes);
+    # last_bytes() reads at once (a bare MemoryError).
+    with filled(server, engine="boto3") as store:
+
+        def spoil(answer):
+            if answer.operation == "GET":
+                answer.headers = [h for h in answer.headers if h[0] != "Content-Length"]
+                answer.headers.append(("Content-Length", str(size)))
+            return answer
+
+        server.spoil, begun = spoil, time.monotonic()
+        for act in (lambda: store["a.json"], lambda: store.info("a.json")):
+            with pytest.raises(StorageError):
+                act()
+        assert time.monotonic() - begun < 20
+
+
 @pytest.mark.parametrize("status", ["200 OK", "403 Forbidden"])
 def test_an_answer_that_never_ends(status):
     """What is no object ends in time, also where each byte comes within the timeout."""

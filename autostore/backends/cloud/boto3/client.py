@@ -69,10 +69,16 @@ def make_client(config: S3StorageConfig, session: Any) -> tuple[Any, bool]:
     if holds_secret(client.meta.endpoint_url) or any(sign in client.meta.endpoint_url for sign in "@?#"):
         client.close()
         raise misplaced_credentials("The endpoint of the AWS configuration or environment")
-    bound_answers(client, config.timeout)
     if named:
         for operation in ("CopyObject", "UploadPartCopy"):
             client.meta.events.register(f"before-call.s3.{operation}", _in_rados_words)
+    bound_answers(client, config.timeout)
+    _look_at_answers(client, config)
+    return client, named
+
+
+def _look_at_answers(client: Any, config: S3StorageConfig) -> None:
+    """Before botocore does, and while it repeats."""
     # Of two names that fit, botocore begins with the one that has its `*` further left: its own, `before-parse.s3.*`,
     # would read the whole page to see whether it is an error.
     client.meta.events.register_first("before-parse.*.ListObjectsV2", _read_entries)
@@ -80,7 +86,6 @@ def make_client(config: S3StorageConfig, session: Any) -> tuple[Any, bool]:
     client.meta.events.register("before-parse.s3", _check_body)
     client.meta.events.register("request-created.s3", _prepare(config.timeout))
     client.meta.events.register_first("needs-retry.s3", _give_up_in_time)
-    return client, named
 
 
 def secrets_of(config: S3StorageConfig) -> Iterator[str]:
