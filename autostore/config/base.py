@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Self
 
 from autostore.config.names import checks_names
 from autostore.errors import InvalidConfigError
+from autostore.guard.secrecy import holds_secret
 from autostore.words import an
 
 __all__ = ["MIB", "NATIVE", "LocalFileConfig", "StorageConfig", "is_finite", "misplaced_credentials"]
@@ -139,7 +140,8 @@ class StorageConfig:
     def _check_address(self) -> None:
         """Refuse an `endpoint_url` that carries more than an address."""
         given = getattr(self, "endpoint_url", None)
-        if given is not None and any(sign in str(given) for sign in "@?#"):
+        if given is not None and (any(sign in str(given) for sign in "@?#") or holds_secret(str(given))):
+            del given
             object.__setattr__(self, "endpoint_url", None)  # a crash report shows the settings
             raise misplaced_credentials("endpoint_url")
 

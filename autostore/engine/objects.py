@@ -180,7 +180,7 @@ def _utc(modified: datetime | None, answer: Mapping[str, Any]) -> datetime:
             modified = parsedate_to_datetime(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date"))
     try:
         return modified.astimezone(UTC) if modified.tzinfo else modified.replace(tzinfo=UTC)
-    except OverflowError:  # at the end of time, in another zone
+    except (OverflowError, ValueError):  # at the end of time, in another zone; a zone more than a day away
         return modified.replace(tzinfo=UTC)
 
 

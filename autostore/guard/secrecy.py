@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import urllib.parse
 from collections.abc import Iterable
 
 __all__ = ["holds_secret", "is_connection_string", "proxy_secrets", "quieted", "redacted"]
@@ -20,11 +21,19 @@ _CONNECTION = re.compile(r"(?:^|[;/])\s*(?:AccountKey|SharedAccessKey|SharedAcce
 _TOKEN = re.compile(r"(?:fsspec\+)?https?:/{0,3}[^/@]*@", re.IGNORECASE)
 # What http.client says of a header's value, as a repr, in which a known secret may be spelt otherwise.
 _HEADER = re.compile(r"(Invalid header value ).*", re.DOTALL)
+# What botocore says of an endpoint that is none, in which credentials may stand in any spelling.
+_ENDPOINT = re.compile(r"(Invalid endpoint: |Custom endpoint `|netloc ')[^\s`']+")
+# A line of a configuration file, which its parser quotes.
+_LINE = re.compile(rf"((?:^|[\s'\"])(?:{_NAMES})[ \t]*=[ \t]*)[^\s'\"\\]+", re.IGNORECASE)
 _PORT = re.compile(r"[^/@:]*:\d+(?:/|$)")
 
 
 def holds_secret(address: str) -> bool:
-    """Whether an address (`scheme://...`) carries a password, or a query that names a secret."""
+    """Whether an address (`scheme://...`) carries a password, or a query that names a secret, quoted or not."""
+    return _holds_secret(address) or ("%" in address and _holds_secret(urllib.parse.unquote(address)))
+
+
+def _holds_secret(address: str) -> bool:
     if _QUERY.search(address) or _TOKEN.match(address):
         return True
     rest = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*:/{0,3}", "", address)
@@ -42,6 +51,7 @@ def is_connection_string(text: str) -> bool:
 def redacted(text: str, known: Iterable[str] = ()) -> str:
     """The text without the secrets that its form gives away, and without the `known` ones."""
     text = _HEADER.sub(rf"\g<1>{_HIDDEN}", text)
+    text = _LINE.sub(rf"\g<1>{_HIDDEN}", _ENDPOINT.sub(rf"\g<1>{_HIDDEN}", text))
     text = _QUERY.sub(rf"\g<1>{_HIDDEN}", _USERINFO.sub(rf"\g<1>{_HIDDEN}@", text))
     for secret in sorted(known, key=len, reverse=True):
         if len(secret) >= _SHORTEST:
@@ -60,7 +70,9 @@ def quieted(error: BaseException, known: Iterable[str] = ()) -> None:
         if not isinstance(one, OSError) or one.errno is None:  # those show their number, and a file of ours
             one.args = tuple(redacted(part, known) if isinstance(part, str) else part for part in one.args)
         for name, value in list(getattr(one, "__dict__", {}).items()):
-            if isinstance(value, str):
+            if name == "doc":  # what was to be JSON, such as the words of a credential helper
+                setattr(one, name, _HIDDEN)
+            elif isinstance(value, str):
                 setattr(one, name, redacted(value, known))
             elif name == "kwargs" and isinstance(value, dict):  # botocore's own
                 one.kwargs = {k: redacted(str(v), known) for k, v in value.items()}  # type: ignore[attr-defined]

@@ -60,6 +60,7 @@ class HandlerRegistry:
         for entry in plugins:
             introduce(entry.handler)
         self._roster = Roster([*map(trusted, own), *plugins])
+        self._begun_with = frozenset(map(type, self._roster.handlers))
 
     @property
     def extensions(self) -> tuple[str, ...]:
@@ -81,7 +82,8 @@ class HandlerRegistry:
             raise InvalidConfigError(f"An object of {kind} is not a class of handlers. Pass the class itself.")
         with _turns.take():
             self._roster = self._roster.without(handler_class)
-            self._changes.append(handler_class)
+            kept = [one for one in self._changes if one is not handler_class and type(one) is not handler_class]
+            self._changes = [*kept, handler_class] if handler_class in self._begun_with else kept
 
     def changes(self) -> list[DataHandler | type[DataHandler]]:
         """What was added (handlers) and removed (classes) since the store was made, for pickling it."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import ParamSpec
 
 from autostore.config import StorageConfig
-from autostore.errors import InvalidConfigError
+from autostore.errors import InvalidConfigError, StorageError
 
 __all__ = ["refuses_settings"]
 
@@ -30,9 +31,21 @@ def refuses_settings(made: Callable[Arguments, None]) -> Callable[Arguments, Non
                 raise InvalidConfigError(
                     f"A store has no argument {name!r:.100}. Settings come as one: AutoStore(uri, {_home(name)})."
                 )
-        made(*args, **given)
+        try:
+            made(*args, **given)
+        except StorageError as error:
+            args, given = (), {}  # type: ignore[assignment]
+            _forget(error)
+            raise
 
     return checked
+
+
+def _forget(error: BaseException | None) -> None:
+    """Empty the frames that an error left: a crash report shows their variables, and an address may hold a secret."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _home(name: str) -> str:

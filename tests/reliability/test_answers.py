@@ -229,6 +229,18 @@ LISTINGS = {
     "no etag": (lambda body: re.sub(rb"<ETag>.*?</ETag>", b"", body), "ETag"),
     "long size": (lambda body: re.sub(rb"<Size>.*?</Size>", b"<Size>%s</Size>" % (b"9" * 5000), body), "S3"),
     "another document": (lambda body: b"<a></a>", "not S3"),
+    "whole or not, with spaces": (
+        lambda body: re.sub(rb"<IsTruncated>(\w+)<", rb"<IsTruncated>\n \1\n<", body),
+        "whole",
+    ),
+    "whole or not, elsewhere": (
+        lambda body: re.sub(rb"(<IsTruncated>\w+</IsTruncated>)", rb"<Said>\1</Said>", body),
+        "whole",
+    ),
+    "endless number for a date": (
+        lambda body: re.sub(rb"<LastModified>.*?</LastModified>", b"<LastModified>1e400</LastModified>", body),
+        "not S3",
+    ),
     "login page": (lambda body: LOGIN, "not S3"),
     "nothing": (lambda body: b"", "not S3"),
 }
@@ -274,6 +286,132 @@ def test_a_listing_of_ever_new_tokens(server):
         with pytest.raises(StorageConnectionError, match="never end"):
             list(store)
         assert count[0] < 200
+
+
+@pytest.mark.parametrize("kind", ["by chance", "backwards", "a page that comes again"])
+def test_a_listing_in_no_order(server, kind):
+    """Names that go back and forth would be keys that come twice, or under names that two files answer to."""
+    # Mutation that this was seen to catch: ordered() gives every page as it came (`config` and `config.json` listed).
+    with filled(server) as store:
+        server.objects |= {f"data/config{end}": (b"{}", {}) for end in (".json", ".yaml")}
+        names = ["data/config.json", "data/a.json", "data/b.json", "data/config.yaml", "data/f.json"]
+        if kind == "backwards":
+            names = sorted(names, reverse=True)
+        elif kind == "a page that comes again":
+            names = sorted(names)[:3] * 2
+
+        def spoil(answer):
+            if answer.operation == "LIST":
+                entries = re.findall(rb"<Contents>.*?</Contents>", answer.body)
+                listed = b"".join(
+                    re.sub(rb"<Key>.*?</Key>", b"<Key>%s</Key>" % name.encode(), entries[0]) for name in names
+                )
+                body = re.sub(
+                    rb"<Contents>.*</Contents>|<NextContinuationToken>.*?</NextContinuationToken>", b"", answer.body
+                )
+                body = re.sub(rb"<KeyCount>.*?</KeyCount>", b"", body).replace(b">true</IsT", b">false</IsT")
+                _resize(answer, body.replace(b"</ListBucketResult>", listed + b"</ListBucketResult>"))
+            return answer
+
+        server.spoil = spoil
+        with pytest.raises(StorageConnectionError, match="in no order"):
+            list(store)
+
+
+def test_a_listing_folder_by_folder(server):
+    """As SeaweedFS lists: `a/x` before `a.csv`; and the name that ended one page may begin the next."""
+    server.page = 1000
+    with opened(server) as store:
+        server.objects |= {f"data/{name}": (b"{}", {}) for name in ("a.csv", "a.json", "a/x.json", "b.json")}
+
+        def spoil(answer):
+            if answer.operation == "LIST":
+                one, two, three, four = re.findall(rb"<Contents>.*?</Contents>", answer.body)
+                body = re.sub(rb"<Contents>.*</Contents>", three + one + two + two + four, answer.body)
+                _resize(answer, body)
+            return answer
+
+        server.spoil = spoil
+        assert sorted(store) == ["a.csv", "a.json", "a/x", "b"]
+
+
+@pytest.mark.parametrize("date", ["-62135596801", "1e400", "Wed, 21 Oct 2015 07:28:00 +9999"])
+def test_dates_out_of_all_bounds(server, date):
+    """A date that no calendar has is named, or taken for what it says without its zone; never a raw error."""
+    # Mutation that this was seen to catch: _is_no_date() is always False, _utc() lets ValueError pass.
+    with filled(server, engine="boto3") as store:
+
+        def spoil(answer):
+            answer.headers = [(name, date if name == "Last-Modified" else value) for name, value in answer.headers]
+            return answer
+
+        server.spoil = spoil
+        for act in (lambda: store["a.json"], lambda: "a.json" in store, lambda: store.get_metadata("a.json")):
+            try:
+                act()
+            except StorageConnectionError as error:
+                assert "not S3" in str(error)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("size", [10**15, 2**63 - 1])
+def test_a_size_that_no_object_has(server, size):
+    """It is no number of parts to count: the object ends early, and soon."""
+    # Mutation that this was seen to catch: a download's parts are of `multipart_chunksize` (minutes, and gigabytes);
+    # last_bytes() reads at once (a bare MemoryError).
+    with filled(server, engine="boto3") as store:
+
+        def spoil(answer):
+            if answer.operation == "GET":
+                answer.headers = [h for h in answer.headers if h[0] != "Content-Length"]
+                answer.headers.append(("Content-Length", str(size)))
+            return answer
+
+        server.spoil, begun = spoil, time.monotonic()
+        for act in (lambda: store["a.json"], lambda: store.info("a.json")):
+            with pytest.raises(StorageError):
+                act()
+        assert time.monotonic() - begun < 20
+
+
+@pytest.mark.parametrize("status", ["200 OK", "403 Forbidden"])
+def test_an_answer_that_never_ends(status):
+    """What is no object ends in time, also where each byte comes within the timeout."""
+    # Mutation that this was seen to catch: make_client() bounds no answers (it never ends).
+    import socket
+    import threading
+
+    over = threading.Event()
+
+    def drip(listener):
+        while not over.is_set():
+            try:
+                peer, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=say, args=(peer,), daemon=True).start()
+
+    def say(peer):
+        with peer:
+            peer.recv(1 << 16)
+            peer.sendall(f"HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nx-amz-request-id: 1\r\n\r\n<".encode())
+            try:
+                while not over.wait(0.1):
+                    peer.sendall(b" ")
+            except OSError:
+                return
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=drip, args=(listener,), daemon=True).start()
+        place = type("Place", (), {"endpoint": f"http://127.0.0.1:{listener.getsockname()[1]}"})
+        begun = time.monotonic()
+        with opened(place, timeout=1, engine="boto3") as store:
+            with pytest.raises(StorageConnectionError):
+                list(store)
+            with pytest.raises(StorageConnectionError):
+                store["k.json"] = 1
+        over.set()
+    assert time.monotonic() - begun < 20
 
 
 ANSWERED = {

@@ -5,10 +5,12 @@ import logging
 import pickle
 import traceback
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
-from autostore import AutoStore, LocalFileConfig, StorageConfig, StorageError
+import autostore
+from autostore import AutoStore, FsspecConfig, LocalFileConfig, StorageConfig, StorageError
 from autostore.s3 import S3StorageConfig
 from tests.proxy import Fault, Proxy
 from tests.security.tools import lay
@@ -41,6 +43,16 @@ def everything_of(error):
                 ours.append(f"{frame.filename}:{frame.lineno} {frame.locals}")
         pending += [cause for cause in (one.__cause__, one.__context__) if cause is not None]
     return "\n".join(ours)
+
+
+def locals_of_ours(error):
+    """The variables of the library's frames, without those of the test, which knows the secret."""
+    home, found = str(Path(autostore.__file__).parent), ""
+    while error is not None:
+        stack = traceback.TracebackException.from_exception(error, capture_locals=True).stack
+        found += "".join(f"{one.filename} {one.locals}" for one in stack if one.filename.startswith(home))
+        error = error.__cause__ or error.__context__
+    return found
 
 
 @pytest.fixture
@@ -278,3 +290,59 @@ def test_no_error_quotes_upload_args():
     with AutoStore("s3://bucket/", config) as store, pytest.raises(StorageError, match="ContentLength") as caught:
         store["k.json"] = 1
     assert "canary" not in shown(caught.value)
+
+
+@pytest.mark.parametrize("uri", [
+    "s3://AKIA:canary-password@bucket/", "s3://AKIA%3Acanary-password%40bucket/", "s3://b/?token=canary-password",
+    "fsspec+ftp://u:canary-password@127.0.0.1/", "az://c/p?sig=canary-password", "nothing://u:canary-password@h",
+])  # fmt: skip
+def test_a_refused_address_is_in_no_local_variable(uri):
+    """What a crash report shows of our frames holds no address that was refused for its credentials."""
+    # Mutations that this was seen to catch: refuses_settings() clears no frames; holds_secret() does not unquote.
+    with pytest.raises(StorageError) as caught:
+        AutoStore(uri)
+    assert "canary-password" not in locals_of_ours(caught.value)
+    assert "canary-password" not in "".join(traceback.format_exception_only(caught.value))
+
+
+@pytest.mark.parametrize("endpoint", [
+    "http://u:canary-password@h", "http://h/;sig=canary-password", "http://u%3Acanary-password%40h:1",
+    "http:\\\\u:canary-password\\h", "http://canary-password:port", "http://u:canary-password\uff20h",
+])  # fmt: skip
+def test_an_endpoint_that_is_none_is_not_quoted(endpoint, tmp_path, monkeypatch):
+    """Nor from the environment: in whatever spelling, no error and nothing behind it quotes it."""
+
+    # Mutation that this was seen to catch: redacted() without _ENDPOINT.
+    def told():
+        with pytest.raises(StorageError) as caught:
+            AutoStore("s3://bucket/", S3StorageConfig(**settings))["k"]
+        return "".join(traceback.format_exception(caught.value))
+
+    settings = {"region_name": "x", "aws_access_key_id": "a", "aws_secret_access_key": "b", "max_retries": 0}
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
+    assert "canary-password" not in told()
+
+
+def test_a_configuration_file_that_cannot_be_read_is_not_quoted(tmp_path, monkeypatch):
+    """Neither a line of it, nor what a credential helper printed, in anything that an error carries."""
+    # Mutations that this was seen to catch: redacted() without _LINE; quieted() leaves `doc` as it is.
+    for text in ("aws_secret_access_key=canary-password\n", "[default]\ncredential_process = echo canary-password\n"):
+        (tmp_path / "config").write_text(text)
+        for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+            monkeypatch.setenv(name, str(tmp_path / "config"))
+        with pytest.raises(StorageError) as caught:
+            AutoStore("s3://bucket/", S3StorageConfig(endpoint_url="http://127.0.0.1:1", region_name="x"))["k"]
+        error = caught.value
+        while error is not None:
+            assert "canary-password" not in f"{error} {error!r} {vars(error)}"
+            error = error.__cause__ or error.__context__
+
+
+def test_options_of_a_file_system_are_in_no_local_variable():
+    """A password among the options of fsspec, where it cannot be opened."""
+    # Mutation that this was seen to catch: _made() keeps its options.
+    pytest.importorskip("fsspec")
+    config = FsspecConfig(options={"host": "127.0.0.1", "port": 1, "username": "u", "password": "canary-password"})
+    with pytest.raises(StorageError) as caught:
+        AutoStore("fsspec+ftp://127.0.0.1/", config)["k"]
+    assert "canary-password" not in locals_of_ours(caught.value)

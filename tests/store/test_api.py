@@ -1,7 +1,9 @@
 """The public API: what a dict does, and what a store adds."""
 
 import dataclasses
+import gc
 import pickle
+import weakref
 from typing import ClassVar
 
 import pytest
@@ -25,6 +27,7 @@ from autostore import (
 )
 from autostore.autostore import DataHandler
 from autostore.backends.memory import MemoryBackend
+from autostore.handlers.json import JSONHandler
 from autostore.testing import same
 from tests.optional import np, pl
 
@@ -275,6 +278,27 @@ def test_stores_pickle_with_their_handlers(local_store):
     again = pickle.loads(pickle.dumps(local_store))
     assert again["run"] == local_store["run"]
     assert repr(again) == repr(local_store)
+
+
+def test_what_was_unregistered_leaves_nothing(local_store):
+    """Neither in memory, nor in a pickle, where it would be registered and removed again each time."""
+    # Mutation that this was seen to catch: HandlerRegistry.unregister() only notes another change.
+
+    class Passing(LogHandler):
+        """A class of a function, which no pickle can hold."""
+
+    held = []
+    for _ in range(50):
+        local_store.register_handler(Passing())
+        held.append(weakref.ref(next(h for h in local_store._registry._roster.handlers if type(h) is Passing)))
+        local_store.unregister_handler(Passing)
+    gc.collect()
+    assert sum(one() is not None for one in held) <= 1
+    local_store.unregister_handler(JSONHandler)
+    local_store.unregister_handler(JSONHandler)
+    again = pickle.loads(pickle.dumps(local_store))
+    assert ".json" not in again._registry.extensions
+    assert len(pickle.dumps(again)) == len(pickle.dumps(local_store))
 
 
 def test_a_closed_store_opens_again(store):

@@ -22,6 +22,7 @@ from autostore.errors import (
     UnsupportedSchemeError,
     compose,
 )
+from autostore.guard.secrecy import quieted
 from autostore.holding.turns import Turns
 from autostore.optional import require
 
@@ -154,6 +155,7 @@ class FileSystem:
         try:
             return self._made()
         except (FileNotFoundError, KeyError) as error:
+            quieted(error)
             problem = "The file system cannot be opened, as something that its options name is missing"
             remedy = "Check its options, such as the path of an archive or of a key file."
             raise StorageConnectionError(compose(problem, uri=self._uri, remedy=remedy)) from error
@@ -166,7 +168,11 @@ class FileSystem:
         options = {**staying(self._protocol, self._settings), "skip_instance_cache": True}
         if self._protocol == "sftp":
             options = {"timeout": self._settings.timeout, **options}
-        fs, root = require("fsspec.core").url_to_fs(f"{self._protocol}://{self._rest}", **options)
+        try:
+            fs, root = require("fsspec.core").url_to_fs(f"{self._protocol}://{self._rest}", **options)
+        except BaseException:
+            options = {}  # a crash report shows locals
+            raise
         return fs, root
 
 

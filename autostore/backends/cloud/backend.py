@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from autostore.backend import FileMetadata, changed
 from autostore.backends.cloud.looks import Looks
+from autostore.backends.cloud.ordering import ordered
 from autostore.backends.cloud.ranges import EngineRanges
 from autostore.backends.cloud.receiving import ReceivingBackend
 from autostore.backends.left_out import LeftOut
@@ -98,7 +99,7 @@ class CloudBackend(ReceivingBackend):
     def list_files(self, prefix: str = "") -> Iterator[FileMetadata]:
         """One request per 1,000 objects; objects that no key can name are left out, and said."""
         left_out = LeftOut(self.uri)
-        for page in self._engine.pages(prefix):
+        for page in ordered(self._engine.pages(prefix), self.uri):
             yield from self._keys(page, left_out)
         left_out.say()
 
@@ -117,7 +118,7 @@ class CloudBackend(ReceivingBackend):
 
     def list_own(self, prefix: str) -> Iterator[FileMetadata]:
         """One request per 1,000 objects."""
-        for page in self._engine.pages(prefix):
+        for page in ordered(self._engine.pages(prefix), self.uri):
             yield from page
 
     def versioning(self) -> Versioning:

@@ -16,7 +16,7 @@ __all__ = ["NotQuiteS3Error", "check", "check_body", "is_bare", "pages"]
 IDLE_PAGES = 100
 """How many pages of a listing may bring nothing new before it counts as endless."""
 
-_TRUNCATED = re.compile(rb"<(?:\w+:)?IsTruncated>\s*(?:true|false)\s*</")
+_TRUNCATED = re.compile(rb"<(?:\w+:)?IsTruncated>(?:true|false)</")
 _ROOTS = {"ListObjectsV2": b"ListBucketResult", "ListMultipartUploads": b"ListMultipartUploadsResult",
           "ListObjectVersions": b"ListVersionsResult"}  # fmt: skip
 
@@ -90,6 +90,8 @@ def check(operation: str, arguments: Mapping[str, Any], answer: Mapping[str, Any
         for entry in answer.get(field, ()):
             if needs is not _ENTRY or not _is_entry(entry):  # quicker than to say what it lacks
                 _demand(operation, needs, entry)
+    if operation in _LISTED and not isinstance(answer.get("IsTruncated"), bool):
+        raise NotQuiteS3Error("A listing does not say whether it is whole (IsTruncated)")
     if operation == "list_objects_v2":
         entries, count = answer.get("Contents", ()), answer.get("KeyCount")
         if isinstance(count, int) and count > len(entries) + len(answer.get("CommonPrefixes", ())):

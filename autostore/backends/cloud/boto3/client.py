@@ -17,6 +17,7 @@ from typing import Any
 
 from autostore.backends.cloud.boto3.answers import NotQuiteS3Error, check_body
 from autostore.backends.cloud.boto3.between import SAID
+from autostore.backends.cloud.boto3.bounded import bound_answers
 from autostore.backends.cloud.boto3.chain import chosen, told_apart
 from autostore.backends.cloud.boto3.endpoints import is_named, named_here
 from autostore.backends.cloud.boto3.entries import without_entries
@@ -71,6 +72,13 @@ def make_client(config: S3StorageConfig, session: Any) -> tuple[Any, bool]:
     if named:
         for operation in ("CopyObject", "UploadPartCopy"):
             client.meta.events.register(f"before-call.s3.{operation}", _in_rados_words)
+    bound_answers(client, config.timeout)
+    _look_at_answers(client, config)
+    return client, named
+
+
+def _look_at_answers(client: Any, config: S3StorageConfig) -> None:
+    """Before botocore does, and while it repeats."""
     # Of two names that fit, botocore begins with the one that has its `*` further left: its own, `before-parse.s3.*`,
     # would read the whole page to see whether it is an error.
     client.meta.events.register_first("before-parse.*.ListObjectsV2", _read_entries)
@@ -78,7 +86,6 @@ def make_client(config: S3StorageConfig, session: Any) -> tuple[Any, bool]:
     client.meta.events.register("before-parse.s3", _check_body)
     client.meta.events.register("request-created.s3", _prepare(config.timeout))
     client.meta.events.register_first("needs-retry.s3", _give_up_in_time)
-    return client, named
 
 
 def secrets_of(config: S3StorageConfig) -> Iterator[str]:
@@ -219,4 +226,5 @@ def _give_up_in_time(
     if deadline is not None and isinstance(caught_exception, silent):
         longest_wait = 2 ** (attempts - 1)  # seconds, of botocore's standard mode
         if time.monotonic() + longest_wait > deadline:
+            del request_dict  # a crash report shows locals, and its headers may hold a key
             raise caught_exception

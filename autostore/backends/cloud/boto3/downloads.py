@@ -29,6 +29,9 @@ __all__ = ["Replaced", "download", "last_bytes", "read_range"]
 READ_BYTES = 1 << 20
 """What one stream holds in memory; small reads cost CPU: https://github.com/boto/boto3/issues/691."""
 
+MOST_PARTS = 10_000
+"""As of an upload: a size that a server made up is no number of parts to keep."""
+
 RESTARTS = 4
 """How often a download begins again because the object was replaced; the last time in one stream."""
 
@@ -76,8 +79,10 @@ def last_bytes(
             raise
         answer = connection.call("get_object", Key=key, **condition)  # an empty object has no last bytes
     found = described(key, answer)
+    data = b""
     with contextlib.closing(answer["Body"]) as body:
-        data = body.read()
+        while piece := body.read(READ_BYTES):  # a server that knows no ranges sends all of it
+            data = (data + piece)[-reach:]
     return Tail(found.etag, found.size, data)
 
 
@@ -107,7 +112,7 @@ def _first_stream(connection: S3Connection, key: str, answer: Mapping[str, Any])
 
 def _write_in_parallel(connection: S3Connection, first: _Stream, descriptor: int) -> None:
     """The first stream takes parts from the front, the others from the back, until they meet."""
-    step = connection.part_size(first.stop)
+    step = max(connection.part_size(first.stop), -(-first.stop // MOST_PARTS))
     parts = deque((start, min(start + step, first.stop)) for start in range(0, first.stop, step))
 
     def from_the_back() -> None:

@@ -155,11 +155,16 @@ def _nonsense(error: Exception, uri: str, path: str | None) -> StorageError | No
     """An answer that is not quite S3's, or cannot be parsed."""
     if isinstance(error, NotQuiteS3Error):
         problem, remedy = str(error), error.remedy
-    elif type(error).__name__ == "ResponseParserError" or isinstance(error, _NONSENSE):
+    elif type(error).__name__ == "ResponseParserError" or isinstance(error, _NONSENSE) or _is_no_date(error):
         problem, remedy = "What answers here is not S3", "Check endpoint_url."
     else:
         return None
     return StorageConnectionError(compose(problem, key=path, uri=uri, remedy=remedy))
+
+
+def _is_no_date(error: Exception) -> bool:
+    """Whether botocore gave up a date that is a number out of range: a bare RuntimeError."""
+    return type(error) is RuntimeError and "timezone offset" in str(error)
 
 
 def _is_absent(code: str, status: int, error: Any) -> bool:

@@ -16,7 +16,7 @@ from autostore.errors import StorageConnectionError, StorageError, compose
 __all__ = ["Answer", "meaning"]
 
 _STATUS = re.compile(r" - Server returned non-2xx status code: (\d{3})\b(.*)", re.DOTALL)
-_CODE = re.compile(r"<Code>(\w{1,100})</Code>")
+_CODE = re.compile(r"<Error\b.*?<Code>(\w{1,100})</Code>", re.DOTALL)
 _REDIRECTED = f" {NOWHERE.removeprefix('http://')},"
 _NOT_SENT = re.compile(r"^ +kind: (Connect|Timeout),$", re.MULTILINE)
 
