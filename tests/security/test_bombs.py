@@ -345,3 +345,57 @@ def test_ordinary_files_are_read_below_their_ceiling(tmp_path):
     }.items():  # fmt: skip
         store[key] = value
         store[key]
+
+
+def nulls(name):
+    """A table whose cells take next to nothing, until each of its rows is a dict."""
+    import polars as pl
+
+    rows = 300_000
+    if name == "nested.parquet":
+        return pl.DataFrame({"a": [pl.Series([{"b": None}] * rows, dtype=pl.Struct({"b": pl.Int8}))]})
+    return pl.DataFrame({"a": pl.zeros(rows, pl.Int8, eager=True)})
+
+
+ROWS = ["k.parquet", "nested.parquet", "k.arrow", "k.feather", "k.csv", "k.csv.gz", "k.avro"]
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_rows_are_counted_before_they_are_made(tmp_path, name):
+    """As a table it fits, and as rows, each a dict of objects, it would take a hundred times as much."""
+    # Mutation that this was seen to catch: check_polars_rows and check_arrow_rows let everything through.
+    import polars as pl
+
+    from autostore import AutoStore, LocalFileConfig, TooLargeError
+
+    AutoStore(tmp_path)[name] = nulls(name)
+    store = AutoStore(tmp_path, LocalFileConfig(max_read_bytes=50 << 20))
+    assert isinstance(store.read(name, as_type=pl.DataFrame), pl.DataFrame)
+    with pytest.raises(TooLargeError, match="rows"):
+        store.read(name, as_type=list[dict])
+    assert AutoStore(tmp_path).read(name, as_type=list[dict])
+
+
+CELLS = {
+    "lists": "pa.array([[]] * rows, pa.list_(pa.int8()))", "structs": "pa.nulls(rows, pa.struct([('x', pa.int8())]))",
+    "days": "pa.array([0] * rows, pa.date32())", "maps": "pa.array([[]] * rows, pa.map_(pa.int8(), pa.int8()))",
+    "decimals": "pa.array([0] * rows, pa.int32()).cast(pa.decimal128(20))",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["k.parquet", "k.arrow"])
+@pytest.mark.parametrize("kind", CELLS)
+def test_cells_of_pandas_are_counted_before_they_are_made(tmp_path, kind, name):
+    """What NumPy has no type for is an object a cell, however little a column of them takes in a file."""
+    # Mutation that this was seen to catch: check_arrow_frame lets everything through.
+    import pandas as pd
+    import pyarrow as pa
+
+    from autostore import AutoStore, LocalFileConfig, TooLargeError
+
+    AutoStore(tmp_path)[name] = pa.table({"a": eval(CELLS[kind], {"pa": pa, "rows": 600_000})})
+    store = AutoStore(tmp_path, LocalFileConfig(max_read_bytes=30 << 20))
+    assert store.read(name, as_type=pa.Table).num_rows == 600_000
+    with pytest.raises(TooLargeError, match="The frame"):
+        store.read(name, as_type=pd.DataFrame)
+    assert len(AutoStore(tmp_path).read(name, as_type=pd.DataFrame)) == 600_000
