@@ -399,3 +399,36 @@ def test_cells_of_pandas_are_counted_before_they_are_made(tmp_path, kind, name):
     with pytest.raises(TooLargeError, match="The frame"):
         store.read(name, as_type=pd.DataFrame)
     assert len(AutoStore(tmp_path).read(name, as_type=pd.DataFrame)) == 600_000
+
+
+def packed_by_bzip2(kind):
+    """An archive whose member was packed by bzip2, which `zipfile` unpacks a whole block of, whatever is asked for."""
+    name, head = {
+        ".npz": ("a.npy", npy_header((200 << 17,))), ".sparse": ("shape.npy", npy_header((2,), "<i8")),
+        ".pt": ("a/data.pkl", b"\x80\x02}."), ".bundle.zip": ("value.json", b'{"$autostore": 1, "value": ['),
+        ".skops": ("schema.json", b'{"__class__": "A"'), ".xlsx": ("[Content_Types].xml", b"<a>"),
+    }[kind]  # fmt: skip
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr(name, head + bytes(200 << 20))
+        if kind == ".sparse":
+            archive.writestr("data.npy", head)
+    data, whole = target.getvalue(), struct.pack("<I", len(head) + (200 << 20))
+    return data.replace(whole, struct.pack("<I", 1000))  # and says that it is short
+
+
+LOOK = UNFOLD.replace("[name]\n", ".info(name)\n    AutoStore(folder, config).tree(headers=True)\n")
+
+
+@pytest.mark.parametrize("script", [UNFOLD, LOOK], ids=["read", "look"])
+@pytest.mark.parametrize("kind", [".npz", ".sparse", ".pt", ".bundle.zip", ".skops", ".xlsx"])
+def test_no_archive_unpacks_what_its_format_has_not(tmp_path, kind, script):
+    """A member in bzip2 or LZMA is not opened: not when it is read, and not when its header is looked at."""
+    # Mutation that this was seen to catch: headers.archives.opened looks at no compression.
+    (tmp_path / f"k{kind}").write_bytes(packed_by_bzip2(kind))
+    command = [sys.executable, "-c", script, str(tmp_path), f"k{kind}", str(CEILING)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, cwd=Path(__file__).parents[2]
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert int(done.stdout.split()[0]) < 150, done.stdout
