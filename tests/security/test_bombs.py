@@ -5,6 +5,7 @@ import json
 import struct
 import subprocess
 import sys
+import time
 import zipfile
 import zlib
 from pathlib import Path
@@ -432,3 +433,18 @@ def test_no_archive_unpacks_what_its_format_has_not(tmp_path, kind, script):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert int(done.stdout.split()[0]) < 150, done.stdout
+
+
+@pytest.mark.parametrize("part", ["a", '"a"', "'a' "])
+def test_a_key_of_toml_of_very_many_parts_is_refused_in_time(tmp_path, part):
+    """Its parser takes a time that grows as the square of them."""
+    # Mutation that this was seen to catch: _DOTTED finds nothing.
+    from autostore import AutoStore, CorruptDataError
+
+    (tmp_path / "k.toml").write_text(".".join([part] * 40_000) + " = 1\n")
+    (tmp_path / "fine.toml").write_text("a.b = 'x.y.z'\nlong = '" + "a" * 1_000_000 + "'\n")
+    begun = time.process_time()
+    with pytest.raises(CorruptDataError, match=r"1,000 parts"):
+        AutoStore(tmp_path).read("k.toml", as_type=dict)
+    assert AutoStore(tmp_path).read("fine.toml", as_type=dict)["a"] == {"b": "x.y.z"}
+    assert time.process_time() - begun < 3
