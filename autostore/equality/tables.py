@@ -80,7 +80,7 @@ def _same_values(first: Any, second: Any, again: Again) -> bool:
     if isinstance(first.dtype, pd.CategoricalDtype):  # to pandas the order of the categories is no difference
         codes = np.array_equal(first.codes, second.codes)
         return bool(codes) and _same_index(pd, first.categories, second.categories, again)
-    if isinstance(first.dtype, np.dtype) and first.dtype.kind not in "mM":
+    if isinstance(first.dtype, np.dtype | pd.SparseDtype) and first.dtype.kind not in "mM":
         return again(np.asarray(first), np.asarray(second))
     if hasattr(first.dtype, "pyarrow_dtype"):
         return _same_column(_chunked(first), _chunked(second), again)

@@ -8,6 +8,7 @@ does a mistake in this library's own code, which says nothing about the data.
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Iterable
 from types import CodeType, TracebackType
 
@@ -30,6 +31,9 @@ _libraries = {
 }  # fmt: skip
 _OURS = ("autostore", "autostore_dagster")
 _SOCKETS = frozenset({"paramiko", "socket", "ssl", "http", "urllib3", "botocore", "selectors"})
+_INNERMOST = (StorageError, ImportError, RecursionError)
+"""What a class's own code meets on behalf of ours: a module that is not there, and a value that is too deep."""
+
 _COMPILED = (".pyx", ".pxi", ".pxd", "<stringsource>")
 
 
@@ -38,13 +42,16 @@ def add_libraries(names: Iterable[str]) -> None:
     _libraries.update(names)
 
 
-def users_own(error: BaseException, handled: BaseException | None = None) -> BaseException | None:
+def users_own(
+    error: BaseException, handled: BaseException | None = None, *, by_client: bool = False
+) -> BaseException | None:
     """The user's exception that `error` is, or hides behind one that a library raised on top of it; else None.
 
-    `handled` is what the caller is handling already: it stands behind every error here, and caused none.
+    `handled` is what the caller is handling already: it stands behind every error here, and caused none. `by_client`
+    says that a place's client was called, whose functions tracers and tests wrap: who only called on raised nothing.
     """
     for found in all_behind(error, handled):
-        if _is_users(found):
+        if _is_users(found) or (not (by_client or isinstance(found, _INNERMOST)) and _passed_users(found)):
             return _unwrapped(found)
         if isinstance(found, StorageError):
             return None  # one of us said what it means
@@ -57,9 +64,9 @@ def _unwrapped(error: BaseException) -> BaseException:
     return cause if cause is not None and type(cause) is type(error) and " codec failed (" in str(error) else error
 
 
-def let_pass(error: BaseException, handled: BaseException | None = None) -> None:
+def let_pass(error: BaseException, handled: BaseException | None = None, *, by_client: bool = False) -> None:
     """Raise the user's own exception as it is; return where the error is a library's, to be translated."""
-    own = users_own(error, handled)
+    own = users_own(error, handled, by_client=by_client)
     if own is not None:
         raise own
 
@@ -84,12 +91,21 @@ def _is_users(error: BaseException) -> bool:
     module, code = _innermost(error.__traceback__)
     if isinstance(error, TimeoutError) and error.errno is None:  # no file says so; time limits do, and sockets
         return module.partition(".")[0] not in _SOCKETS
-    if code is None:
-        return False
+    return code is not None and (_is_users_code(module, code) or _is_mistake(error, module))
+
+
+def _passed_users(error: BaseException) -> bool:
+    """Whether code of the user's stands between us and who raised it: what it called, and did not catch, is its own."""
+    return any(
+        _is_users_code(str(frame.f_globals.get("__name__", "")), frame.f_code)
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+    )
+
+
+def _is_users_code(module: str, code: CodeType) -> bool:
     evaluated = code.co_name == "<module>" and code.co_filename == "<string>"  # an annotation, by who reads it
-    if evaluated or code.co_filename.endswith(_COMPILED):  # those are extension types that do not pickle
-        return False
-    return not _is_library(module) or _is_mistake(error, module)
+    # What is compiled are extension types that do not pickle.
+    return not (evaluated or code.co_filename.endswith(_COMPILED) or _is_library(module))
 
 
 def _is_mistake(error: BaseException, module: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import configparser
 import io
+import re
 import tomllib
 from typing import Any, BinaryIO
 
@@ -29,6 +30,7 @@ from autostore.previews import records, text
 __all__ = ["INIHandler", "TOMLHandler", "settings"]
 
 MOST_LEVELS = 200
+_DOTTED = re.compile(rb"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){1000}""")
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -53,6 +55,8 @@ class TOMLHandler(NotedTextHandler):
     def loads(self, content: bytes, file_extension: str, as_type: Any = None) -> Any:
         """The dict."""
         check_unfolded(content, self.ceiling, "The TOML")
+        if _DOTTED.search(content):  # tomllib takes a time that grows as the square of a key's parts
+            raise CorruptDataError("A key of the TOML has more than 1,000 parts. Look at it with as_type=str.")
         value = tomllib.loads(without_mark(content))
         if nesting(value, MOST_LEVELS) > MOST_LEVELS:
             raise CorruptDataError(f"The TOML is nested more than {MOST_LEVELS} deep. Flatten it.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import typing
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -14,6 +15,9 @@ from autostore.words import an
 __all__ = ["adapter_of", "checked", "fitted", "no_type", "said", "spelled"]
 
 MOST_PLACES = 5
+_MANY = 10_000
+"""Rows that are validated at once: what does not fit of millions takes gigabytes to tell."""
+
 _SHORT = 4
 """Characters from which on a value that a message quotes is taken out of it; less stand in many words."""
 
@@ -31,24 +35,36 @@ def fitted(
     if as_type in (Any, object) or (isinstance(as_type, type) and type(data) is as_type):
         return data
     adapter = adapter_of(as_type)
-    number = at if isinstance(data, list) else None
+    sliced = type(data) is list and len(data) > _MANY and typing.get_origin(as_type) is list
 
-    def validate() -> Any:
-        if from_json:
-            return adapter.validate_json(json.dumps(data), by_alias=True, by_name=True)
-        return adapter.validate_python(data, by_alias=True, by_name=True)
+    def fit(part: Any, begin: int) -> Any:
+        def refusal(error: Any) -> UnsupportedFormatError:
+            number = (lambda index: at(begin + index)) if isinstance(data, list) else None
+            return _misfit(error, as_type, _places(error, row, number), unseen=sliced and begin + _MANY < len(data))
 
-    def refusal(error: Any) -> UnsupportedFormatError:
-        let_pass(error)
-        return UnsupportedFormatError(
-            f"The data does not fit {spelled(as_type)}: {_places(error, row, number)}. "
-            "Correct the file or the type; without as_type it reads as it is."
-        )
+        return checked(lambda: _validated(adapter, part, from_json=from_json), refusal)
 
     try:
-        return checked(validate, refusal)
+        if not sliced:
+            return fit(data, 0)
+        return [item for begin in range(0, len(data), _MANY) for item in fit(data[begin : begin + _MANY], begin)]
     except require("pydantic").errors.PydanticUserError as error:  # a forward reference that is found nowhere, say
         raise no_type(as_type, error) from error
+
+
+def _misfit(error: Exception, as_type: Any, places: str, *, unseen: bool) -> UnsupportedFormatError:
+    let_pass(error)
+    more = "; what stands behind was not looked at" if unseen else ""
+    return UnsupportedFormatError(
+        f"The data does not fit {spelled(as_type)}: {places}{more}. "
+        "Correct the file or the type; without as_type it reads as it is."
+    )
+
+
+def _validated(adapter: Any, data: Any, *, from_json: bool) -> Any:
+    if from_json:
+        return adapter.validate_json(json.dumps(data), by_alias=True, by_name=True)
+    return adapter.validate_python(data, by_alias=True, by_name=True)
 
 
 def checked(validate: Callable[[], T], refusal: Callable[[Any], Exception]) -> T:

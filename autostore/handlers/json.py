@@ -26,8 +26,8 @@ __all__ = ["JSONHandler", "JSONLinesHandler", "check_json", "dump_lines", "read_
 
 # A reader may stand deeper in the stack than the writer did, and must not overflow it.
 MAX_DEPTH = 400
-# Bytes in memory of a list or dict and of a text, and how often its size `[{},{},...]` takes at most.
-OBJECT_BYTES, TEXT_BYTES, MOST_UNFOLDED = 64, 50, 32
+# Bytes in memory of a list or dict, a text and a number, and how often its size `[{},{},...]` takes at most.
+OBJECT_BYTES, TEXT_BYTES, NUMBER_BYTES, MOST_UNFOLDED = 64, 50, 32, 32
 # Judging by levels costs microseconds a level, which only pays for values that are larger.
 _SMALL = 200
 _LEAVES = frozenset({str, int, float, bool, type(None)})
@@ -88,7 +88,7 @@ def read_json(file: Path, ceiling: Ceiling) -> str:
 def _checked(content: bytes, ceiling: Ceiling) -> str:
     if not ceiling.allows(MOST_UNFOLDED * len(content)):
         objects = (content.count(b"[") + content.count(b"{")) * OBJECT_BYTES + content.count(b'"') // 2 * TEXT_BYTES
-        ceiling.check(len(content) + objects + content.count(b",") * 8, "The JSON")
+        ceiling.check(len(content) + objects + content.count(b",") * NUMBER_BYTES, "The JSON")
     return without_mark(content)
 
 

@@ -26,6 +26,7 @@ from autostore.handlers.checkpoints import compact, holds_tensors
 from autostore.handlers.devices import moved_or_here
 from autostore.handlers.signing import SigningKey, sign_file, strip_signature, verified
 from autostore.headers import pickled as pickled_header
+from autostore.headers.archives import opened
 from autostore.headers.header import Header
 from autostore.holding.descriptors import are_numbers_real
 from autostore.optional import loaded_type, require
@@ -161,7 +162,7 @@ def _check_archive(file: BinaryIO, ceiling: Ceiling, *, is_mapped: bool, is_trus
         if sum(info.compress_size for info in members) > size:
             raise CorruptDataError("The archive's members overlap. Look at it with as_type=bytes.")
         if not is_trusted:  # PyTorch finds the pickle in whatever case it is written
-            _check_calls(archive.read(info) for info in members if info.filename.lower().endswith("data.pkl"))
+            _check_calls(opened(archive, info).read() for info in members if info.filename.lower().endswith("data.pkl"))
 
 
 def _check_calls(pickles: Iterable[bytes]) -> None:

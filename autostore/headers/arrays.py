@@ -11,6 +11,7 @@ import zipfile
 from typing import IO, Any, BinaryIO
 
 from autostore.errors import CorruptDataError
+from autostore.headers.archives import opened
 from autostore.headers.header import Header
 
 __all__ = ["array", "arrays", "sparse"]
@@ -40,7 +41,7 @@ def sparse(file: BinaryIO) -> Header:
     with zipfile.ZipFile(file) as archive:
         names = archive.namelist()
         mark = json.loads(_small(archive, "autostore.json")) if "autostore.json" in names else {}
-        with archive.open("data.npy") as member:
+        with opened(archive, "data.npy") as member:
             dtype = _header(member).dtype
         shape = _small(archive, "shape.npy")
         length, at = int.from_bytes(shape[8:10], "little"), 10
@@ -49,7 +50,7 @@ def sparse(file: BinaryIO) -> Header:
 
 
 def _part(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
-    with archive.open(info) as member:
+    with opened(archive, info) as member:
         found = _header(member)
     return f"{found.dtype} {found.shape}"
 
@@ -57,7 +58,8 @@ def _part(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
 def _small(archive: zipfile.ZipFile, name: str) -> bytes:
     if archive.getinfo(name).file_size > _FREE:
         raise CorruptDataError(f"{name} is too long. Look at it with as_type=bytes.")
-    return archive.read(name)
+    with opened(archive, name) as member:
+        return member.read(_FREE)
 
 
 def _header(file: IO[bytes]) -> Header:

@@ -12,6 +12,7 @@ import pickletools
 import zipfile
 from typing import Any, BinaryIO
 
+from autostore.headers.archives import opened
 from autostore.headers.header import LONGEST, Header, beginning
 
 __all__ = ["checkpoint", "is_of_joblib", "is_whole", "pickled"]
@@ -78,7 +79,8 @@ def checkpoint(file: BinaryIO) -> Header:
         name = next(name for name in archive.namelist() if name.endswith("data.pkl"))
         if archive.getinfo(name).file_size > LONGEST:
             return Header()
-        value = _Mute(io.BytesIO(archive.read(name))).load()
+        with opened(archive, name) as member:
+            value = _Mute(io.BytesIO(member.read(LONGEST))).load()
     parts: dict[str, str] = {}
     _walk(value, "", parts, 0)
     if isinstance(value, _Named) and len(parts) == 1:

@@ -7,6 +7,7 @@ import re
 import zipfile
 from typing import BinaryIO
 
+from autostore.headers.archives import opened
 from autostore.headers.header import BEGINNING, Header, beginning, text_of
 
 __all__ = ["bundle", "document", "enveloped", "json_text", "lines", "plain", "typed"]
@@ -62,7 +63,7 @@ def typed(file: BinaryIO) -> Header:
 def bundle(file: BinaryIO) -> Header:
     """The outermost type, and the members."""
     with zipfile.ZipFile(file) as archive:
-        with archive.open("value.json") as member:
+        with opened(archive, "value.json") as member:
             data = member.read(BEGINNING)
         parts = {info.filename: f"{info.file_size} bytes" for info in archive.infolist()[:1000]}
     parts.pop("value.json", None)

@@ -5,6 +5,7 @@ import datetime as dt
 import decimal
 import enum
 import gzip
+import tracemalloc
 from typing import Annotated, Literal, NamedTuple, Required
 
 import pydantic
@@ -326,3 +327,19 @@ def test_long_numbers_become_no_floats_of_pandas(local_store, key):
             local_store.read(key, as_type=pd.DataFrame)
     local_store["few.parquet"] = pl.DataFrame({"n": [5, None]})
     assert local_store.read("few.parquet", as_type=pd.DataFrame)["n"].tolist()[0] == 5.0
+
+
+def test_of_millions_of_rows_that_do_not_fit_the_first_are_told(local_store, folder):
+    """What does not fit is an object each, so that the whole of it would take far more than the file."""
+    # Mutation that this was seen to catch: `sliced` is False.
+    local_store["k.json"] = []
+    (folder / "k.json").write_text("[" + '{"a": 1},' * 15_000 + "1.5," * 100_000 + "1]")
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnsupportedFormatError, match=r"item 15001: .*and 4995 more; what stands behind") as caught:
+            local_store.read("k.json", as_type=list[dict[str, int]])
+        assert tracemalloc.get_traced_memory()[1] < 30 << 20
+    finally:
+        tracemalloc.stop()
+    assert "115002" not in str(caught.value)
+    assert len(local_store.read("k.json", as_type=list[object])) == 115_001

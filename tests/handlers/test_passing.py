@@ -1,8 +1,15 @@
 """The user's own exception passes through: it is no refusal, no damage and no absence, and keeps its type."""
 
+import io
 import random
 import signal
+import subprocess
+import sys
 import time
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -30,11 +37,14 @@ ERRORS = [
 ]  # fmt: skip
 ERROR = pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 armed: list[BaseException] = []
+calling: list[Callable[[], Any]] = []
 
 
 def strike() -> None:
     if armed:
         raise armed[0]
+    if calling:
+        calling[0]()
 
 
 class Reduces:
@@ -128,6 +138,7 @@ def store(local_store: AutoStore) -> Any:
     armed.clear()
     yield local_store
     armed.clear()
+    calling.clear()
 
 
 @ERROR
@@ -177,6 +188,52 @@ def test_reading(store: AutoStore, kind: str, error: BaseException) -> None:
     if isinstance(error, Exception):
         assert "'k'" in "".join(error.__notes__)
         del error.__notes__
+
+
+CALLED: dict[str, tuple[type[Exception], Callable[[], Any]]] = {
+    "a program": (subprocess.CalledProcessError, lambda: subprocess.run([sys.executable, "-c", "1/0"], check=True)),
+    "a program that is late": (
+        subprocess.TimeoutExpired, lambda: subprocess.run([sys.executable, "-c", "while True: ..."], timeout=0.01)),
+    "a server": (urllib.error.URLError, lambda: urllib.request.urlopen("http://127.0.0.1:9", timeout=1)),
+    "a file": (FileNotFoundError, lambda: Path("no such file").read_text()),
+    "an archive": (zipfile.BadZipFile, lambda: zipfile.ZipFile(io.BytesIO(b"none"))),
+    "a table": (pl.exceptions.NoDataError, lambda: pl.read_csv(b"")),
+}  # fmt: skip
+"""What the user's code may call, and how that fails: in a library's frame, with a library's error."""
+
+
+@pytest.mark.parametrize("name", CALLED)
+@pytest.mark.parametrize("kind", [kind for kind in WRITTEN if kind != "plugin"])
+def test_what_the_users_code_called_while_writing(store: AutoStore, kind: str, name: str) -> None:
+    """It is as much the user's own as what that code raises itself: no refusal, and nothing is pickled instead."""
+    # Mutation that this was seen to catch: _passed_users is never true.
+    error, call = CALLED[name]
+    store["k"] = "old"
+    value = WRITTEN[kind]()
+    before = sorted(store.list_files())
+    calling.append(call)
+    with pytest.raises(error) as caught:
+        store["k"] = value
+    calling.clear()
+    assert type(caught.value) is error
+    assert "'k'" in "".join(caught.value.__notes__)
+    assert sorted(store.list_files()) == before
+    assert store["k"] == "old"
+
+
+@pytest.mark.parametrize("name", CALLED)
+@pytest.mark.parametrize("kind", [kind for kind in READ if kind != "plugin"])
+def test_what_the_users_code_called_while_reading(store: AutoStore, kind: str, name: str) -> None:
+    """The file is whole, and is not called damaged."""
+    # Mutation that this was seen to catch: _passed_users is never true.
+    error, call = CALLED[name]
+    store["k"] = READ[kind]()
+    calling.append(call)
+    for act in (lambda: store["k"], lambda: store.get("k", "default"), lambda: dict(store.items())):
+        with pytest.raises(error) as caught:
+            act()
+        assert type(caught.value) is error
+    assert "k" in store
 
 
 def test_what_a_plugin_says_is_heard(store: AutoStore, folder: Path) -> None:

@@ -5,6 +5,7 @@ import json
 import struct
 import subprocess
 import sys
+import time
 import zipfile
 import zlib
 from pathlib import Path
@@ -345,3 +346,105 @@ def test_ordinary_files_are_read_below_their_ceiling(tmp_path):
     }.items():  # fmt: skip
         store[key] = value
         store[key]
+
+
+def nulls(name):
+    """A table whose cells take next to nothing, until each of its rows is a dict."""
+    import polars as pl
+
+    rows = 300_000
+    if name == "nested.parquet":
+        return pl.DataFrame({"a": [pl.Series([{"b": None}] * rows, dtype=pl.Struct({"b": pl.Int8}))]})
+    return pl.DataFrame({"a": pl.zeros(rows, pl.Int8, eager=True)})
+
+
+ROWS = ["k.parquet", "nested.parquet", "k.arrow", "k.feather", "k.csv", "k.csv.gz", "k.avro"]
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_rows_are_counted_before_they_are_made(tmp_path, name):
+    """As a table it fits, and as rows, each a dict of objects, it would take a hundred times as much."""
+    # Mutation that this was seen to catch: check_polars_rows and check_arrow_rows let everything through.
+    import polars as pl
+
+    from autostore import AutoStore, LocalFileConfig, TooLargeError
+
+    AutoStore(tmp_path)[name] = nulls(name)
+    store = AutoStore(tmp_path, LocalFileConfig(max_read_bytes=50 << 20))
+    assert isinstance(store.read(name, as_type=pl.DataFrame), pl.DataFrame)
+    with pytest.raises(TooLargeError, match="rows"):
+        store.read(name, as_type=list[dict])
+    assert AutoStore(tmp_path).read(name, as_type=list[dict])
+
+
+CELLS = {
+    "lists": "pa.array([[]] * rows, pa.list_(pa.int8()))", "structs": "pa.nulls(rows, pa.struct([('x', pa.int8())]))",
+    "days": "pa.array([0] * rows, pa.date32())", "maps": "pa.array([[]] * rows, pa.map_(pa.int8(), pa.int8()))",
+    "decimals": "pa.array([0] * rows, pa.int32()).cast(pa.decimal128(20))",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["k.parquet", "k.arrow"])
+@pytest.mark.parametrize("kind", CELLS)
+def test_cells_of_pandas_are_counted_before_they_are_made(tmp_path, kind, name):
+    """What NumPy has no type for is an object a cell, however little a column of them takes in a file."""
+    # Mutation that this was seen to catch: check_arrow_frame lets everything through.
+    import pandas as pd
+    import pyarrow as pa
+
+    from autostore import AutoStore, LocalFileConfig, TooLargeError
+
+    AutoStore(tmp_path)[name] = pa.table({"a": eval(CELLS[kind], {"pa": pa, "rows": 600_000})})
+    store = AutoStore(tmp_path, LocalFileConfig(max_read_bytes=30 << 20))
+    assert store.read(name, as_type=pa.Table).num_rows == 600_000
+    with pytest.raises(TooLargeError, match="The frame"):
+        store.read(name, as_type=pd.DataFrame)
+    assert len(AutoStore(tmp_path).read(name, as_type=pd.DataFrame)) == 600_000
+
+
+def packed_by_bzip2(kind):
+    """An archive whose member was packed by bzip2, which `zipfile` unpacks a whole block of, whatever is asked for."""
+    name, head = {
+        ".npz": ("a.npy", npy_header((200 << 17,))), ".sparse": ("shape.npy", npy_header((2,), "<i8")),
+        ".pt": ("a/data.pkl", b"\x80\x02}."), ".bundle.zip": ("value.json", b'{"$autostore": 1, "value": ['),
+        ".skops": ("schema.json", b'{"__class__": "A"'), ".xlsx": ("[Content_Types].xml", b"<a>"),
+    }[kind]  # fmt: skip
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr(name, head + bytes(200 << 20))
+        if kind == ".sparse":
+            archive.writestr("data.npy", head)
+    data, whole = target.getvalue(), struct.pack("<I", len(head) + (200 << 20))
+    return data.replace(whole, struct.pack("<I", 1000))  # and says that it is short
+
+
+LOOK = UNFOLD.replace("[name]\n", ".info(name)\n    AutoStore(folder, config).tree(headers=True)\n")
+
+
+@pytest.mark.parametrize("script", [UNFOLD, LOOK], ids=["read", "look"])
+@pytest.mark.parametrize("kind", [".npz", ".sparse", ".pt", ".bundle.zip", ".skops", ".xlsx"])
+def test_no_archive_unpacks_what_its_format_has_not(tmp_path, kind, script):
+    """A member in bzip2 or LZMA is not opened: not when it is read, and not when its header is looked at."""
+    # Mutation that this was seen to catch: headers.archives.opened looks at no compression.
+    (tmp_path / f"k{kind}").write_bytes(packed_by_bzip2(kind))
+    command = [sys.executable, "-c", script, str(tmp_path), f"k{kind}", str(CEILING)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, cwd=Path(__file__).parents[2]
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert int(done.stdout.split()[0]) < 150, done.stdout
+
+
+@pytest.mark.parametrize("part", ["a", '"a"', "'a' "])
+def test_a_key_of_toml_of_very_many_parts_is_refused_in_time(tmp_path, part):
+    """Its parser takes a time that grows as the square of them."""
+    # Mutation that this was seen to catch: _DOTTED finds nothing.
+    from autostore import AutoStore, CorruptDataError
+
+    (tmp_path / "k.toml").write_text(".".join([part] * 40_000) + " = 1\n")
+    (tmp_path / "fine.toml").write_text("a.b = 'x.y.z'\nlong = '" + "a" * 1_000_000 + "'\n")
+    begun = time.process_time()
+    with pytest.raises(CorruptDataError, match=r"1,000 parts"):
+        AutoStore(tmp_path).read("k.toml", as_type=dict)
+    assert AutoStore(tmp_path).read("fine.toml", as_type=dict)["a"] == {"b": "x.y.z"}
+    assert time.process_time() - begun < 3

@@ -34,9 +34,9 @@ def translated(uri: str, path: str) -> Iterator[None]:
     except Exception as error:
         # An OSError is what a file system says, whoever wrote it; a time limit of the user's may be a TimeoutError.
         if not isinstance(error, OSError) or isinstance(error, TimeoutError):
-            own = users_own(error, handled)
+            own = users_own(error, handled, by_client=True)
             if own is not None and not _is_of_loop(own):
-                let_pass(error, handled)
+                let_pass(error, handled, by_client=True)
         without_headers(error)
         raise _meaning(error, uri, path) from error
 

@@ -27,7 +27,7 @@ class Translated:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OSError) and not isinstance(error, StorageError):
-            let_pass(error)
+            let_pass(error, by_client=True)
             if isinstance(error, FileNotFoundError) and self._is_absent(error):
                 raise not_found(self._path, self._uri) from error
             ours = in_the_way(error, self._path, self._uri, self._uri.partition("://")[2])

@@ -24,6 +24,7 @@ from autostore.handlers.learned.trusted import TRUSTED
 from autostore.handlers.learned.wired import check_wiring
 from autostore.handlers.learned.wrapped import check_wrapped
 from autostore.handlers.typed.text import parse
+from autostore.headers.archives import opened
 from autostore.headers.header import BEGINNING, Header
 from autostore.optional import DISTRIBUTION, loaded_type, require, require_installed
 from autostore.preview import Preview
@@ -64,7 +65,7 @@ class EstimatorHandler(DataHandler):
 
     def header(self, file: BinaryIO, file_extension: str) -> Header:
         """The class of the estimator, and what the archive holds."""
-        with zipfile.ZipFile(file) as archive, archive.open(SCHEMA) as member:
+        with zipfile.ZipFile(file) as archive, opened(archive, SCHEMA) as member:
             found = _CLASS.match(member.read(BEGINNING).decode(errors="ignore"))
         return Header(type=f"{found[2]}.{found[1]}" if found else None)
 

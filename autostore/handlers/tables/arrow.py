@@ -28,6 +28,7 @@ from autostore.handlers.tables.moments import arrow_rows
 from autostore.handlers.tables.numbering import numbered
 from autostore.handlers.tables.options import DEFAULT, ParquetOptions
 from autostore.handlers.tables.repeated import read_within
+from autostore.handlers.tables.row_size import check_arrow_rows
 from autostore.handlers.tables.spelt import spelt_out
 from autostore.optional import require
 
@@ -108,7 +109,7 @@ def _restored(table: Any, stored: bytes | None, mark: TableMark) -> Any:
 
 def rows_of(table: Any, ceiling: Ceiling) -> list[dict[str, Any]]:
     """Every row as a dict, in which each text takes a place of its own."""
-    ceiling.check(spelt_out(table), "The rows")
+    check_arrow_rows(table, ceiling, spelt_out(table))
     return arrow_rows(table)
 
 

@@ -35,6 +35,7 @@ from autostore.handlers.tables.kinds import (
 from autostore.handlers.tables.made import converted
 from autostore.handlers.tables.moments import polars_rows
 from autostore.handlers.tables.packed import check_size, unpacked
+from autostore.handlers.tables.row_size import check_polars_rows
 from autostore.handlers.tables.streaming import as_lazy
 from autostore.handlers.tables.streams import TableStream
 from autostore.headers import tables as tables_header
@@ -213,7 +214,10 @@ def read_csv(stream: BinaryIO, as_type: Any, ceiling: Ceiling, extension: str = 
     with panics_are_errors():
         as_written = texts_asked_for(as_type) if is_rows else None
         frame = _read(stream, ceiling, extension, as_written, lazy=kind == "polars.LazyFrame")
-        return fitted(as_type, polars_rows(frame), row="row") if is_rows else converted(frame, kind)
+        if not is_rows:
+            return converted(frame, kind)
+        check_polars_rows(frame, ceiling)
+        return fitted(as_type, polars_rows(frame), row="row")
 
 
 def _read(

@@ -27,6 +27,7 @@ from autostore.handlers.tables.ipc_size import unfolded_ipc
 from autostore.handlers.tables.kinds import asks_for_rows, kind_of, panics_are_errors, requested_kind, table_preview
 from autostore.handlers.tables.mark import MARK, mark_text
 from autostore.handlers.tables.moments import check_maps
+from autostore.handlers.tables.row_size import check_arrow_frame
 from autostore.handlers.tables.spelt import spelt_out
 from autostore.handlers.tables.texts import as_recorded
 from autostore.optional import DISTRIBUTION, require
@@ -143,6 +144,7 @@ def _read(file: Path, kind: str | None, ceiling: Ceiling) -> Any:
 
 def _frame(table: Any, marked: bytes | None, ceiling: Ceiling) -> Any:
     ceiling.check(spelt_out(table, categories=False), "The frame")
+    check_arrow_frame(table, ceiling)
     if marked is not None and _named(marked).startswith("pandas."):
         return as_recorded(frame_of(table), table)
     with _whole("pandas.DataFrame"):

@@ -24,6 +24,7 @@ from autostore.handlers.tables.known import found_again
 from autostore.handlers.tables.mark import TableMark, mark_text
 from autostore.handlers.tables.options import DEFAULT, ParquetOptions
 from autostore.handlers.tables.parts import laid_out, put_together
+from autostore.handlers.tables.row_size import check_arrow_frame
 from autostore.handlers.tables.texts import as_recorded, text_dtype
 from autostore.optional import require
 
@@ -80,6 +81,8 @@ def _read(stream: Any, mark: TableMark, ceiling: Ceiling | None = None, columns:
     table = read_table(stream, mark, ceiling, columns)
     if "parts" in mark:
         return put_together(table, mark["parts"])
+    if ceiling is not None:
+        check_arrow_frame(table, ceiling)
     frame = frame_of(table)
     if str(mark["type"]).startswith(("pandas.", "geopandas.")):
         frame = as_recorded(frame, table)

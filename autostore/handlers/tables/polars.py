@@ -16,6 +16,7 @@ from autostore.handlers.tables.mark import MARK, TableMark, mark_text
 from autostore.handlers.tables.moments import check_maps, parts_of, polars_rows
 from autostore.handlers.tables.options import DEFAULT, ParquetOptions
 from autostore.handlers.tables.repeated import check_views
+from autostore.handlers.tables.row_size import check_polars_rows
 from autostore.holding.descriptors import are_scarce
 from autostore.optional import require
 
@@ -77,7 +78,7 @@ def read_series(stream: Any, mark: TableMark, ceiling: Ceiling) -> Any:
 
 def rows_of(frame: Any, ceiling: Ceiling) -> list[dict[str, Any]]:
     """Every row as a dict, in which each text takes a place of its own."""
-    ceiling.check(sum(map(_spelt_out, frame)), "The rows")
+    check_polars_rows(frame, ceiling, sum(map(_spelt_out, frame)))
     return polars_rows(frame)
 
 

@@ -193,7 +193,7 @@ class AzureCalls:
             return not_azure("obstore failed", path, self._uri)
         if not isinstance(error, Exception) or isinstance(error, StorageError):
             raise error
-        let_pass(error, handled)
+        let_pass(error, handled, by_client=True)
         return meaning(error, key, path, self._uri)
 
     def _store(self) -> Any:

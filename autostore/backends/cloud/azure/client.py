@@ -32,7 +32,7 @@ class AzureClient(Connections):
         try:
             return self._make(), None
         except Exception as error:
-            let_pass(error)
+            let_pass(error, by_client=True)
             kind = type(error).__name__
         raise InvalidConfigError(
             f"obstore refuses the settings of Azure ({kind}). Check account_name (or AZURE_STORAGE_ACCOUNT_NAME), "

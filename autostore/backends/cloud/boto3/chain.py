@@ -83,7 +83,7 @@ def told_apart() -> Iterator[None]:
     try:
         yield
     except (json.JSONDecodeError, TypeError, LookupError, AttributeError) as error:
-        let_pass(error, handled)
+        let_pass(error, handled, by_client=True)
         # The error itself holds what a credential helper printed.
         raise InvalidConfigError(
             f"What the AWS configuration names (a credential helper, a token) gave what boto3 cannot read "
@@ -158,7 +158,7 @@ def _told(work: Callable[[], Any]) -> Any:
         with told_apart():
             return work()
     except Exception as error:
-        let_pass(error)
+        let_pass(error, by_client=True)
         found = _meaning(error)
         if found is None:
             raise

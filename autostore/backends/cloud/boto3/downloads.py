@@ -188,7 +188,7 @@ class _Stream:
             data: bytes = self._body.read(amount)
         except Exception as error:
             self.close()
-            let_pass(error)
+            let_pass(error, by_client=True)
             if not is_broken_body(error) or self._failures >= self._connection.config.max_retries:
                 raise
             data = b""

@@ -67,7 +67,7 @@ def translated(uri: str, path: str | None = None) -> Iterator[None]:
     except StorageError:
         raise
     except Exception as error:
-        let_pass(error, handled)
+        let_pass(error, handled, by_client=True)
         found = _translate(error, uri, path)
         if found is None:
             raise

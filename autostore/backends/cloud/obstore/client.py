@@ -48,7 +48,7 @@ class ObstoreClient(Connections):
         except NoCredentialsError:
             raise  # boto3 would wait as long again
         except Exception as error:
-            let_pass(error)
+            let_pass(error, by_client=True)
         self.is_off = True
         raise Declined
 

@@ -208,7 +208,7 @@ class ObstoreEngine(Engine):
             return Answer.UNCLEAR
         if not isinstance(error, Exception):
             raise error
-        let_pass(error, handled)
+        let_pass(error, handled, by_client=True)
         return meaning(error, key, path, self._uri, repeatable=repeatable)
 
     def _understood(self, found: Any) -> Any:

@@ -15,6 +15,7 @@ from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling, read_whole
 from autostore.handlers.fitting import fitted
 from autostore.handlers.named import NamedHandler
+from autostore.handlers.tables.arrow import rows_of
 from autostore.handlers.tables.avro.blocks import Block, blocks, header, zigzag
 from autostore.handlers.tables.avro.reading import arrow_of
 from autostore.handlers.tables.avro.schema import nearest, plain, record, valid_names
@@ -27,7 +28,6 @@ from autostore.handlers.tables.kinds import (
     table_preview,
 )
 from autostore.handlers.tables.mark import MARK
-from autostore.handlers.tables.moments import arrow_rows
 from autostore.handlers.tables.recorded import KINDS, as_arrow, as_kind, kept, mark_of, read_mark, refused
 from autostore.optional import DISTRIBUTION, require
 from autostore.preview import Preview
@@ -62,7 +62,7 @@ class AvroHandler(NamedHandler):
         """Any of the four kinds of tables; or rows, as `list[Row]`, validated one by one."""
         content = read_whole(file_path, self.ceiling)
         if asks_for_rows(as_type):
-            return fitted(as_type, arrow_rows(_read(content, "pyarrow.Table", self.ceiling)), row="row")
+            return fitted(as_type, rows_of(_read(content, "pyarrow.Table", self.ceiling), self.ceiling), row="row")
         kind = None if as_type in (Any, object) else requested_kind(as_type)
         if kind is not None and kind not in FRAMES:
             raise UnsupportedFormatError("An Avro file holds a table. Read it as a DataFrame, and take its column.")

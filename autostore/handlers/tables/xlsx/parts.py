@@ -15,6 +15,7 @@ from autostore.errors import CorruptDataError
 from autostore.guard.ceiling import Ceiling
 from autostore.handlers.tables.xlsx.cells import is_date_format, unescaped
 from autostore.handlers.tables.xlsx.writing import NOTE
+from autostore.headers.archives import opened
 from autostore.optional import require
 
 __all__ = ["Book", "Reader", "book", "note_of"]
@@ -54,7 +55,7 @@ class Reader:
         parser.StartDoctypeDeclHandler = _no_doctype
         try:
             ceiling.check(archive.getinfo(name).file_size, f"The part {name:.80}")
-            with archive.open(name) as part:
+            with opened(archive, name) as part:
                 parser.ParseFile(part)
         except (expat.ExpatError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
             if isinstance(error, RecursionError):
