@@ -156,7 +156,7 @@ def test_without_its_libraries_the_command_says_what_to_install(tmp_path):
 
 
 def test_the_command_is_installed_under_its_name():
-    """pyproject.toml names a function that is there, and `python -m autostore` and `python -m autostore.cli` are the same."""
+    """pyproject.toml names a function that is there; so do `python -m autostore` and `... autostore.cli`."""
     import importlib
     import tomllib
 
