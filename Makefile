@@ -72,7 +72,7 @@ test-wheel: .venv/dev dist
 # The metadata of skops names no licence; its LICENSE is that of MIT.
 audit: .venv/dev .venv-release/done
 	.venv-release/bin/pip-licenses --python $(BIN)/python --order=license --fail-on="GPL;AGPL;LGPL;UNKNOWN" --partial-match --ignore-packages skops --summary
-	.venv-release/bin/cyclonedx-py environment --output-file sbom.json $(BIN)/python
+	.venv-release/bin/cyclonedx-py environment --pyproject pyproject.toml --output-file sbom.json $(BIN)/python
 	.venv-release/bin/pip-audit --path $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 
 bench: .venv-bench/done

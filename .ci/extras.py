@@ -53,6 +53,39 @@ SMOKE = {
         "import geopandas as gpd; frame = gpd.GeoDataFrame(geometry=gpd.points_from_xy([1.5], [2]), crs=4326); "
         "kept('g', frame); kept('g.geojson', frame)"
     ),
+    "fsspec": (
+        "import fsspec; there = AutoStore(fs=fsspec.filesystem('memory'), root='/d'); there['k'] = (1, 2); "
+        "assert there['k'] == (1, 2)"
+    ),
+    "sftp": "import paramiko; print('   ', AutoStore('fsspec+sftp://127.0.0.1/folder'))",
+    "gcs": "import gcsfs; print('   ', AutoStore('gs://bucket/'))",
+    "sklearn": (
+        "from sklearn.linear_model import LinearRegression as Line; "
+        "store['m'] = Line().fit([[1.0], [2.0]], [2.0, 4.0]); print('   ', store.get_metadata('m').path); "
+        "assert round(float(store['m'].predict([[3.0]])[0]), 6) == 6"
+    ),
+    "xgboost": (
+        "import numpy as np, xgboost as xgb; rows = xgb.DMatrix(np.eye(4), label=np.arange(4)); "
+        "store['b'] = xgb.train({}, rows, 2); assert store['b'].num_boosted_rounds() == 2"
+    ),
+    "lightgbm": (
+        "import numpy as np, lightgbm as lgb; rows = lgb.Dataset(np.random.rand(50, 2), label=np.arange(50)); "
+        "store['b'] = lgb.train({'verbose': -1}, rows, 2); assert store['b'].num_trees() == 2"
+    ),
+    "jax": "import jax.numpy as jnp; kept('a', jnp.arange(3.0))",
+    "onnx": (
+        "from onnx import helper; model = helper.make_model(helper.make_graph([], 'g', [], [])); "
+        "store['m.onnx'] = model; assert store['m.onnx'] == model"
+    ),
+    "tokenizers": (
+        "from tokenizers import Tokenizer, models; store['w'] = Tokenizer(models.WordLevel({'a': 0}, unk_token='a')); "
+        "assert store['w'].get_vocab() == {'a': 0}"
+    ),
+    "plots": (
+        "import altair, matplotlib.figure, plotly.graph_objects as go; kept('p', go.Figure(go.Bar(y=[1, 2]))); "
+        "store['v'] = altair.Chart({'values': [{'x': 1}]}).mark_bar().encode(x='x:Q'); print('   ', store['v'].mark); "
+        "store['m'] = matplotlib.figure.Figure(); print('   ', store['m'])"
+    ),
     "cli": (
         "import subprocess, sys; subprocess.run([sys.executable, '-m', 'autostore.cli', 'ls', store.uri], check=True)"
     ),
@@ -82,7 +115,7 @@ def tried(wheel: Path, extra: str) -> bool:
         target = f"{wheel}[{extra}]" if extra else str(wheel)
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", target]
         code = HEAD + SMOKE.get(extra, "print('   ', len(store.formats()), 'formats')")
-        commands = (pip, [python, "-c", code])
+        commands = (pip, [python, "-m", "pip", "check"], [python, "-c", code])
         return all(subprocess.run(command, cwd=folder, check=False).returncode == 0 for command in commands)
 
 

@@ -13,6 +13,7 @@ from autostore.errors import MissingDependencyError
 
 __all__ = [
     "DISTRIBUTION",
+    "OTHER_LIBRARY",
     "add_installs",
     "install_target",
     "loaded_type",
@@ -24,7 +25,10 @@ __all__ = [
 
 DISTRIBUTION = "dagster-autostore"
 """The name on the package index; the distribution `autostore` there is another library."""
-
+OTHER_LIBRARY = (
+    f"The package `autostore` is not the one of {DISTRIBUTION}: the distribution `autostore` is another library, and "
+    f"both were installed. Run: pip uninstall -y autostore; pip install --force-reinstall --no-deps {DISTRIBUTION}"
+)
 
 # module -> the extra of pyproject.toml that installs it; formats bring more (`DataHandler.install`)
 _EXTRAS = {

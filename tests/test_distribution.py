@@ -17,6 +17,11 @@ SHADOWS = {
         "__init__.py": '__version__ = "0.1.18"\n\nfrom autostore.autostore import AutoStore\n',
         "autostore.py": "class AutoStore: ...\n",
     },
+    "published": {  # as 0.1.18 has them: its `cache` is a module, which our folder of that name hides
+        "__init__.py": '__version__ = "0.1.18"\n\nfrom autostore.autostore import AutoStore, AutoPath\n',
+        "autostore.py": "from autostore.cache import CacheService\n\nclass AutoStore: ...\n",
+        "cache.py": "class CacheService: ...\n",
+    },
     "left": {"leftover.py": ""},
 }
 
@@ -49,6 +54,15 @@ def run(folder, code):
 def test_another_library_of_this_name_is_told(mixed, code):
     """Where the other distribution lies over ours, or was removed after ours, the error says so and what to run."""
     done = run(mixed, code)
+    assert done.returncode != 0
+    assert "the distribution `autostore` is another library" in done.stderr
+    assert "pip install --force-reinstall --no-deps dagster-autostore" in done.stderr
+
+
+@pytest.mark.parametrize("mixed", ["published"], indirect=True)
+def test_another_library_of_this_name_is_told_by_the_first_import(mixed):
+    """Also without Dagster and the command."""
+    done = run(mixed, "from autostore import AutoStore")
     assert done.returncode != 0
     assert "the distribution `autostore` is another library" in done.stderr
     assert "pip install --force-reinstall --no-deps dagster-autostore" in done.stderr

@@ -14,3 +14,15 @@ right; one is held during the first download, so that others wait for it instead
 `blocks.py` keeps pieces of files, for scans, in the same folder and below the same limit. A piece is named by the
 ETag of its version, so that it is never stale and needs no request; only the last bytes of a file are confirmed.
 """
+
+from typing import TYPE_CHECKING
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """What the other library of our name asks its own `cache` for, once its files lie over ours."""
+        if name == "CacheService":
+            from autostore.optional import OTHER_LIBRARY
+
+            raise ImportError(OTHER_LIBRARY, name="autostore")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,14 +10,9 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from autostore.cli.boundary import boundary, end, of_usage, warned
-from autostore.optional import pip_install
+from autostore.optional import OTHER_LIBRARY, pip_install
 
 __all__ = ["run"]
-
-OTHER = (
-    "The package `autostore` is not the one of dagster-autostore: the distribution `autostore` is another library, and "
-    "both were installed. Run: pip uninstall -y autostore; pip install --force-reinstall --no-deps dagster-autostore"
-)
 
 
 def run() -> NoReturn:
@@ -27,7 +22,7 @@ def run() -> NoReturn:
         import autostore
 
         if not hasattr(autostore, "PickledWarning"):  # the other library of this name, or what its removal left
-            end(OTHER, 2)
+            end(OTHER_LIBRARY, 2)
         try:
             from autostore.cli.commands import app
         except ImportError as error:

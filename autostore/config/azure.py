@@ -20,8 +20,10 @@ class AzureStorageConfig(StorageConfig):
         account_name: the storage account.
         account_key: the account's key.
         sas_token: a shared access signature, in place of the key.
-        tenant_id, client_id, client_secret: a service principal, in place of both. With none of the three the
-            environment's, else a managed identity.
+        tenant_id: of a service principal, in place of both. With none of the three the environment's, else a
+            managed identity.
+        client_id: of that service principal.
+        client_secret: of that service principal.
         use_azure_cli: as who is signed in to the Azure CLI.
         endpoint_url: address of the account's blobs, where it is not Azure's own (an emulator).
         anonymous: send unsigned requests, for public containers.

@@ -36,12 +36,15 @@ class S3StorageConfig(StorageConfig):
     """Settings of a store on S3 or a compatible server.
 
     Attributes:
-        aws_access_key_id, aws_secret_access_key, aws_session_token: static credentials;
-            only passed on when set, else botocore's own chain finds (and rotates) them.
+        aws_access_key_id: static credentials, with the next; only passed on when set, else botocore's own chain
+            finds (and rotates) them.
+        aws_secret_access_key: what belongs to that key.
+        aws_session_token: of credentials that were given for a time.
         profile_name: a profile of the AWS configuration files.
         region_name: the bucket's region.
         endpoint_url: address of an S3-compatible server; None: AWS.
-        use_ssl, verify: https, and how its certificate is checked (False, or a CA bundle).
+        use_ssl: https.
+        verify: how its certificate is checked: None: by this machine's authorities, False: not, or a CA bundle.
         addressing_style: "path", "virtual" or "auto"; None: path for a custom endpoint.
         anonymous: send unsigned requests, for public buckets.
         upload_args: extra arguments of every upload (ServerSideEncryption, StorageClass, ACL, ...).

@@ -157,15 +157,16 @@ def test_without_its_libraries_the_command_says_what_to_install(tmp_path):
 
 
 def test_the_command_is_installed_under_its_name():
-    """pyproject.toml names a function that is there, and `python -m autostore.cli` is the same."""
+    """pyproject.toml names a function that is there; so do `python -m autostore` and `... autostore.cli`."""
     import importlib
     import tomllib
 
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     module, _, name = scripts["autostore"].partition(":")
     assert callable(getattr(importlib.import_module(module), name))
-    done = subprocess.run([*COMMAND, "--version"], capture_output=True, text=True, timeout=60, cwd=ROOT)
-    assert done.stdout.startswith("autostore ")
+    for command in (COMMAND, [sys.executable, "-m", "autostore"]):
+        done = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=60, cwd=ROOT)
+        assert done.stdout.startswith("autostore "), done.stderr
 
 
 def test_help_loads_none_of_the_heavy_libraries():
