@@ -19,6 +19,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
+from autostore.holding.frames import has_ended, owning_frame
 from autostore.memo.arguments import Recipe
 from autostore.memo.durations import in_seconds
 from autostore.memo.results import MISSING, MemoInfo, Memory
@@ -35,7 +36,17 @@ class _Run:
     """One computation, which tasks and threads that it starts know of, also when it is over."""
 
     def __init__(self, claimed: str) -> None:
-        self.claimed: str | None = claimed
+        self._claimed = claimed
+        self._frame = owning_frame()
+        self._is_over = False
+
+    def claims(self, key: str) -> bool:
+        """Whether it computes this result, and still does; an interrupt may have kept it from `end`."""
+        return key == self._claimed and not (self._is_over or has_ended(self._frame))
+
+    def end(self) -> None:
+        """It computes no more."""
+        self._is_over, self._frame = True, None  # the frame refers to this
 
 
 _computing: contextvars.ContextVar[frozenset[_Run]] = contextvars.ContextVar("_computing", default=frozenset())
@@ -128,7 +139,7 @@ class Memoized(Generic[P, R]):
 
     def _claimed(self, key: str) -> str:
         claimed = self._memory.root + key
-        if any(run.claimed == claimed for run in _computing.get()):
+        if any(run.claims(claimed) for run in _computing.get()):
             raise RecursionError(f"{self._recipe.name} calls itself with the same arguments")
         return claimed
 
@@ -138,7 +149,7 @@ class Memoized(Generic[P, R]):
         try:
             value = self._run(args, kwargs)
         finally:
-            run.claimed = None
+            run.end()
             _computing.reset(token)
         self._counts.add(misses=1)
         return self._memory.keep(key, value)
@@ -185,7 +196,7 @@ class AsyncMemoized(Memoized[P, R]):
         try:
             value = await self._run(args, kwargs)
         finally:
-            run.claimed = None
+            run.end()
             _computing.reset(token)
         self._counts.add(misses=1)
         return await to_its_end(self._memory.keep, key, value)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from autostore.backend import StorageBackend
 from autostore.errors import StorageError
+from autostore.holding.frames import has_ended, owning_frame
 from autostore.naming import claims
 from autostore.naming.claims import Claim, path_of_claim
 
@@ -28,6 +29,10 @@ REFUSALS = 20
 
 _first: dict[str, weakref.ref[Turn]] = {}
 """By key, who of this process asks for it; who is gone, or of the process that forked us, counts no more."""
+
+
+_holders: dict[str, weakref.ref[Turn]] = {}
+"""By claim, who of this process may have it: one of this process that nobody here has is what an interrupt left."""
 
 
 class Step(enum.Enum):
@@ -43,12 +48,14 @@ class Turn:
 
     def __init__(self, place: StorageBackend, key: str) -> None:
         self._key = f"{place.uri}\n{key}"
-        self._claim = Claim(place, path_of_claim(f"computing {key}"), key, f"{_machine()} {os.getpid()}")
+        self._path = path_of_claim(f"computing {key}")
+        self._claim = Claim(place, self._path, key, f"{_machine()} {os.getpid()}")
         self._self = weakref.ref(self)
         self._behind: weakref.ref[Turn] | None = None
         self._held = False
         self._refusals = 0
         self._pause = FIRST_PAUSE
+        self._frame = owning_frame()
         self._over = threading.Event()
         self._renewer: threading.Thread | None = None
         self.process = os.getpid()
@@ -57,7 +64,7 @@ class Turn:
         """Among the askers of this process, without a request; `COMPUTE`: ask the other ones, by `everywhere`."""
         first = _first.setdefault(self._key, self._self)
         holder = first()
-        if holder is None or holder.process != self.process:
+        if holder is None or holder.process != self.process or holder.is_over:
             _first.pop(self._key, None)
             return Step.LOOK
         behind, self._behind = self._behind, None if holder is self else first
@@ -67,9 +74,12 @@ class Turn:
 
     def everywhere(self) -> Step:
         """Among all processes and machines."""
-        self._held = self._claim.attempt(_is_gone)
+        if self._other_holder() is None:
+            _holders[self._path] = self._self
+        self._held = self._claim.attempt(self._is_left)
         if self._held:
-            self._renewer = threading.Thread(target=self._renew, name="autostore-turn", daemon=True)
+            renewing = (self._self, self._claim, self._over)
+            self._renewer = threading.Thread(target=_renew, args=renewing, name="autostore-turn", daemon=True)
             with contextlib.suppress(RuntimeError):  # the process ends, or has no room for threads
                 self._renewer.start()
             return Step.COMPUTE
@@ -84,6 +94,7 @@ class Turn:
     def end(self) -> None:
         """Let the next one in."""
         self._over.set()
+        self._frame = None  # which refers to this
         if self._renewer is not None and self._renewer.ident is not None:
             self._renewer.join()
         try:
@@ -91,16 +102,52 @@ class Turn:
                 self._held = False
                 self._claim.release()
         finally:
-            if _first.get(self._key) is self._self:
-                _first.pop(self._key, None)
+            for known, name in ((_holders, self._path), (_first, self._key)):
+                if known.get(name) is self._self:
+                    known.pop(name, None)
 
-    def _renew(self) -> None:
-        while not self._over.wait(claims.LEASE / 4):
-            try:
-                if not self._claim.renew():
-                    return  # taken over: this machine slept
-            except StorageError:
-                continue  # unreachable for a while; the lease is longer
+    @property
+    def is_over(self) -> bool:
+        """Whether the call that asked has ended, though an interrupt may have kept it from `end`."""
+        return has_ended(self._frame)
+
+    def _other_holder(self) -> Turn | None:
+        """Another asker of this process, of the same place by another name, that may have the claim."""
+        known = _holders.get(self._path)
+        holder = None if known is None else known()
+        if holder is None or holder is self or holder.process != self.process or holder.is_over:
+            return None
+        return holder
+
+    def _is_left(self, told: str) -> bool:
+        """Whether a holder is no more: a process of this machine, or a call of this process that was interrupted."""
+        machine, _, process = told.rpartition(" ")
+        if not machine or machine != _machine() or not process.isdecimal():
+            return False
+        if process == str(self.process):
+            return self._other_holder() is None
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            return True
+        except (OSError, OverflowError, ValueError):
+            return False
+        return False
+
+
+def _renew(turn: weakref.ref[Turn], claim: Claim, over: threading.Event) -> None:
+    while not over.wait(claims.LEASE / 4) and _is_called(turn):
+        try:
+            if not claim.renew():
+                return  # taken over: this machine slept
+        except StorageError:
+            continue  # unreachable for a while; the lease is longer
+
+
+def _is_called(turn: weakref.ref[Turn]) -> bool:
+    """Whether its call goes on."""
+    asker = turn()
+    return asker is not None and not asker.is_over
 
 
 def _machine() -> str:
@@ -110,17 +157,3 @@ def _machine() -> str:
         with contextlib.suppress(OSError):
             parts.append(os.readlink(file) if "ns" in file else Path(file).read_text("ascii").strip())
     return "+".join("".join(part.split()) for part in parts) if len(parts) > 1 else ""
-
-
-def _is_gone(told: str) -> bool:
-    """Whether a holder was a process of this machine that is no more."""
-    machine, _, process = told.rpartition(" ")
-    if not machine or machine != _machine() or not process.isdecimal():
-        return False
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError, ValueError):
-        return False
-    return False

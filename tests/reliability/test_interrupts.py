@@ -134,6 +134,34 @@ def test_a_signal_handler_may_use_the_store_at_each_line(tmp_path, place, call):
     assert number > 30
 
 
+@pytest.mark.parametrize("kept", [False, True], ids=["", "traceback kept"])
+@pytest.mark.timeout(scaled(120, 3600))
+def test_at_each_line_of_a_memoized_call(tmp_path, kept):
+    """The next call computes or finds the result at once: no turn and no claim of its own process is waited for."""
+    # Mutations that this was seen to catch: a claim of this process is never left (waits a lease), the renewing
+    # thread refers to its turn (waits for ever), a turn is over only when nobody refers to it (traceback kept).
+    store = AutoStore(tmp_path, LocalFileConfig(timeout=5))
+
+    @store.cache
+    def doubled(number):
+        return 2 * number
+
+    doubled(0)
+    step, errors = scaled(31, 1), []
+    with measured(f"interrupt at each line: memoized call{', traceback kept' if kept else ''}") as facts:
+        for number in itertools.count(random.Random(kept).randint(1, step), step):
+            at = At(number)
+            error = at.run(lambda: doubled(number))  # noqa: B023 - it is called here
+            if not at.where:
+                break
+            assert isinstance(error, Interrupt | None), at.where
+            errors += [error] if kept else []
+            begun = time.monotonic()
+            assert doubled(number) == 2 * number
+            assert time.monotonic() - begun < 4, at.where
+        facts["interrupts"] = number // step
+
+
 @pytest.mark.parametrize("call", ["read", "write", "copy", "listing", "close"])
 @pytest.mark.timeout(scaled(120, 3600))
 def test_at_each_line_through_the_cache(moto_s3, tmp_path, call):
