@@ -36,13 +36,14 @@ class _Run:
     """One computation, which tasks and threads that it starts know of, also when it is over."""
 
     def __init__(self, claimed: str) -> None:
-        self._claimed = claimed
+        self.claimed = claimed
         self._frame = owning_frame()
         self._is_over = False
 
-    def claims(self, key: str) -> bool:
-        """Whether it computes this result, and still does; an interrupt may have kept it from `end`."""
-        return key == self._claimed and not (self._is_over or has_ended(self._frame))
+    @property
+    def goes_on(self) -> bool:
+        """Whether it still computes; an interrupt may have kept it from `end`."""
+        return not (self._is_over or has_ended(self._frame))
 
     def end(self) -> None:
         """It computes no more."""
@@ -50,6 +51,10 @@ class _Run:
 
 
 _computing: contextvars.ContextVar[frozenset[_Run]] = contextvars.ContextVar("_computing", default=frozenset())
+
+
+def _under_way() -> frozenset[_Run]:
+    return frozenset(run for run in _computing.get() if run.goes_on)
 
 
 class Memoized(Generic[P, R]):
@@ -139,13 +144,13 @@ class Memoized(Generic[P, R]):
 
     def _claimed(self, key: str) -> str:
         claimed = self._memory.root + key
-        if any(run.claims(claimed) for run in _computing.get()):
+        if any(run.claimed == claimed for run in _under_way()):
             raise RecursionError(f"{self._recipe.name} calls itself with the same arguments")
         return claimed
 
     def _computed(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         run = _Run(self._memory.root + key)
-        token = _computing.set(_computing.get() | {run})
+        token = _computing.set(_under_way() | {run})
         try:
             value = self._run(args, kwargs)
         finally:
@@ -192,7 +197,7 @@ class AsyncMemoized(Memoized[P, R]):
 
     async def _acomputed(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         run = _Run(self._memory.root + key)
-        token = _computing.set(_computing.get() | {run})
+        token = _computing.set(_under_way() | {run})
         try:
             value = await self._run(args, kwargs)
         finally:
