@@ -28,13 +28,18 @@ _libraries = {
     # What the formats of models, figures and documents stand on beside what they require.
     "_plotly_utils", "fastjsonschema", "google", "jax", "jaxlib", "joblib", "jsonschema", "ml_dtypes", "mpl_toolkits",
     "narwhals", "nbformat", "referencing", "sklearn", "threadpoolctl",
+    # Whose frames stand between those: an exception that passes through them is no user's.
+    "aiobotocore", "aioitertools", "attr", "attrs", "contourpy", "cycler", "jinja2", "jupyter_core", "kiwisolver",
+    "markupsafe", "msal", "multidict", "prettytable", "pyogrio", "pyparsing", "pyproj", "requests", "rpds", "shapely",
+    "traitlets", "yarl",
 }  # fmt: skip
 _OURS = ("autostore", "autostore_dagster")
 _SOCKETS = frozenset({"paramiko", "socket", "ssl", "http", "urllib3", "botocore", "selectors"})
 _INNERMOST = (StorageError, ImportError, RecursionError)
 """What a class's own code meets on behalf of ours: a module that is not there, and a value that is too deep."""
 
-_COMPILED = (".pyx", ".pxi", ".pxd", "<stringsource>")
+_COMPILED = (".pyx", ".pxi", ".pxd", "<stringsource>", ".c", ".cpp")
+"""How the names of files end from which extension modules add frames to a traceback, as expat does for its handlers."""
 
 
 def add_libraries(names: Iterable[str]) -> None:
