@@ -19,8 +19,9 @@ def checks_names(cls: Settings) -> Settings:
 
     @functools.wraps(made)
     def checked(self: Any, *args: Any, **given: Any) -> None:
-        for name in given.keys() - known:
-            raise InvalidConfigError(f"{cls.__name__} has no setting {name!r:.100}. {_meant(cls, name, known)}")
+        for name in given:
+            if name not in known:
+                raise InvalidConfigError(f"{cls.__name__} has no setting {name!r:.100}. {_meant(cls, name, known)}")
         made(self, *args, **given)
 
     cls.__init__ = checked  # type: ignore[misc]

@@ -132,5 +132,5 @@ def _recorded_class(archive: zipfile.ZipFile) -> str | None:
 def _convert(sparse: Any, matrix: Any, name: str) -> Any:
     # A shape costs nothing in a file, but each row of a lil takes 128 bytes before it holds anything.
     if name.startswith("lil") and matrix.shape[0] > MOST_ROWS:
-        raise UnsupportedFormatError(f"{an(name)} of {matrix.shape[0]} rows takes gigabytes. Convert it with tocsr().")
+        raise UnsupportedFormatError(f"A {name} of {matrix.shape[0]} rows takes gigabytes. Convert it with tocsr().")
     return getattr(sparse, name)(matrix)

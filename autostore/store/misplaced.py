@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import fields
@@ -11,6 +12,7 @@ from typing import ParamSpec
 
 from autostore.config import StorageConfig
 from autostore.errors import InvalidConfigError, StorageError
+from autostore.guard.behind import all_behind
 
 __all__ = ["refuses_settings"]
 
@@ -31,21 +33,17 @@ def refuses_settings(made: Callable[Arguments, None]) -> Callable[Arguments, Non
                 raise InvalidConfigError(
                     f"A store has no argument {name!r:.100}. Settings come as one: AutoStore(uri, {_home(name)})."
                 )
+        handled = sys.exc_info()[1]
         try:
             made(*args, **given)
         except StorageError as error:
             args, given = (), {}  # type: ignore[assignment]
-            _forget(error)
+            for found in all_behind(error, handled):
+                # A crash report shows the variables of frames, and an address may hold a secret.
+                traceback.clear_frames(found.__traceback__)
             raise
 
     return checked
-
-
-def _forget(error: BaseException | None) -> None:
-    """Empty the frames that an error left: a crash report shows their variables, and an address may hold a secret."""
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__cause__ or error.__context__
 
 
 def _home(name: str) -> str:

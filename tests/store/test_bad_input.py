@@ -95,6 +95,21 @@ def test_bad_uris(uri):
         AutoStore(uri)
 
 
+def test_a_refused_store_leaves_the_caller_s_own_exception_alone():
+    """What is being handled while a store is refused keeps the variables of its frames, for whoever looks into it."""
+
+    def work():
+        wanted = "a value"
+        raise KeyError(wanted)
+
+    try:
+        work()
+    except KeyError as mine:
+        with pytest.raises(UnsupportedSchemeError):
+            AutoStore("gopher://x/")
+        assert mine.__traceback__.tb_next.tb_frame.f_locals == {"wanted": "a value"}
+
+
 def test_a_folder_that_is_a_file(tmp_path):
     """A file where the folder should be is named in the error."""
     (tmp_path / "file").write_text("x")

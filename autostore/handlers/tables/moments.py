@@ -43,8 +43,10 @@ def check_maps(frame: Any) -> None:
 def arrow_rows(table: Any) -> list[dict[str, Any]]:
     """The rows of a table of Arrow as dicts."""
     pa = require("pyarrow")
-    if twice := [name for number, name in enumerate(table.column_names) if name in table.column_names[:number]]:
-        problem = f"The column {twice[0]!r:.80} stands twice, and a row has each name once"
+    names = table.column_names
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        problem = f"The column {twice!r:.80} stands twice, and a row has each name once"
         raise UnsupportedFormatError(f"{problem}. Read it with as_type=pyarrow.Table.")
     columns = []
     for field, column in zip(table.schema, table.columns, strict=True):

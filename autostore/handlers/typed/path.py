@@ -34,7 +34,7 @@ def _shown(key: Any) -> str:
     try:
         return f"{key!r:.80}"
     except Exception:  # a key's repr is code of its own
-        return f"{an(type(key).__qualname__)}"
+        return an(type(key).__qualname__)
 
 
 def stem(path: Iterable[Label]) -> str:

@@ -38,10 +38,8 @@ def of_tls(error: Exception, uri: str, path: str | None) -> StorageError:
         problem = f"{problem}: {first!s:.200}"
         remedy = "Check endpoint_url: its host is to be one that the server's certificate names."
     elif isinstance(first, ssl.SSLError) and first.reason == "WRONG_VERSION_NUMBER":
-        problem, remedy = (
-            f"{problem}: what answers there speaks no TLS",
-            "Check endpoint_url: http or https, and the port.",
-        )
+        problem = f"{problem}: what answers there speaks no TLS"
+        remedy = "Check endpoint_url: http or https, and the port."
     return StorageConnectionError(compose(problem, key=path, uri=uri, remedy=remedy))
 
 

@@ -53,6 +53,11 @@ class Waiting:
         self._timeout = timeout
         self._asked: tuple[int, float, Future[Any]] | None = None
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether the source has not answered yet."""
+        return self._asked is not None and not self._asked[2].done()
+
     def result(self, work: Callable[[], Any]) -> Any:
         """What the work gives, once the time since its begin is no longer than the timeout."""
         asked, now = self._asked, time.monotonic()
@@ -108,8 +113,7 @@ def _loaded(core: Any, config: S3StorageConfig) -> Any:
     try:
         return waiting.result(core.get_credentials)
     finally:
-        asked = waiting._asked  # noqa: SLF001 - of this module
-        if asked is None or asked[2].done():
+        if not waiting.goes_on:
             _loading.pop(name, None)
 
 

@@ -215,9 +215,8 @@ def _give_up_in_time(
 ) -> None:
     """Stop retrying a place that cannot be reached where the next try would begin after `timeout`."""
     if caught_exception is not None:
-        let_pass(
-            caught_exception, by_client=True
-        )  # botocore would take a time limit's exception for a broken connection
+        # Botocore would take a time limit's exception for a broken connection.
+        let_pass(caught_exception, by_client=True)
     redirected = response is not None and 300 <= response[0].status_code < 400
     if operation.name == "HeadBucket" and redirected and "x-amz-bucket-region" not in response[0].headers:
         # botocore asks so for the bucket's region, and again, and again.
