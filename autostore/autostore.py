@@ -27,7 +27,7 @@ from autostore.errors import (
 )
 from autostore.handler import DataHandler
 from autostore.handlers.registry import HandlerRegistry
-from autostore.keys import Key, check_key, parse_uri, uri_below
+from autostore.keys import Key, check_key, check_prefix, parse_uri, uri_below
 from autostore.memo.interface import MemoInterface
 from autostore.naming.resolution import OURS, Listed
 from autostore.naming.versions import has_versions
@@ -383,6 +383,7 @@ class AutoStore(
 
         1 request per 1,000 files that begin as the pattern does before its first wildcard; flat memory.
         """
+        pattern = check_prefix(pattern, self.uri)
         wild = min((pattern.find(c) for c in "*?[" if c in pattern), default=len(pattern))
         found = self._backend.list_files(self._root + pattern[:wild])
         paths = (file.path[len(self._root) :] for file in found if not file.path.startswith(OURS))
@@ -469,7 +470,7 @@ class AutoStore(
             data: any value, stored or not.
             format: what `write` was given; None: by type.
         """
-        return self._registry.preview(data, "" if format is None else f".{format.removeprefix('.')}")
+        return self._registry.preview(data, format)
 
     def register_handler(self, handler: DataHandler) -> None:
         """Add a format to this store, and to a base that was given by its URI; no request."""
@@ -582,7 +583,7 @@ class AutoStore(
         return f"{key.text}/" if is_folder else key
 
     def _entries(self, prefix: str) -> Iterator[Listed]:
-        listed = self._resolver.keys(self._root + prefix)
+        listed = self._resolver.keys(self._root + check_prefix(prefix, self.uri))
         return listed if not self._root else (one._replace(key=one.key[len(self._root) :]) for one in listed)
 
     def _load_listed(self, listed: Listed) -> Any:

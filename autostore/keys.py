@@ -22,6 +22,7 @@ __all__ = [
     "ParsedUri",
     "can_be_key",
     "check_key",
+    "check_prefix",
     "is_ours",
     "parse_uri",
     "split_extension",
@@ -98,8 +99,7 @@ def parse_uri(uri: str | os.PathLike[str]) -> ParsedUri:
         raise InvalidKeyError(
             f"{type(uri).__name__} {uri!r} is not a URI. Pass a folder such as './data', or 's3://bucket/prefix/'."
         )
-    if "\0" in text:
-        raise InvalidKeyError("A URI cannot hold a NUL character. Remove it.")
+    _check_characters(text)
     if is_connection_string(text) or (":/" in text and holds_secret(text)):
         raise InvalidKeyError(
             "The URI holds credentials. Pass it without them; they belong in the configuration "
@@ -113,6 +113,15 @@ def parse_uri(uri: str | os.PathLike[str]) -> ParsedUri:
     if match is None:
         return ParsedUri("file", os.path.expanduser(text))
     return _without_query(ParsedUri(match[1].lower(), text[match.end() :]))
+
+
+def _check_characters(text: str) -> None:
+    if "\0" in text:
+        raise InvalidKeyError("A URI cannot hold a NUL character. Remove it.")
+    try:
+        os.fsencode(text)  # a folder's name may hold bytes that are no UTF-8, as `os.listdir` gives them
+    except UnicodeEncodeError:
+        raise InvalidKeyError("A URI cannot hold characters that UTF-8 cannot encode. Remove them.") from None
 
 
 def _without_query(uri: ParsedUri) -> ParsedUri:
@@ -142,6 +151,14 @@ def check_key(key: object, uri: str) -> str:
             )
         )
     return key
+
+
+def check_prefix(prefix: object, uri: str) -> str:
+    """The text of what names begin with, "" for all; any text will do, since nothing is made by it."""
+    if not isinstance(prefix, str):
+        problem = f"What keys begin with is a str, not {type(prefix).__name__}"
+        raise InvalidKeyError(compose(problem, uri=uri, remedy="Pass a string, or nothing for all keys."))
+    return str.__str__(prefix)
 
 
 def is_ours(path: str) -> bool:

@@ -8,6 +8,7 @@ import dagster as dg
 
 from autostore import InvalidConfigError, InvalidKeyError
 from autostore_dagster import keys
+from autostore_dagster.choosing import coerced
 from autostore_dagster.partitions import dimensions
 
 __all__ = ["Address", "asset_key", "asset_uri", "parse_key"]
@@ -53,8 +54,11 @@ def asset_key(
             like a day or an hour of Dagster's is a `date`, any other a `partition`.
     """
     definition = partitions_def or getattr(asset, "partitions_def", None)
-    if partition is not None and not isinstance(partition, Mapping):
+    if isinstance(partition, str):
         partition = dimensions(definition, partition)
+    if partition is not None and not (isinstance(partition, Mapping) and _are_texts(partition)):
+        remedy = "Pass its key, such as '2026-01-31', or the value of each dimension by name, as texts"
+        raise InvalidKeyError(f"{partition!r:.100} is no partition. {remedy}.")
     return keys.asset_key(_key_of(asset).path, partition)
 
 
@@ -76,6 +80,8 @@ def parse_key(key: str) -> Address:
 
     It undoes `asset_key`, except of names over 200 bytes, of which a key holds only the beginning and a hash.
     """
+    if not isinstance(key, str):
+        raise InvalidKeyError(f"{key!r:.100} is no key. Pass one as a str; keys of assets come from asset_key(...).")
     folder, slash, name = key.rpartition("/")
     try:
         place = keys.parse(f"{folder}{slash}{name.partition('.')[0]}")
@@ -88,4 +94,8 @@ def parse_key(key: str) -> Address:
 def _key_of(asset: Asset) -> dg.AssetKey:
     if isinstance(asset, dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset):
         return asset.key
-    return dg.AssetKey.from_coercible(asset)
+    return coerced(asset)
+
+
+def _are_texts(partition: Mapping[str, str]) -> bool:
+    return all(isinstance(text, str) for dimension in partition.items() for text in dimension)

@@ -50,7 +50,7 @@ def build_stored_checks(
         severity: of a check that fails.
     """
     wanted = Wanted(readable, min_rows, max_rows, fresh_within, schema_unchanged)
-    if isinstance(assets, dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset):
+    if isinstance(assets, dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset) or not isinstance(assets, Iterable):
         raise InvalidConfigError("build_stored_checks takes several assets. Pass a list: [asset].")
     found = [asset for definition in assets for asset in stored_assets(definition, io_manager_key)]
     return [_checks_of(asset, wanted, io_manager_key, severity) for asset in found]

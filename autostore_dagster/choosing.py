@@ -1,15 +1,15 @@
 """What is defined where a job runs, and which assets a caller chose of it by name, as a misspelt one is nothing."""
 
 import difflib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import dagster as dg
 from dagster._check import CheckError
 
-from autostore import InvalidConfigError
+from autostore import InvalidConfigError, InvalidKeyError
 
-__all__ = ["Asset", "chosen_assets", "graph_around", "graph_of"]
+__all__ = ["Asset", "chosen_assets", "coerced", "graph_around", "graph_of"]
 
 Asset = str | Sequence[str] | dg.AssetKey
 
@@ -21,7 +21,7 @@ def chosen_assets(
 
     Where nobody knows what is defined (the graph is None) all are taken at their word.
     """
-    if isinstance(assets, str):
+    if isinstance(assets, str) or not isinstance(assets, Iterable):
         raise InvalidConfigError(f"assets={assets!r:.100} is no list. Pass one, such as assets=[{assets!r:.100}].")
     defined = None if graph is None else graph.get_all_asset_keys()
     return [_key(asset, defined, is_known) for asset in assets]
@@ -30,7 +30,7 @@ def chosen_assets(
 def _key(
     asset: Asset, defined: Collection[dg.AssetKey] | None, is_known: Callable[[dg.AssetKey], bool] | None
 ) -> dg.AssetKey:
-    key = dg.AssetKey.from_coercible(asset)
+    key = coerced(asset)
     if isinstance(asset, str) and key not in (defined or ()):
         key = dg.AssetKey.from_user_string(asset)
     if defined is None or key in defined or (is_known is not None and is_known(key)):
@@ -39,6 +39,18 @@ def _key(
     near = difflib.get_close_matches(name, [other.to_user_string() for other in defined], n=1)
     remedy = f"Did you mean {near[0]!r}?" if near else "Name assets as the catalog does, such as 'raw/flights'."
     raise InvalidConfigError(f"No asset {name!r:.100} is defined here. {remedy}")
+
+
+def coerced(asset: Any) -> dg.AssetKey:
+    """The key that a text, a list of texts, a definition or a key is to Dagster; `InvalidKeyError` for all else."""
+    try:
+        key = dg.AssetKey.from_coercible(asset)
+    except CheckError:
+        key = None
+    if key is None or not key.path:
+        remedy = "Pass its definition, or its key, such as ['raw', 'flights']"
+        raise InvalidKeyError(f"{asset!r:.100} is no asset. {remedy}.")
+    return key
 
 
 def graph_around(context: dg.OpExecutionContext) -> Any:

@@ -143,6 +143,8 @@ class AutoStoreIOManager(Strict, dg.ConfigurableIOManager):
 
 def manager_of(defs: dg.Definitions, io_manager_key: str, caller: str) -> AutoStoreIOManager:
     """The manager of definitions; `InvalidConfigError` that names the `caller` where the resource is none."""
+    if not isinstance(defs, dg.Definitions):
+        raise InvalidConfigError(f"{caller}() takes Definitions, not a {type(defs).__name__}. Pass those of the code.")
     manager = (defs.resources or {}).get(io_manager_key)
     if not isinstance(manager, AutoStoreIOManager):
         raise InvalidConfigError(

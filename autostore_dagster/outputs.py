@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from autostore import InvalidConfigError
 from autostore_dagster.annotations import by_partition, required
 from autostore_dagster.streams import Partitions
 
@@ -32,6 +33,8 @@ def stored_assets(
     if isinstance(definition, dg.AssetSpec | dg.SourceAsset):
         yield StoredAsset(definition.key, Any, definition.partitions_def)
         return
+    if not isinstance(definition, dg.AssetsDefinition):
+        raise InvalidConfigError(f"{definition!r:.100} defines no asset. Pass what @asset made, or an AssetSpec.")
     for spec in definition.specs:
         if not definition.is_executable:
             yield StoredAsset(spec.key, Any, spec.partitions_def)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from autostore.backend import FileMetadata, StorageBackend
 from autostore.cache.folder import CacheFolder
+from autostore.cache.new_file import NewFile
 from autostore.config import StorageConfig
 from autostore.errors import StorageIOError
 from autostore.holding.positions import read_at
@@ -71,7 +72,8 @@ class Blocks:
         described = FileMetadata("", len(data), etag, datetime.now(UTC), extra=extra)
         with contextlib.suppress(OSError, StorageIOError):  # the cache's disk is full, or fails: nobody needs it
             folder = self._room.folder(name)
-            with self._room.new_file(folder) as file:
+            with NewFile(folder) as new:
+                file = new.create()
                 if file is not None:
                     file.write_bytes(data)
                     self._room.keep(folder, file, described)

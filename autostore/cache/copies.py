@@ -14,6 +14,7 @@ from typing import NamedTuple
 from autostore.backend import FileMetadata, StorageBackend
 from autostore.cache.entry import Entry
 from autostore.cache.folder import CacheFolder
+from autostore.cache.new_file import NewFile
 from autostore.config import StorageConfig
 from autostore.disk.failures import disk_errors_are_typed
 from autostore.errors import StorageIOError, from_os_error
@@ -70,7 +71,7 @@ class Copies:
         if self._room is None:
             return None
         folder = self._room.folder(hashlib.sha256(self._backend.cache_id(path).encode()).hexdigest())
-        new = stack.enter_context(self._room.new_file(folder))
+        new = stack.enter_context(NewFile(folder)).create()
         if new is None:
             return None
         held = self._room.held(folder)

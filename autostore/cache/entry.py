@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from autostore.backend import FileMetadata
+from autostore.cache.new_file import SUFFIX, NewFile
 from autostore.holding.descriptors import Descriptor, opened
 from autostore.holding.positions import read_at
 
@@ -209,18 +210,15 @@ def _boot() -> str:
 
 def _write(folder: Path, entry: Entry) -> None:
     text = json.dumps({"version": _VERSION, **asdict(entry)}).encode()
-    new = folder / f"{os.urandom(16).hex()}.new"
-    try:
-        new.write_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text)
-        _replace(new, folder / ENTRY)
-    finally:
-        new.unlink(missing_ok=True)
+    with NewFile(folder) as new:
+        new.path.write_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text)
+        _replace(new.path, folder / ENTRY)
 
 
 def _remove_others(folder: Path, payload: str) -> None:
     """Payloads of older versions; their readers hold descriptors."""
     with contextlib.suppress(OSError), os.scandir(folder) as files:
         for file in files:
-            if file.name not in (ENTRY, payload) and not file.name.endswith(".new"):
+            if file.name not in (ENTRY, payload) and not file.name.endswith(SUFFIX):
                 with contextlib.suppress(OSError):
                     os.unlink(file.path)

@@ -10,7 +10,6 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from autostore.backend import FileMetadata
@@ -26,8 +25,6 @@ from autostore.holding.positions import read_at
 from autostore.optional import require
 
 __all__ = ["CacheFolder"]
-
-FOLDER_ATTEMPTS = 20
 
 ENTRY_SIZE = 1024
 """Bytes that the description of a copy takes, or a little less."""
@@ -53,21 +50,6 @@ class CacheFolder:
     def folder(self, identity: str) -> Path:
         """The folder of one file's copy, in a private root; it need not exist."""
         return self._root() / identity
-
-    @contextlib.contextmanager
-    def new_file(self, folder: Path) -> Iterator[Path | None]:
-        """An empty file in `folder` to download into, removed unless it was moved; None where the disk refuses.
-
-        While it is there nobody can remove the folder.
-        """
-        file = folder / f"{os.urandom(16).hex()}.new"
-        try:
-            yield file if _create(folder, file) else None
-        finally:
-            with contextlib.suppress(OSError):
-                file.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):
-                folder.rmdir()  # where nothing was published
 
     def held(self, folder: Path) -> tuple[Entry, Descriptor] | None:
         """An undamaged, unexpired copy, to be confirmed by its backend: its entry and payload, to be closed."""
@@ -216,18 +198,3 @@ def _write_total(root: Path, total: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_NOFOLLOW
     with opened(root / TOTAL, flags, 0o600) as file:
         os.write(file.fileno(), b"%d" % total)
-
-
-def _create(folder: Path, file: Path) -> bool:
-    for _ in range(FOLDER_ATTEMPTS):
-        try:
-            folder.mkdir(mode=0o700, exist_ok=True)
-            if folder.is_symlink():
-                return False
-            opened(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600).close()
-        except FileNotFoundError:
-            continue  # somebody removed the empty folder in between
-        except OSError:
-            return False
-        return True
-    return False

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autostore.cache.entry import ENTRY
+from autostore.cache.new_file import SUFFIX
 
 __all__ = ["CachedCopy", "is_of_cache", "scan"]
 
@@ -75,7 +76,7 @@ def _looked_at(folder: str) -> CachedCopy:
                 continue  # replaced meanwhile
             if entry.name == ENTRY:
                 used = status.st_mtime
-            size_of = others if entry.name.endswith(".new") else kept
+            size_of = others if entry.name.endswith(SUFFIX) else kept
             size_of[entry.path] = status.st_size
             if time.time() - status.st_mtime > SWEEP_AFTER:
                 leftovers.append(entry.path)

@@ -24,7 +24,8 @@ __all__ = ["MIB", "NATIVE", "LocalFileConfig", "StorageConfig", "is_finite", "mi
 
 NATIVE = "native"
 MIB = 1024 * 1024
-_CONTROL = re.compile("[\\0-\\x1f\\x7f]")
+_NOT_UTF8 = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile(f"[\\0-\\x1f\\x7f]|{_NOT_UTF8.pattern}")
 
 
 class _Kind(NamedTuple):  # what a setting may be, and in words
@@ -60,7 +61,8 @@ def _is_spoilt(value: object, annotation: Any) -> bool:
     """Whether a text cannot stand in a header or name a file; a folder's name may hold all but NUL."""
     if isinstance(value, os.PathLike) or annotation == "str | Path | None":
         return "\0" in str(value)
-    return annotation != "str | bytes | None" and isinstance(value, str) and _CONTROL.search(value) is not None
+    spoils = _NOT_UTF8 if annotation == "str | bytes | None" else _CONTROL
+    return isinstance(value, str) and spoils.search(value) is not None
 
 
 @checks_names
@@ -133,8 +135,8 @@ class StorageConfig:
                 raise InvalidConfigError(f"{setting.name} is of type {given}. Pass {wanted}.")
             if _is_spoilt(getattr(self, setting.name), setting.type):
                 raise InvalidConfigError(
-                    f"{setting.name} holds a line break or another control character, perhaps the end of the line "
-                    "that it was read from. Pass it without: .strip()."
+                    f"{setting.name} holds a line break, perhaps the end of the line that it was read from, another "
+                    "control character, or one that UTF-8 cannot encode. Pass it without: .strip()."
                 )
 
     def _check_address(self) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from autostore.errors import StorageError
+from autostore.errors import StorageError, UnsupportedFormatError
 from autostore.handlers.roster import Roster
 
-__all__ = ["holds_none", "listed", "raise_failure", "unfit"]
+__all__ = ["dotted", "holds_none", "listed", "raise_failure", "unfit"]
 
 MOST_SHOWN = 50
 """Extensions that a message lists."""
@@ -25,6 +25,13 @@ def holds_none(data: Any, extension: str, roster: Roster) -> str:
     if type(data) is str or hasattr(type(data), "read"):  # a file's name, or an open one
         return f"{problem}. Pass a file as its pathlib.Path; else {remedy}"
     return f"{problem}. {remedy.capitalize()}"
+
+
+def dotted(format: object) -> str:
+    """The extension that `format=` names."""
+    if not isinstance(format, str):
+        raise UnsupportedFormatError(f"format={format!r:.100} is no name of a format. Pass one, such as 'csv'.")
+    return format if format.startswith(".") else f".{format}"
 
 
 def unfit(format: str, wanted: str, key: str, extension: str, roster: Roster) -> tuple[str, str]:

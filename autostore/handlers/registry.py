@@ -21,7 +21,7 @@ from autostore.handlers.installed import installed
 from autostore.handlers.pickled_warning import warn_of_pickle
 from autostore.handlers.pickles import PickleHandler
 from autostore.handlers.readiness import Options, ready, require_libraries
-from autostore.handlers.refusals import holds_none, listed, raise_failure, unfit
+from autostore.handlers.refusals import dotted, holds_none, listed, raise_failure, unfit
 from autostore.handlers.roster import FIRST, Roster, checked, trusted
 from autostore.handlers.tables.kinds import kind_of
 from autostore.handlers.tables.streams import TableStream, as_stream
@@ -131,7 +131,7 @@ class HandlerRegistry:
         """The extension that the key (`extension`) and `format=` agree on; "" where neither says one."""
         if format is None:
             return extension
-        wanted = format if format.startswith(".") else f".{format}"
+        wanted = dotted(format)
         known = wanted in self.extensions or wanted == extension
         if not known or (extension and extension != wanted):
             problem, remedy = unfit(format, wanted, key, extension, self._roster)
@@ -203,8 +203,9 @@ class HandlerRegistry:
             if not h.explicit_only and handles(h, data) and (type(data) is not TableStream or h.can_stream(data))
         )
 
-    def preview(self, data: Any, extension: str) -> Preview:
+    def preview(self, data: Any, format: str | None) -> Preview:
         """What the first handler that would be asked to write `data` shows of it."""
+        extension = "" if format is None else dotted(format)
         for handler, _ in self._writers(data, extension):
             return bounded(handler.preview(data), type(handler).__qualname__)
         raise UnsupportedFormatError(f"{holds_none(data, extension, self._roster)}.")

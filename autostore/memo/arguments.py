@@ -31,6 +31,20 @@ def check_function(function: object) -> None:
         raise InvalidConfigError(f"{name} gives its values one by one, which cannot be kept. Return a list or a table.")
 
 
+def _names(ignore: str | Iterable[str]) -> frozenset[str]:
+    """What `ignore=` names; `InvalidConfigError` where it is no names."""
+    names = [ignore] if isinstance(ignore, str) else list(ignore) if isinstance(ignore, Iterable) else [ignore]
+    if not all(isinstance(name, str) for name in names):
+        raise InvalidConfigError(f"ignore={ignore!r:.100} is no name. Pass one, or a list of them: ignore=['logger'].")
+    return frozenset(names)
+
+
+def _callable(key: Callable[..., Any] | None) -> Callable[..., Any] | None:
+    if key is not None and not callable(key):
+        raise InvalidConfigError(f"key={key!r:.100} is no function. Pass one that takes the same arguments.")
+    return key
+
+
 def _own_packages(function: Any, caller: str) -> frozenset[str]:
     """The user's own packages, though they may be installed: who says `cache`, and where it decorates.
 
@@ -77,9 +91,9 @@ class Recipe:
     ) -> None:
         inner = _innermost(function)
         self.name = f"{main_as_such(inner.__module__)}.{inner.__qualname__}"
-        self._ignored = frozenset([ignore] if isinstance(ignore, str) else ignore)
+        self._ignored = _names(ignore)
         self._libraries = Libraries(_own_packages(inner, caller))
-        self._key = key
+        self._key = _callable(key)
         try:
             self._signature = inspect.signature(function)
             self._outer = inspect.signature(function, follow_wrapped=False) if _is_wrapped(function) else None

@@ -5,18 +5,19 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
 from autostore.backend import FileMetadata, not_found
-from autostore.errors import PreconditionFailedError, StorageError, StorageFileNotFoundError
+from autostore.errors import InvalidConfigError, PreconditionFailedError, StorageError, StorageFileNotFoundError
 from autostore.handler import DataHandler
 from autostore.handlers.registry import HandlerRegistry
 from autostore.headers.header import Header
 from autostore.info.values import Entry, Format, Formats, Info, Tree
-from autostore.keys import Key, uri_below, where
+from autostore.keys import Key, check_prefix, uri_below, where
 from autostore.naming.resolution import Resolver
 from autostore.optional import install_target, require_installed
 from autostore.parallel import in_order
@@ -76,7 +77,7 @@ class Describer:
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         """What is stored, with size and time, in one listing."""
-        for listed in self._resolver.keys(self._root + prefix):
+        for listed in self._resolver.keys(self._root + check_prefix(prefix, self.uri)):
             file = listed.file
             yield Entry(
                 key=self._own(listed.key), path=self._own(file.path), format=listed.extension, size=file.size,
@@ -85,8 +86,10 @@ class Describer:
 
     def tree(self, prefix: str, limit: int | None, *, headers: bool) -> Tree:
         """The entries below a prefix; with `headers` each is looked at."""
+        if limit is not None and not (hasattr(limit, "__index__") and limit >= 0):
+            raise InvalidConfigError(f"limit={limit!r:.100} is no number of keys. Pass one, such as 100, or None.")
         entries = self.entries(prefix)
-        found = list(entries if limit is None else islice(entries, limit + 1))
+        found = list(entries if limit is None else islice(entries, min(limit, sys.maxsize - 1) + 1))
         is_cut = limit is not None and len(found) > limit
         kept = found[:limit]
         if headers:

@@ -106,6 +106,18 @@ def test_addresses_go_both_ways(path, partition):
     assert address.partition_key == partition
 
 
+@pytest.mark.parametrize("wrong", [None, 1, [], [1], object, {"a": "b"}])
+def test_what_is_no_asset_has_no_address(wrong):
+    """Nor is there one of a partition that is no text, such as the year 2026."""
+    with pytest.raises(InvalidKeyError, match="is no asset"):
+        asset_key(wrong)
+    for partition in [2026, 1.5, object(), [1], {"date": 2026}, {1: "a"}]:
+        with pytest.raises(InvalidKeyError, match="is no partition"):
+            asset_key("a", partition)
+    with pytest.raises(InvalidKeyError, match="is no key"):
+        parse_key(None)
+
+
 def test_addresses_of_ops_and_strangers():
     """An op's output is told apart from an asset; what Dagster never wrote is refused."""
     assert parse_key("_runs/1c2d/load/result.parquet").run == ("1c2d", "load", "result")

@@ -380,5 +380,7 @@ def test_other_managers(tmp_path):
     """Definitions without a store of ours are refused by name."""
     with pytest.raises(InvalidConfigError, match="io_manager_key"):
         prune(dg.Definitions([gone]))
+    with pytest.raises(InvalidConfigError, match=r"prune\(\) takes Definitions"):
+        prune([gone])
     assert os.listdir(tmp_path) == []
     assert list(AutoStore(tmp_path).keys()) == []

@@ -64,9 +64,9 @@ def test_all_is_well(local_rig, asset):
     "wrong",
     [
         *({"min_rows": "3"}, {"min_rows": -1}, {"max_rows": True}, {"min_rows": 3, "max_rows": 2}),
-        *({"fresh_within": 3}, {"assets": table}),
+        *({"fresh_within": 3}, {"assets": table}, {"assets": "table"}, {"assets": [dg.AssetKey("table")]}),
     ],
-    ids=lambda wrong: "-".join(wrong),
+    ids=["text", "negative", "bool", "swapped", "number of seconds", "one", "name", "key"],
 )
 def test_what_cannot_be_checked_is_refused_where_it_is_asked(wrong):
     """Not in each run, as a check that never passes."""

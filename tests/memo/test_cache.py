@@ -224,6 +224,13 @@ def test_what_is_no_function_is_refused(tmp_path):
         store.cache(ignore=["y"])(module_level)(1)
 
 
+@pytest.mark.parametrize("wrong", [{"ignore": None}, {"ignore": [1]}, {"key": 1}, {"key": "x"}])
+def test_what_decorates_wrongly_is_named(tmp_path, wrong):
+    """When the function is decorated, not by its first call."""
+    with pytest.raises(InvalidConfigError, match=f"{next(iter(wrong))}=.*Pass"):
+        AutoStore(tmp_path).cache(**wrong)(module_level)
+
+
 @pytest.mark.parametrize("wrong", ["1h", True, -1, float("nan"), [1]])
 def test_what_is_no_length_of_time_is_named(tmp_path, wrong):
     """Of the argument that it was given for, when it is given."""
