@@ -107,7 +107,7 @@ class AlmostS3:
     def _copy(self, key: str, request: http.server.BaseHTTPRequestHandler) -> Answer:
         source = urllib.parse.unquote(request.headers["x-amz-copy-source"]).lstrip("/").partition("/")[2]
         if source not in self.objects:
-            return _error("COPY", 404, "NoSuchKey")
+            return _error("COPY", 404, "NoSuchKey", source)
         body = self.objects[source][0]
         kept = {name.lower(): value for name, value in request.headers.items() if name.lower().startswith("x-amz-meta")}
         self.objects[key] = body, kept
@@ -117,7 +117,7 @@ class AlmostS3:
     def _get(self, key: str, request: http.server.BaseHTTPRequestHandler) -> Answer:
         operation = request.command
         if key not in self.objects:
-            return _error(operation, 404, "NoSuchKey")
+            return _error(operation, 404, "NoSuchKey", key)
         body, kept = self.objects[key]
         if request.headers.get("If-None-Match") == _etag(body):
             return Answer(operation, 304, [("ETag", _etag(body)), ("x-amz-request-id", "1")])
@@ -165,8 +165,9 @@ def _xml(operation: str, text: str) -> Answer:
     return Answer(operation, 200, headers, body)
 
 
-def _error(operation: str, status: int, code: str) -> Answer:
-    answer = _xml(operation, f"<Error><Code>{code}</Code><Message>said</Message></Error>")
+def _error(operation: str, status: int, code: str, key: str | None = None) -> Answer:
+    named = f"<Key>{escape(key)}</Key>" if key is not None else ""  # as S3 itself does
+    answer = _xml(operation, f"<Error><Code>{code}</Code><Message>said</Message>{named}</Error>")
     answer.status = status
     return answer
 

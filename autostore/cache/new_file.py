@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
-from typing import Self
 
+from autostore.disk.temporary import Temporary
 from autostore.holding.descriptors import opened
 
 __all__ = ["SUFFIX", "NewFile"]
@@ -15,20 +15,15 @@ ATTEMPTS = 20
 SUFFIX = ".new"
 
 
-class NewFile:
-    """The name, free as soon as this is entered; what an interrupt leaves is removed when nobody refers to this.
-
-    Attributes:
-        path: in the folder of a copy.
-    """
+class NewFile(Temporary):
+    """One in the folder of a copy, which goes too where nothing was published."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.path = folder / f"{os.urandom(16).hex()}{SUFFIX}"
-        self._is_left = True
+        super().__init__(folder / f"{os.urandom(16).hex()}{SUFFIX}")
 
     def create(self) -> Path | None:
-        """An empty file, while which lies there nobody can remove the folder; None where the disk refuses."""
+        """The empty file, while which lies there nobody can remove the folder; None where the disk refuses."""
         for _ in range(ATTEMPTS):
             try:
                 self._folder.mkdir(mode=0o700, exist_ok=True)
@@ -42,19 +37,10 @@ class NewFile:
             return self.path
         return None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._remove()
-
-    def __del__(self) -> None:
-        if getattr(self, "_is_left", False):  # not there where an interrupt came first
-            self._remove()
-
-    def _remove(self) -> None:
+    def remove(self) -> None:
+        """Remove the file and the folder, unless something is there."""
         with contextlib.suppress(OSError):
             os.unlink(self.path)
         with contextlib.suppress(OSError):
-            self._folder.rmdir()  # where nothing was published
+            self._folder.rmdir()
         self._is_left = False

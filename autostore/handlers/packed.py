@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from autostore.disk.temporary import Temporary
 from autostore.errors import CorruptDataError, UnsupportedFormatError
 from autostore.guard.ceiling import Ceiling
 from autostore.handler import DataHandler
@@ -68,14 +69,11 @@ class _PackedHandler(NotedHandler):
         if type(data) is bytes:
             super().write_to_file(data, file_path, file_extension)
             return
-        inner, plain = _inner(file_extension), file_path.with_name(f"{file_path.name}.plain")
         writer = next(writer for writer in self._writers if writer.can_handle_data(data))
-        try:
-            writer.write_to_file(data, plain, inner)
-            with open(plain, "rb") as source:
+        with Temporary(file_path.with_name(f"{file_path.name}.plain")) as plain:
+            writer.write_to_file(data, plain.path, _inner(file_extension))
+            with open(plain.path, "rb") as source:
                 _pack(source, file_path, file_extension)
-        finally:
-            plain.unlink(missing_ok=True)
 
     def preview(self, data: Any) -> Preview:
         """As the same text shows that is not packed."""

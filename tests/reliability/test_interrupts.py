@@ -1,5 +1,6 @@
 """An interrupt between any two lines loses no lock, descriptor or temporary file, and the next call works."""
 
+import contextlib
 import ctypes
 import fcntl
 import gc
@@ -14,7 +15,8 @@ import time
 
 import pytest
 
-from autostore import AutoStore, LocalFileConfig, StorageConfig
+from autostore import AutoStore, LocalFileConfig, S3StorageConfig, StorageConfig
+from tests.almost_s3 import AlmostS3
 from tests.reliability.interrupts import At, Between, Interrupt
 from tests.reliability.scale import SOAK, measured, scaled
 
@@ -279,3 +281,50 @@ def worker(store):
             store.get("a/k")
     except Interrupt:
         pass
+
+
+@pytest.mark.timeout(120)
+def test_two_interrupts_of_a_download_spoil_no_other_file(tmp_path, monkeypatch):
+    """Who presses Ctrl-C again while the threads of a download are waited for gets no bytes of it in another file."""
+    # Mutation that this was seen to catch: all streams write to one descriptor, which the end of the call closes.
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+    goes_on, asked, came = threading.Event(), threading.Event(), []
+
+    def hold_ranges(answer):
+        if answer.status == 206:
+            asked.set()
+            goes_on.wait(60)
+        return answer
+
+    def interrupt(*_):
+        came.append(1)
+        if len(came) == 2:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        raise Interrupt
+
+    with AlmostS3() as server:
+        config = S3StorageConfig(
+            endpoint_url=server.endpoint, aws_access_key_id="a", aws_secret_access_key="b", cache_enabled=False,
+            engine="boto3", multipart_threshold=5 << 20, multipart_chunksize=5 << 20, timeout=60,
+        )  # fmt: skip
+        store = AutoStore("s3://bucket/", config)
+        server.objects["k.bin"] = bytes(21 << 20), {}
+        server.spoil = hold_ranges
+        old = signal.signal(signal.SIGALRM, interrupt)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 2, 0.5)
+            with pytest.raises(Interrupt):
+                store["k.bin"]
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, old)
+        assert asked.is_set()
+        assert len(came) == 2
+        with contextlib.ExitStack() as stack:
+            others = [stack.enter_context(open(tmp_path / str(number), "wb")) for number in range(20)]
+            goes_on.set()
+            store.close()
+            ends = time.monotonic() + 30
+            while any(one.name.startswith("autostore-s3") for one in threading.enumerate()) and time.monotonic() < ends:
+                time.sleep(0.05)
+            assert [os.fstat(other.fileno()).st_size for other in others] == [0] * 20

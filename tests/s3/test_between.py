@@ -67,6 +67,43 @@ def test_a_page_under_a_success_is_no_failure_of_s3(engine):
         fails(store, StorageConnectionError, "what stands between here and there", unsaid="max_retries")
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("to", ["/bucket/k.json/", "/login", "other", "../..", "http://127.0.0.1:1/k.json"])
+def test_who_sends_on_says_nothing_of_a_key(engine, status, to):
+    """A key that is there was "not stored" where a proxy sent on to a path of the same host, which obstore follows."""
+    with AlmostS3() as server, store_at(server.endpoint, engine) as store:
+        store["k.json"] = 1
+        answers = iter(
+            [Answer("GET", status, [("Location", to), ("Content-Length", "0")])] * (1 if to[0] != "h" else 99)
+        )
+        server.spoil = lambda answer: next(answers, answer)
+        for call in (lambda: store["k.json"], lambda: store.modify("k.json", lambda value: value), lambda: list(store)):
+            try:
+                call()
+            except StorageConnectionError as error:
+                assert "endpoint_url" in str(error)
+        server.spoil = None
+        assert store["k.json"] == 1
+
+
+@pytest.mark.parametrize("second", ["false", "FALSE", "", "bytes 0-0/*", None])
+def test_a_listing_that_says_twice_whether_it_is_whole_is_refused(engine, second):
+    """The last word counted, and the keys of all later pages were absent."""
+
+    def twice(answer):
+        said = b"<IsTruncated/>" if second is None else f"<IsTruncated>{second}</IsTruncated>".encode()
+        answer.body = answer.body.replace(b"</IsTruncated>", b"</IsTruncated>" + said)
+        answer.headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(answer.body)))]
+        return answer
+
+    with AlmostS3() as server, store_at(server.endpoint, engine) as store:
+        for number in range(5):
+            store[f"{number}.json"] = number
+        server.spoil = twice
+        with pytest.raises(StorageConnectionError, match="IsTruncated"):
+            list(store)
+
+
 def test_an_answer_that_repeats_a_secret_is_not_quoted(engine):
     """What a server says of a request may hold what was sent."""
     text = f"<Error><Code>InvalidRequest</Code><Message>{TOKEN} is wrong</Message></Error>".encode()

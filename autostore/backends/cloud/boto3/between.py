@@ -14,7 +14,7 @@ __all__ = ["SAID", "of_proxy", "of_stranger", "of_tls"]
 SAID = "AutostoreSaid"
 """Where an answer keeps the status that it had before botocore took it for a failure."""
 
-_OWN_WORDS = {404, 405, 408, 409, 412, 416, 429}
+_OWN_WORDS = {304, 404, 405, 408, 409, 412, 416, 429}
 """What S3's own answers to a HEAD say by their status alone, or others know how to name."""
 
 _BETWEEN = "Check endpoint_url, and what stands between here and there."
@@ -69,7 +69,7 @@ def of_stranger(response: Any, code: str, status: int, uri: str, path: str | Non
     if response.get(SAID) == 200 and code in ("", str(status)):
         problem = "What was answered is no answer of S3's, or only a part of one"
         return StorageConnectionError(compose(problem, key=path, uri=uri, remedy=_BETWEEN))
-    if code not in ("", str(status)) or not is_bare(response) or not 400 <= status < 500 or status in _OWN_WORDS:
+    if code not in ("", str(status)) or not is_bare(response) or not 300 < status < 500 or status in _OWN_WORDS:
         return None
     if status in (401, 403):
         problem = f"Access was refused ({status}), and nothing in the answer is S3's"

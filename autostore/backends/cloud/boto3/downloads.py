@@ -11,6 +11,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from autostore.backends.cloud.boto3.connection import S3Connection
 from autostore.backends.cloud.boto3.errors import code_of, is_broken_body, status_of
 from autostore.engine.objects import described, in_quotes, plain_etag
 from autostore.guard.foreign import let_pass
+from autostore.holding.descriptors import opened
 from autostore.holding.patience import chance
 from autostore.holding.positions import write_at
 from autostore.pieces.ranges import Tail
@@ -91,48 +93,55 @@ class Replaced(Exception):  # noqa: N818 - an event, not an error: the download 
 
 
 def _write(connection: S3Connection, key: str, file: Path, answer: Mapping[str, Any], *, alone: bool) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    size = answer["ContentLength"]
     try:
-        size = answer["ContentLength"]
-        with contextlib.closing(_first_stream(connection, key, answer)) as first:
+        with (
+            opened(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600) as descriptor,
+            contextlib.closing(_first_stream(connection, key, answer)) as first,
+        ):
             if alone or size < connection.config.multipart_threshold:
-                first.copy_to(descriptor, size)
+                first.copy_to(descriptor.fileno(), size)
             else:
-                _write_in_parallel(connection, first, descriptor)
+                _write_in_parallel(connection, first, file, descriptor.fileno())
     except BaseException:
         file.unlink(missing_ok=True)
         raise
-    finally:
-        os.close(descriptor)
 
 
 def _first_stream(connection: S3Connection, key: str, answer: Mapping[str, Any]) -> _Stream:
     return _Stream(connection, key, answer["ETag"], position=0, stop=answer["ContentLength"], body=answer["Body"])
 
 
-def _write_in_parallel(connection: S3Connection, first: _Stream, descriptor: int) -> None:
+def _write_in_parallel(connection: S3Connection, first: _Stream, file: Path, descriptor: int) -> None:
     """The first stream takes parts from the front, the others from the back, until they meet."""
     step = max(connection.part_size(first.stop), -(-first.stop // MOST_PARTS))
     parts = deque((start, min(start + step, first.stop)) for start in range(0, first.stop, step))
-
-    def from_the_back() -> None:
-        try:
-            while parts:
-                start, stop = parts.pop()
-                with contextlib.closing(first.fork(start, stop)) as stream:
-                    stream.copy_to(descriptor, stop)
-        except IndexError:  # another stream took the last part
-            return
-        except BaseException:
-            parts.clear()
-            raise
 
     def from_the_front() -> None:
         while parts:
             with contextlib.suppress(IndexError):
                 first.copy_to(descriptor, parts.popleft()[1])
 
-    connection.together(from_the_front, from_the_back, len(parts), parts.clear)
+    connection.together(from_the_front, partial(_write_from_the_back, first, parts, file), len(parts), parts.clear)
+
+
+def _write_from_the_back(first: _Stream, parts: deque[tuple[int, int]], file: Path) -> None:
+    try:
+        own = opened(file, os.O_WRONLY)  # an interrupt may close the caller's while this goes on writing
+    except OSError:
+        return  # no descriptor is left: the first stream takes it all
+    try:
+        while parts:
+            start, stop = parts.pop()
+            with contextlib.closing(first.fork(start, stop)) as stream:
+                stream.copy_to(own.fileno(), stop)
+    except IndexError:  # another stream took the last part
+        return
+    except BaseException:
+        parts.clear()
+        raise
+    finally:
+        own.close()
 
 
 class _Stream:

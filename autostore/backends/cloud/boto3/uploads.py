@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from autostore.backends.cloud.boto3.answers import NotQuiteS3Error, pages
 from autostore.backends.cloud.boto3.connection import S3Connection
@@ -44,7 +44,7 @@ def put(connection: S3Connection, key: str, file: Path, headers: Mapping[str, An
         size = os.fstat(source.fileno()).st_size
         if size <= READ_WHOLE:
             return put_bytes(connection, key, source.read(), headers)
-        body = _Window(source.fileno(), 0, size)
+        body = _Window(source, 0, size)
         answer: Mapping[str, Any] = connection.call("put_object", Key=key, Body=body, **headers)
     return answer
 
@@ -93,17 +93,16 @@ def put_if(
 def put_parts(connection: S3Connection, key: str, file: Path, headers: Mapping[str, Any]) -> Mapping[str, Any]:
     """A multipart upload of a file; nothing is left of it where it fails."""
     with open(file, "rb") as source:
-        descriptor = source.fileno()
 
         def send(upload_id: str) -> Send:
             def one(number: int, start: int, length: int) -> str:
-                body = _Window(descriptor, start, length)
+                body = _Window(source, start, length)
                 arguments = {"Key": key, "UploadId": upload_id, "PartNumber": number}
                 return str(connection.call("upload_part", Body=body, **arguments)["ETag"])
 
             return one
 
-        return upload_parts(connection, key, os.fstat(descriptor).st_size, headers, send)
+        return upload_parts(connection, key, os.fstat(source.fileno()).st_size, headers, send)
 
 
 def upload_parts(
@@ -218,10 +217,10 @@ def _look(connection: S3Connection, key: str) -> Mapping[str, Any] | None:
 
 
 class _Window:
-    """A part of a file as a readable body; several may share one descriptor."""
+    """A part of a file as a readable body; several may share one open file, and none reads once that is closed."""
 
-    def __init__(self, descriptor: int, start: int, length: int) -> None:
-        self._descriptor = descriptor
+    def __init__(self, source: BinaryIO, start: int, length: int) -> None:
+        self._source = source
         self._start = start
         self._length = length
         self._position = 0
@@ -236,7 +235,7 @@ class _Window:
         """
         left = self._length - self._position
         wanted = left if amount is None or amount < 0 else min(left, max(amount, READ_BYTES))
-        data = read_at(self._descriptor, wanted, self._start + self._position)
+        data = read_at(self._source.fileno(), wanted, self._start + self._position)
         self._position += len(data)
         return data
 

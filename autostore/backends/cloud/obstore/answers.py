@@ -5,6 +5,7 @@ obstore puts all into one text (method, address, body); it is read here, and nev
 
 from __future__ import annotations
 
+import html
 import re
 from enum import Enum, auto
 
@@ -17,6 +18,7 @@ __all__ = ["Answer", "meaning"]
 
 _STATUS = re.compile(r" - Server returned non-2xx status code: (\d{3})\b(.*)", re.DOTALL)
 _CODE = re.compile(r"<Error\b.*?<Code>(\w{1,100})</Code>", re.DOTALL)
+_KEY = re.compile(r"<Key>([^<]*)</Key>")
 _REDIRECTED = f" {NOWHERE.removeprefix('http://')},"
 _NOT_SENT = re.compile(r"^ +kind: (Connect|Timeout),$", re.MULTILINE)
 
@@ -48,7 +50,7 @@ def meaning(error: BaseException, key: str, path: str, uri: str, *, repeatable: 
     if answered is None:
         return _unanswered(told, debug, path, uri, repeatable=repeatable)
     status, code = int(answered[1]), _CODE.search(answered[2])
-    if status == 404 and code is not None and code[1] == "NoSuchKey":
+    if status == 404 and code is not None and code[1] == "NoSuchKey" and _is_of(key, answered[2]):
         return not_found(path, uri)
     if status == 416:
         return Answer.EMPTY
@@ -57,6 +59,12 @@ def meaning(error: BaseException, key: str, path: str, uri: str, *, repeatable: 
         if problem and repeatable:
             return StorageConnectionError(compose(problem, key=path, uri=uri, remedy=remedy))
     return Answer.UNCLEAR
+
+
+def _is_of(key: str, body: str) -> bool:
+    """Whether an error speaks of this key: obstore follows a redirect within the host, and does not say so."""
+    named = _KEY.search(body)
+    return named is None or html.unescape(named[1]) == key
 
 
 def _unanswered(told: str, debug: str, path: str, uri: str, *, repeatable: bool) -> Answer | StorageError:

@@ -9,6 +9,7 @@ from typing import Any
 
 from autostore.disk.failures import disk_errors_are_typed
 from autostore.engine.contract import Declined
+from autostore.holding.descriptors import opened
 from autostore.holding.positions import write_at
 from autostore.telling.transfers import moved_by
 
@@ -33,16 +34,14 @@ def write_body(pieces: Iterator[Any], size: int, file: Path, where: str) -> bool
     """Whether the pieces, until None, are so many bytes: these are in `file` then, else it does not exist."""
     position, moved = 0, moved_by()
     with disk_errors_are_typed(where):
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            while position < size and (piece := next(pieces, None)):
-                position += _write_piece(descriptor, piece, position)
-                moved(len(piece))
+            with opened(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600) as descriptor:
+                while position < size and (piece := next(pieces, None)):
+                    position += _write_piece(descriptor.fileno(), piece, position)
+                    moved(len(piece))
         except BaseException:
             file.unlink(missing_ok=True)
             raise
-        finally:
-            os.close(descriptor)
         if position != size:
             file.unlink()
     return position == size
