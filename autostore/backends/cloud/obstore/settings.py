@@ -35,6 +35,9 @@ _ODD_REGIONS = ("cn-", "us-iso", "eu-isoe")
 NOWHERE = "http://127.0.0.1:0"
 """Where nobody can listen."""
 
+WHOLE = 1.25
+"""How many times `timeout` an answer may take as a whole: more than once, as nobody begins to send at once."""
+
 BACKOFF = timedelta(milliseconds=50)
 
 
@@ -73,7 +76,10 @@ def needs_profile(config: S3StorageConfig) -> bool:
 
 
 def client_options(config: S3StorageConfig, address: str) -> dict[str, Any]:
-    """How connections to the server at `address` are made; a transfer as a whole has no limit, as with boto3.
+    """How connections to the server at `address` are made.
+
+    Who waits for the next byte may wait `timeout`; what takes longer as a whole is asked of boto3, which goes on as
+    long as it gets any further.
 
     obstore follows redirects, and nothing forbids it to: whatever is not this server is sent to where nobody listens.
     """
@@ -82,7 +88,7 @@ def client_options(config: S3StorageConfig, address: str) -> dict[str, Any]:
         "allow_http": address.startswith("http://"),
         "proxy_url": NOWHERE,
         "proxy_excludes": urlsplit(address).hostname or "",
-        "timeout": timedelta(days=7),
+        "timeout": limit * WHOLE,
         "read_timeout": limit,
         "connect_timeout": limit,
         "pool_idle_timeout": timedelta(seconds=20),
