@@ -79,9 +79,10 @@ class Room:
         Not only `__del__` does: a traceback, or a daemon thread, which is never ended, may refer to this for long.
         """
         self.users.pop(id(user), None)
+        is_closed = self._closed  # asked first: who comes in before that is seen by the next question
         if self.is_used():
             return
-        if self._closed:
+        if is_closed:
             _remove(self.name)
         elif _Exit.begun and self.name in _rooms:
             with contextlib.suppress(OSError):  # files that were lent live on
