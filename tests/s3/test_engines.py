@@ -384,6 +384,17 @@ def test_where_a_digest_is_refused_boto3_writes_and_obstore_reads_on(moto_s3, pr
     assert sent == [True, False, True, False, True, False, False, False]
 
 
+def test_a_slow_line_is_read_to_its_end(moto_s3, proxy_of_moto, either):
+    """However long the whole takes, as long as something comes; obstore, which has a limit, gives way to boto3."""
+    data = noise(250_000)
+    with opened(moto_s3, endpoint_url=proxy_of_moto.endpoint, timeout=1, max_retries=0, engine=either) as store:
+        store["k.bin"] = data
+        proxy_of_moto.bytes_per_second = 120_000
+        begun = time.monotonic()
+        assert store["k.bin"] == data
+        assert time.monotonic() - begun > 1.5
+
+
 @pytest.mark.parametrize("size", [0, 5, (1 << 20) + 5])
 @pytest.mark.parametrize("shown", ["bytes 0-3/{size}", "bytes 0-3/*", "bytes 1-4/{size}", ""])
 def test_a_part_that_nobody_asked_for_is_no_value(either, size, shown):
