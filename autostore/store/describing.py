@@ -8,6 +8,7 @@ import inspect
 import sys
 from collections.abc import Iterator
 from itertools import islice
+from numbers import Integral
 from pathlib import Path
 from typing import BinaryIO
 
@@ -86,7 +87,7 @@ class Describer:
 
     def tree(self, prefix: str, limit: int | None, *, headers: bool) -> Tree:
         """The entries below a prefix; with `headers` each is looked at."""
-        if limit is not None and not (hasattr(limit, "__index__") and limit >= 0):
+        if limit is not None and not (isinstance(limit, Integral) and limit >= 0):
             raise InvalidConfigError(f"limit={limit!r:.100} is no number of keys. Pass one, such as 100, or None.")
         entries = self.entries(prefix)
         found = list(entries if limit is None else islice(entries, min(limit, sys.maxsize - 1) + 1))

@@ -9,10 +9,9 @@ import pytest
 
 from autostore import AutoStore, LocalFileConfig, StorageError
 
-pytestmark = pytest.mark.filterwarnings("ignore")
 WRONG = [
     None, 1, -1, 1.5, float("nan"), 10**30, True, b"x", "", "\0", "a\ud800", "nope", [], {}, ("a", 1), frozenset([1]),
-    object(), type, lambda value: value,
+    object(), type, int, lambda value: value,
 ]  # fmt: skip
 GIVEN = {"value": 1, "data": 1, "default": None, "fn": lambda value: value, "target": "l", "base": "memory://b"}
 AS_PYTHON = {

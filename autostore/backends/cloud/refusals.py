@@ -78,8 +78,6 @@ def failed(code: str, status: int) -> tuple[str, str]:
         return f"S3 asks to slow down ({shown})", "Try again later, or raise max_retries."
     if code in _DAMAGED:
         return f"The bytes were damaged on their way ({code})", "Try again."
-    if 300 < status < 400 and status != 304:
-        return f"What answers here sends on to another place ({shown})", "Check endpoint_url, and what it stands for."
     if code in ("404", "405") or (not code and status in (404, 405)):
         return "What answers here is not S3", "Check endpoint_url."
     if (status >= 500 and status != 501) or code in ("OperationAborted", "RequestTimeout", "NoSuchUpload"):

@@ -20,7 +20,6 @@ _STATUS = re.compile(r" - Server returned non-2xx status code: (\d{3})\b(.*)", r
 _CODE = re.compile(r"<Error\b.*?<Code>(\w{1,100})</Code>", re.DOTALL)
 _KEY = re.compile(r"<Key>([^<]*)</Key>")
 _REDIRECTED = f" {NOWHERE.removeprefix('http://')},"
-_TIMED_OUT = re.compile(r"^ +kind: Timeout,$", re.MULTILINE)
 _NOT_SENT = re.compile(r"^ +kind: (Connect|Timeout),$", re.MULTILINE)
 
 
@@ -37,27 +36,19 @@ class Answer(Enum):
     """Perhaps it was done, perhaps not, or the text does not say why not: boto3 finds out."""
 
 
-_BY_CLASS = {
-    "AlreadyExistsError": Answer.CHANGED,
-    "NotModifiedError": Answer.SAME,
-    "PanicException": Answer.UNCLEAR,
-    "PreconditionError": Answer.CHANGED,
-}
-
-
-def meaning(
-    error: BaseException, key: str, path: str, uri: str, *, repeatable: bool, large: bool = False
-) -> Answer | StorageError:
-    """What a failure means; `repeatable`: doing it twice is the same as once, `large`: a slow line takes its time."""
-    plain = _BY_CLASS.get(type(error).__name__)
-    if plain is not None:
-        return plain
+def meaning(error: BaseException, key: str, path: str, uri: str, *, repeatable: bool) -> Answer | StorageError:
+    """What a failure means; `repeatable`: doing it twice is the same as once."""
+    name = type(error).__name__
+    if name == "NotModifiedError":
+        return Answer.SAME
+    if name in ("PreconditionError", "AlreadyExistsError"):
+        return Answer.CHANGED
     # A key may hold any words.
     text = str(error).replace(f"location {key} ", "", 1).replace(f"path {key}:", "", 1)
     told, _, debug = text.partition("\n\nDebug source:")
     answered = _STATUS.search(told)
     if answered is None:
-        return _unanswered(told, debug, path, uri, repeatable=repeatable, large=large)
+        return _unanswered(told, debug, path, uri, repeatable=repeatable)
     status, code = int(answered[1]), _CODE.search(answered[2])
     if status == 404 and code is not None and code[1] == "NoSuchKey" and _is_of(key, answered[2]):
         return not_found(path, uri)
@@ -76,12 +67,10 @@ def _is_of(key: str, body: str) -> bool:
     return named is None or html.unescape(named[1]) == key
 
 
-def _unanswered(told: str, debug: str, path: str, uri: str, *, repeatable: bool, large: bool) -> Answer | StorageError:
+def _unanswered(told: str, debug: str, path: str, uri: str, *, repeatable: bool) -> Answer | StorageError:
     """Nothing came back: of redirects and failing TLS boto3 says more, and finds out what became of a condition."""
     if " - HTTP error: " not in told or "ertificate" in debug or _REDIRECTED in debug:
         return Answer.UNCLEAR
-    if large and _TIMED_OUT.search(debug):
-        return Answer.UNCLEAR  # obstore counts what it sends as waiting, boto3 does not
     if repeatable or _NOT_SENT.search(debug):
         return unreached(path, uri)
     return Answer.UNCLEAR

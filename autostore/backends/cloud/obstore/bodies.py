@@ -18,8 +18,6 @@ __all__ = ["CHUNK", "small_body", "write_body"]
 LARGEST_SENT = 8 << 20
 """Bytes of a body that is held in memory while it is sent."""
 
-LARGE = 1 << 18
-"""Bytes from which on a slow line may take longer to send them than `timeout`."""
 CHUNK = 1 << 20
 """Bytes of an answer that are held in memory at once."""
 

@@ -14,7 +14,7 @@ from autostore.backend import FileMetadata, changed
 from autostore.backends.cloud.boto3.endpoints import named_here
 from autostore.backends.cloud.boto3.errors import translated
 from autostore.backends.cloud.obstore.answers import Answer, meaning
-from autostore.backends.cloud.obstore.bodies import CHUNK, LARGE, small_body, write_body
+from autostore.backends.cloud.obstore.bodies import CHUNK, small_body, write_body
 from autostore.backends.cloud.obstore.client import ObstoreClient
 from autostore.backends.cloud.obstore.settings import is_plain, needs_profile
 from autostore.backends.cloud.obstore.trust import Surprise, Trust, trusted
@@ -162,7 +162,7 @@ class ObstoreEngine(Engine):
             )
 
         try:
-            return self._ask(path, put, repeatable=mode == "overwrite", large=len(body) > LARGE)
+            return self._ask(path, put, repeatable=mode == "overwrite")
         except StorageFileNotFoundError:
             raise Declined from None  # of what was to be written: boto3 says what is missing
 
@@ -184,9 +184,7 @@ class ObstoreEngine(Engine):
     def _read(self, path: str, call: Callable[[Any, Any, str], Any]) -> Any:
         return self._ask(path, lambda ob, store, key: self._client.heard(lambda: call(ob, store, key)))
 
-    def _ask(
-        self, path: str, call: Callable[[Any, Any, str], Any], *, repeatable: bool = True, large: bool = False
-    ) -> Any:
+    def _ask(self, path: str, call: Callable[[Any, Any, str], Any], *, repeatable: bool = True) -> Any:
         """What obstore answers; errors are raised outside of its own, whose text holds addresses and keys."""
         key = self._prefix + path
         if not is_plain(key):
@@ -197,19 +195,21 @@ class ObstoreEngine(Engine):
         try:
             return told("obstore", key, lambda: call(ob, store, key))
         except BaseException as error:
-            self._raise_users_own(error, handled)
-            found = meaning(error, key, path, self._uri, repeatable=repeatable, large=large)
+            found = self._meaning(error, handled, key, path, repeatable=repeatable)
         if isinstance(found, StorageError):
             raise found
         return found
 
-    def _raise_users_own(self, error: BaseException, handled: BaseException | None) -> None:
+    def _meaning(
+        self, error: BaseException, handled: BaseException | None, key: str, path: str, *, repeatable: bool
+    ) -> Answer | StorageError:
         if type(error).__name__ == "PanicException":
             self._client.is_off = True
-            return
+            return Answer.UNCLEAR
         if not isinstance(error, Exception):
             raise error
         let_pass(error, handled, by_client=True)
+        return meaning(error, key, path, self._uri, repeatable=repeatable)
 
     def _understood(self, found: Any) -> Any:
         """The answer, if it is one."""

@@ -36,7 +36,7 @@ NOWHERE = "http://127.0.0.1:0"
 """Where nobody can listen."""
 
 WHOLE = 1.25
-"""How many times `timeout` an answer may take as a whole: more than once, as nobody begins to send at once."""
+"""How many times `timeout` an answer may take as a whole: more than once, so that silence is told from what drips."""
 
 BACKOFF = timedelta(milliseconds=50)
 
@@ -78,8 +78,8 @@ def needs_profile(config: S3StorageConfig) -> bool:
 def client_options(config: S3StorageConfig, address: str) -> dict[str, Any]:
     """How connections to the server at `address` are made.
 
-    Who waits for the next byte may wait `timeout`; what takes longer as a whole is asked of boto3, which goes on as
-    long as it gets any further.
+    Who waits for the next byte waits `timeout`; an object that takes longer as a whole is read by boto3, which goes on
+    as long as it gets any further.
 
     obstore follows redirects, and nothing forbids it to: whatever is not this server is sent to where nobody listens.
     """
